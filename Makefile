@@ -1,0 +1,63 @@
+# hone - sources are found by wildcard: a new file needs no row here.
+#   make            build/hone, build/libhone.a, build/libhone.so, build/hone.pc
+#   make improve    the main job on an embedded default      make test    all tests
+#   make SAN=address,undefined test · SAN=thread test · bench · lint · format · fuzz · docs · install PREFIX=/usr/local
+VERSION := 0.1.0
+SAN     ?=
+CC      := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+BUILD   ?= build$(if $(SAN),/san-$(subst $(empty) ,-,$(subst $(comma),-,$(SAN))))
+PREFIX  ?= /usr/local
+comma   := ,
+empty   :=
+PKGS    := jansson yaml-0.1 libutf8proc libxxhash zlib libzstd sqlite3
+OPT     ?= -O3
+CFLAGS  += -std=gnu11 $(OPT) -g -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wvla \
+           -fvisibility=hidden -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc \
+           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DHN_SAN)
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3) -ldnnl -lgomp -lm -ldl -lpthread
+
+LIBSRC  := $(filter-out src/app/%,$(shell find src -name '*.c' ! -path '*/isa/*' | LC_ALL=C sort))
+APPSRC  := $(shell find src/app -name '*.c' | LC_ALL=C sort)
+# src/tensor/cpu/isa/*.c are compiled once for each instruction set, with HN_ISA naming it.
+ISASRC  := $(shell find src -path '*/isa/*.c' | LC_ALL=C sort)
+ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ISAS    := plain $(if $(filter x86_64,$(ARCH)),avx2 avx512)
+FLAGS_avx2   := -mavx2 -mfma -mf16c
+FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+LIBOBJ  := $(LIBSRC:%.c=$(BUILD)/%.o) $(foreach i,$(ISAS),$(ISASRC:%.c=$(BUILD)/%.$(i).o))
+APPOBJ  := $(APPSRC:%.c=$(BUILD)/%.o)
+TESTSRC := $(wildcard tests/*.c)
+TESTS   := $(TESTSRC:tests/%.c=$(BUILD)/tests/%)
+
+all: $(BUILD)/hone $(BUILD)/libhone.a $(BUILD)/libhone.so $(BUILD)/hone.pc
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+define isa_rule
+$(BUILD)/%.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(FLAGS_$(1)) -DHN_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+$(BUILD)/libhone.a: $(LIBOBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/libhone.so: $(LIBOBJ)
+	$(CC) $(CFLAGS) -shared -Wl,-soname,libhone.so.0 $^ -o $@ $(LIBS)
+	@ln -sf libhone.so $(BUILD)/libhone.so.0
+$(BUILD)/hone: $(APPOBJ) $(BUILD)/libhone.a
+	$(CC) $(CFLAGS) $^ -o $@ $(LIBS)
+$(BUILD)/hone.pc: Makefile
+	@mkdir -p $(@D)
+	@printf 'prefix=$(PREFIX)\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: hone\nDescription: makes a language model measurably smarter\nVersion: $(VERSION)\nLibs: -L$${libdir} -lhone\nLibs.private: $(LIBS)\nCflags: -I$${includedir}\n' > $@
+
+# Unit tests: one program per file of tests/, cmocka, private headers allowed.
+$(BUILD)/tests/%: tests/%.c $(BUILD)/libhone.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Itests -MMD -MP -MF $@.d $< -o $@ $(BUILD)/libhone.a $(LIBS) -lcmocka
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all
+.SECONDARY:

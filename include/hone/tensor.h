@@ -1,0 +1,83 @@
+/* hone/tensor.h - values that remember how they were made.
+ *
+ * Execution is eager: a call computes at once and, on a recording tape, leaves a node; hone_backward walks the nodes back.
+ * Operators never return NULL. A failed operator marks the tape: the first failure is kept (in the job's error), later calls
+ * do nothing, reading a value gives NaN; loops ask hone_ok(t). Letters: B batch, T time, C channels, H heads, D head size,
+ * V vocabulary. Shapes are row-major; the last dimension is contiguous, the one before may have a stride (column views). */
+#ifndef HONE_TENSOR_H
+#define HONE_TENSOR_H
+#include "hone/base.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { HONE_MAX_DIMS = 4 };
+typedef enum hone_dtype { HONE_F32, HONE_I32, HONE_BF16, HONE_F16, HONE_U8, HONE_I64, HONE_DTYPE_COUNT } hone_dtype;
+HONE_API int64_t hone_dtype_bytes(hone_dtype t);
+HONE_API const char *hone_dtype_name(hone_dtype t);        /* "f32" */
+
+typedef struct hone_tensor hone_tensor;
+typedef struct hone_tape hone_tape;
+
+typedef enum hone_mode {
+    HONE_EVAL,                  /* no recording, dropout off */
+    HONE_TRAIN                  /* records, dropout on */
+} hone_mode;
+
+/* A tape on a backend ("cpu", "null", "check"; NULL: cpu). It lives until job closes or hone_tape_free. */
+HONE_API hone_tape *hone_tape_new(hone_job *job, const char *backend) HONE_CHECK;
+HONE_API void hone_tape_free(hone_tape *t);
+/* Winds the tape back: its nodes and activations are gone, their addresses are used again in the same order. */
+HONE_API void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step);
+HONE_API bool hone_ok(const hone_tape *t);
+HONE_API bool hone_backward(hone_tape *t, hone_tensor *loss) HONE_CHECK;   /* loss (1): adds into the gradients of parameters */
+
+HONE_API int hone_tensor_dims(const hone_tensor *x);
+HONE_API const int64_t *hone_tensor_shape(const hone_tensor *x);
+HONE_API hone_dtype hone_tensor_dtype(const hone_tensor *x);
+HONE_API float *hone_tensor_f32(hone_tensor *x);           /* its data; NULL if another type, a null tape's or a failed tape's */
+HONE_API float *hone_tensor_grad(hone_tensor *x);          /* gradient of a parameter; NULL if it has none */
+HONE_API double hone_tensor_item(const hone_tensor *x, int64_t i);   /* NaN on a failed tape */
+
+/* Inputs: copied onto the tape. */
+HONE_API hone_tensor *hone_input_f32(hone_tape *t, const float *v, int dims, const int64_t *shape);
+HONE_API hone_tensor *hone_input_i32(hone_tape *t, const int32_t *v, int dims, const int64_t *shape);
+
+/* ---- operators; each has its file src/tensor/op/NAME.c ---- */
+typedef enum hone_act { HONE_ACT_NONE, HONE_ACT_GELU_TANH, HONE_ACT_GELU, HONE_ACT_RELU } hone_act;
+/* y (…,N) = act(x (…,K) · wᵀ + b). w is (N,K) as PyTorch's Linear; transposed = true: w is (K,N) as GPT-2's Conv1D. b (N) or NULL. */
+HONE_API hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act);
+/* y (B,T,C): row ids[b,t] of w (V,C), plus row pos0+t of p (maxT,C) where p is not NULL. ids (B,T) i32, each 0 ≤ id < V. */
+HONE_API hone_tensor *hone_embedding(hone_tape *t, hone_tensor *ids, hone_tensor *w, hone_tensor *p);
+/* y = (x − mean)/√(var + eps)·w + b over the last dimension; b may be NULL. Ba et al. 2016. */
+HONE_API hone_tensor *hone_layernorm(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, float eps);
+typedef struct hone_attention_opts {
+    int64_t heads;              /* H */
+    bool causal;
+    float scale;                /* 0: 1/√D */
+    float dropout;              /* on the probabilities, in training */
+    int64_t layer;              /* which layer's key-value cache, when the tape has one */
+} hone_attention_opts;
+/* o (B,T,H·D) from q (B,T,H·D), k and v (B,S,H·D); column views allowed. Memory linear in T: backward recomputes from the
+ * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. */
+HONE_API hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o);
+HONE_API hone_tensor *hone_gelu(hone_tape *t, hone_tensor *x, bool tanh_form);
+/* Zeroes each element with probability p and scales the rest by 1/(1−p) in training; x itself otherwise. */
+HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
+HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);        /* same shapes */
+/* Columns [start, start+n) of the last dimension, without copying. */
+HONE_API hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n);
+/* loss (1) = Σ w_i·(−ln softmax(h_i·wᵀ)[target_i]) / denominator; h (…,C), w (V,C), targets (…) i32, −1 is ignored. Never holds all
+ * logits at once. denominator 0: the number of targets not ignored. per_token (…) receives each −ln p when not NULL (0 where ignored). */
+HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denominator,
+                                                float *per_token);
+
+/* ---- key-value cache: a tape that has one runs a model token by token ---- */
+HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;
+HONE_API void hone_tape_cache_reset(hone_tape *t, int64_t length);      /* keep the first `length` positions */
+HONE_API int64_t hone_tape_cache_length(const hone_tape *t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

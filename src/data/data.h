@@ -1,0 +1,88 @@
+/* data.h - from raw files to batches of tokens.
+ *
+ *     files → corpus (documents) → split (pieces of documents) → tokens (one long row, cut points kept) → batches */
+#ifndef HN_DATA_H
+#define HN_DATA_H
+#include "base/base.h"
+
+/* ---- the `data` section of a recipe ---- */
+typedef struct hn_data_params {
+    hn_strs train;               /* files or folders */
+    hn_strs valid;               /* held-out files; none: cut from train by `split` */
+    const char *split;           /* auto|tail|blocks|hash. auto: blocks for one document, hash for several */
+    double valid_fraction;       /* 0.1 */
+    int64_t block_bytes;         /* 0: chosen from the size */
+    int64_t gap;                 /* bytes dropped on each side of a held-out block; -1: one context */
+    const char *tokenizer;       /* kind `token`: char|byte, or a path to tokenizer.json */
+    int64_t max_bytes;           /* refuse more text than this; 0: no limit */
+    const char *cache;           /* folder for token files; "": keep tokens in memory */
+    bool decontaminate;          /* remove training text that overlaps a held-out piece (13-grams) */
+} hn_data_params;
+extern const hn_section hn_section_data;
+
+/* ---- corpus ---- */
+typedef struct hn_doc { int64_t start, bytes; int32_t source; } hn_doc;       /* of corpus.text; source: which file */
+typedef struct hn_corpus {
+    hn_bytes text;               /* all documents, one after another */
+    hn_doc *docs; int64_t n_docs;
+    const char **files; int64_t n_files;
+    int64_t bad_rows;            /* rows set aside (counted, warned) */
+    uint64_t hash;               /* of text and document borders */
+} hn_corpus;
+/* A reader turns one file's bytes into documents. Kind `read`: chosen by file name (.txt, .jsonl; .gz and .zst peeled off). */
+typedef struct hn_reader_item { hn_item item; const char *suffixes; bool (*read)(hn_arena *a, hn_reader *r, const char *path, int32_t source, hn_buf *text, void *docs /* HN_VEC(hn_doc)* */, int64_t *bad_rows); } hn_reader_item;
+extern const hn_kind hn_kind_read;
+bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) HN_CHECK;
+/* Empty, all-zero, or invalid UTF-8 text is E_DATA with file and byte offset. */
+
+/* ---- split ---- */
+typedef struct hn_piece { int64_t start, bytes; int32_t doc; bool held_out; } hn_piece;    /* of corpus.text, UTF-8 borders respected */
+typedef struct hn_split { hn_piece *v; int64_t n; int64_t train_bytes, valid_bytes, gap_bytes; const char *how; } hn_split;
+bool hn_split_make(hn_arena *a, const hn_corpus *c, const hn_data_params *p, int64_t context, uint64_t seed, hn_split *out) HN_CHECK;
+/* Cuts training pieces where a 13-gram of words (a CJK character is a word) also stands in a held-out piece; 200 bytes around go too
+ * (Brown et al. 2020, appendix C). Returns bytes removed. */
+bool hn_decontaminate(hn_arena *a, const hn_corpus *c, hn_split *s, int64_t *bytes_removed) HN_CHECK;
+
+/* ---- tokenizers (kind `token`) ---- */
+typedef struct hn_tokenizer hn_tokenizer;
+typedef HN_VEC(int32_t) hn_ids;
+typedef struct hn_token_item {
+    hn_item item;
+    bool (*train)(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* held-out text is not looked at, except: char counts its alphabet on all text (documented) */
+    bool (*encode)(const hn_tokenizer *t, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;   /* appends */
+    bool (*load)(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *where) HN_CHECK;   /* recognises its own tokenizer.json; false without error: not mine */
+    json_t *(*save)(hn_arena *a, const hn_tokenizer *t);                                          /* a tokenizer.json that the tokenizers package loads */
+} hn_token_item;
+extern const hn_kind hn_kind_token;
+struct hn_tokenizer {
+    const hn_token_item *kind;
+    int64_t vocab;
+    hn_bytes *pieces;            /* (vocab) bytes that each id stands for */
+    int32_t bos, eos, unk;       /* -1: none */
+    void *own;                   /* the kind's tables */
+};
+hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;
+hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) HN_CHECK;         /* tokenizer.json, or a folder that has one */
+bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) HN_CHECK;   /* tokenizer.json + tokenizer_config.json */
+bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* a character outside the vocabulary without unk: E_DATA naming it and the offset */
+void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out);      /* ids out of range give U+FFFD */
+uint64_t hn_tokenizer_hash(hn_arena *a, const hn_tokenizer *t);
+
+/* ---- tokens: a memory-mapped file, or memory. Header: magic "HONETOK1", version, id width 2|4, vocab, count, pieces, tokenizer hash, XXH3 of the payload. ---- */
+typedef struct hn_span { int64_t start, n; int64_t bytes; int32_t doc; } hn_span;     /* tokens [start, start+n) are one piece of text */
+typedef struct hn_tokens { const void *ids; int width; int64_t n, vocab; hn_span *spans; int64_t n_spans; int64_t bytes; uint64_t hash; } hn_tokens;
+static inline int32_t hn_token_at(const hn_tokens *t, int64_t i) { return t->width == 2 ? ((const uint16_t *)t->ids)[i] : ((const int32_t *)t->ids)[i]; }
+bool hn_tokens_make(hn_arena *a, const hn_tokenizer *t, const hn_corpus *c, const hn_split *s, bool held_out, hn_tokens *out) HN_CHECK;
+bool hn_tokens_save(hn_arena *a, const hn_tokens *t, uint64_t tokenizer_hash, const char *path) HN_CHECK;
+bool hn_tokens_map(hn_arena *a, const char *path, hn_tokens *out) HN_CHECK;      /* every size checked; truncated or foreign: E_MODEL */
+
+/* All of the above in one: what a trainer wants. tokenizer: NULL trains or loads what params say. */
+typedef struct hn_dataset { hn_corpus corpus; hn_split split; hn_tokenizer *tok; hn_tokens train, valid; int64_t decontaminated_bytes; } hn_dataset;
+bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;
+
+/* ---- batches: windows of T+1 tokens; a window never crosses a span. Batch i depends on (seed, i) alone, so resume is a number. ----
+ * order "epochs": all windows of an epoch in a shuffled order, with a random phase per epoch; "random": uniform starts with replacement (nanoGPT). */
+typedef struct hn_batches hn_batches;
+hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T, const char *order, uint64_t seed) HN_CHECK;   /* too short: E_DATA saying how much is needed */
+void hn_batch_get(hn_batches *b, int64_t i, int32_t *x /* (B,T) */, int32_t *y /* (B,T), −1 past a short span's end */);
+#endif

@@ -1,0 +1,40 @@
+/* improve.h - the main job: try levers, keep what is proven.
+ *
+ * A lever is a function from the incumbent's settings to a candidate's. It never trains or measures by itself: improve.c
+ * gives every arm the same training FLOPs, the same seeds and the same items, and decides by hn_decide. */
+#ifndef HN_IMPROVE_H
+#define HN_IMPROVE_H
+#include "train/train.h"
+
+typedef struct hn_improve_params {
+    hn_strs levers;              /* names of the kind `lever`; placebo is always among them */
+    double alpha;                /* 0.05 */
+    int64_t screen_seeds, confirm_seeds;   /* 2 and 4 */
+    int64_t confirm_arms;        /* how many go on from the screen, besides placebo: 3 */
+    int64_t side_by_side;        /* trainings at once; 0: one per core */
+    bool allow_cost;             /* keep levers that cost more training or inference when they beat an incumbent given the same */
+    double held_out;             /* share of the text held out for items, when the data section gives no validation files */
+} hn_improve_params;
+typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
+extern const hn_section hn_section_improve, hn_section_budget;
+
+typedef struct hn_lever_call {
+    hn_arena *a;
+    hn_settings *candidate;      /* a clone of the incumbent's settings: change it */
+    const void *params;          /* the lever's own struct */
+    int64_t variant;             /* which of its settings, 0 ≤ variant < lever->variants */
+    int64_t incumbent_steps;
+} hn_lever_call;
+typedef struct hn_lever {
+    hn_item item;
+    const char *acts_on;         /* "recipe" | "data" | "weights" | "inference" */
+    int64_t variants;            /* how many settings it tries in the screen (every lever that tunes tries equally many) */
+    double cost;                 /* training FLOPs as a multiple of the incumbent's; > 1: judged beside an incumbent given as much */
+    const char *summary;         /* one line for the report: what it does to the recipe */
+    bool (*apply)(hn_lever_call *c) HN_CHECK;      /* false: it cannot be applied here (the job's error says why) */
+} hn_lever;
+extern const hn_kind hn_kind_lever;
+
+/* Runs or resumes the job in `out`; the result is in out/ledger.sqlite, out/best, out/report.html. resume: go on from the ledger there. */
+bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) HN_CHECK;
+#endif

@@ -1,0 +1,70 @@
+/* model.h - embedder → trunk → head. An architecture (kind `arch`) is one file with one forward; the tape decides whether that is
+ * training, evaluation, decoding with a cache, or a dry run. A format (kind `format`) is one file that reads and writes a folder. */
+#ifndef HN_MODEL_H
+#define HN_MODEL_H
+#include "data/data.h"
+#include "tensor/tensor.h"
+#include "hone/model.h"
+
+/* ---- the `model` section ---- */
+typedef struct hn_model_params {
+    const char *path;            /* `model: DIR` or model.path: start from these weights; "": from scratch */
+    const char *arch;            /* kind `arch`; its rows belong to this section (model.layers …) */
+} hn_model_params;
+extern const hn_section hn_section_model;
+
+typedef enum hn_init { HN_INIT_NORMAL, HN_INIT_RESIDUAL, HN_INIT_ONES, HN_INIT_ZEROS } hn_init;
+typedef struct hn_weight { hone_tensor *t; hn_init init; bool decay; /* matrices: weight decay applies */ bool transposed; } hn_weight;
+
+typedef struct hn_arch hn_arch;
+struct hone_model {
+    hn_arena *a;
+    const hn_arch *arch;
+    void *params;                /* the arch's struct (layers, heads, …) */
+    int64_t vocab, context, width, layers;
+    hn_weight *w; int64_t n_w;   /* in a fixed order */
+    hone_tensor *head;           /* (V,C): equal to the embedding when tied */
+    void *own;                   /* the arch's table of its weights by layer */
+    hn_tokenizer *tok;           /* may be NULL */
+    json_t *config;              /* as read, so that unknown keys survive a round trip; NULL: made here */
+    bool null_storage;           /* for --plan: shapes without memory */
+};
+struct hn_arch {
+    hn_item item;                                          /* rows: the shape settings */
+    bool (*build)(hone_model *m) HN_CHECK;                 /* from m->params, m->vocab: context, width, layers, weights, own */
+    hone_tensor *(*forward)(hone_tape *t, hone_model *m, hone_tensor *ids);   /* ids (B,T) → hidden (B,T,C), final norm applied */
+    const char *hf_type;                                   /* config.json model_type */
+    bool (*config_read)(hone_model *m, const json_t *config, const char *where) HN_CHECK;   /* fills m->params, m->vocab */
+    json_t *(*config_write)(hn_arena *a, const hone_model *m);
+};
+extern const hn_kind hn_kind_arch;
+/* Safetensors names are the weights' names in Hugging Face's full form ("transformer.h.0.attn.c_attn.weight"). */
+
+hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */
+void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weight j depends on (seed, j, i) alone; wider or deeper nets share what they can */
+hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;
+bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
+int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
+void hn_model_copy_weights(hone_model *to, const hone_model *from);
+/* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and per_token as in hone_linear_cross_entropy. */
+hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token);
+/* Logits of the last position of each row: (B,V), into out. */
+bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;
+
+/* ---- safetensors: header checked before anything is believed; tensors mapped, not copied ---- */
+typedef struct hn_st_tensor { const char *name; hone_dtype dtype; int dims; int64_t shape[HONE_MAX_DIMS]; const uint8_t *p; int64_t bytes; } hn_st_tensor;
+typedef struct hn_st { hn_st_tensor *v; int64_t n; json_t *metadata; } hn_st;
+bool hn_st_open(hn_arena *a, const char *path, hn_st *out) HN_CHECK;             /* E_MODEL with path and offset */
+const hn_st_tensor *hn_st_find(const hn_st *s, const char *name);
+bool hn_st_parse(hn_arena *a, const char *where, hn_bytes file, hn_st *out) HN_CHECK;   /* the fuzz target */
+bool hn_st_write(hn_arena *a, const char *path, const hn_st_tensor *v, int64_t n, const json_t *metadata) HN_CHECK;   /* sorted by name, 8-byte aligned data */
+
+typedef struct hn_format { hn_item item; bool (*detect)(const char *path); hone_model *(*load)(hn_arena *a, const char *path); bool (*save)(hn_arena *a, const hone_model *m, const char *path); } hn_format;
+extern const hn_kind hn_kind_format;
+
+/* ---- sampling: kind `sample`, a chain in the order of samplers.def; each changes the logits or cuts candidates ---- */
+typedef struct hn_cands { int32_t *id; float *logit; int64_t n; } hn_cands;      /* sorted by logit, largest first */
+typedef struct hn_sampler { hn_item item; void (*apply)(hn_cands *c, const hone_sampling *s); } hn_sampler;
+extern const hn_kind hn_kind_sample;
+int32_t hn_sample(hn_arena *scratch, const float *logits, int64_t V, const hone_sampling *s, int64_t position);
+#endif

@@ -1,0 +1,97 @@
+/* tensor.h - private side of hone/tensor.h: operator descriptors, backends, weights, the tape's memory.
+ *
+ * Adding an operator: prototype in hone/tensor.h, file op/NAME.c, row OP(NAME) in op/ops.def. A fast kernel: file
+ * cpu/NAME.c and a row KERNEL(NAME) in cpu/kernels.def. */
+#ifndef HN_TENSOR_H
+#define HN_TENSOR_H
+#include "base/base.h"
+#include "hone/tensor.h"
+
+enum { HN_MAX_IN = 5, HN_MAX_AUX = 2 };
+typedef struct hn_op hn_op;
+typedef struct hn_node hn_node;
+
+struct hone_tensor {
+    hone_dtype dtype;
+    int dims;
+    int64_t shape[HONE_MAX_DIMS];
+    int64_t ld;                  /* elements from one row (second-to-last index) to the next; = shape[dims-1] when contiguous */
+    void *data;                  /* NULL on the null backend */
+    float *grad;                 /* same layout as data (ld too); NULL: none (yet) */
+    bool wants_grad;             /* a weight being trained, or computed from one */
+    bool is_weight;
+    const char *name;            /* weights: "h.0.attn.c_attn.weight" */
+    hn_node *node;               /* what made it on the present tape; NULL for inputs and weights */
+    hone_tensor *base;           /* a view: whose storage and gradient it shares */
+    int64_t base_offset;         /* elements */
+    hone_tape *tape;             /* NULL for weights */
+    /* the rest is tape.c's bookkeeping */
+    int64_t bytes, grad_bytes; uint32_t uses, pins; bool released;
+};
+static inline int64_t hn_count(const hone_tensor *x) { int64_t n = 1; for (int i = 0; i < x->dims; i++) n *= x->shape[i]; return n; }
+static inline int64_t hn_cols(const hone_tensor *x) { return x->dims ? x->shape[x->dims - 1] : 1; }
+static inline int64_t hn_rows(const hone_tensor *x) { int64_t c = hn_cols(x); return c ? hn_count(x) / c : 0; }
+
+/* A weight lives in arena a (not on a tape). data is zeroed f32, or NULL where null_storage (dry runs). */
+hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_t *shape, bool null_storage);
+void hn_weight_grad(hn_arena *a, hone_tensor *w);          /* gives it a zeroed gradient; wants_grad = true */
+const char *hn_shape_text(hn_arena *a, const hone_tensor *x);   /* "12,64,128" */
+
+/* ---- an operator ---- */
+typedef struct hn_call {
+    hone_tape *t;
+    const hn_op *op;
+    const void *attr;                        /* the operator's typed attributes, op->item.size bytes */
+    hone_tensor *in[HN_MAX_IN]; int n_in;    /* a missing optional input is NULL */
+    hone_tensor *out;
+    hone_tensor *aux[HN_MAX_AUX]; int n_aux; /* extra results kept for backward (log-sum-exp; mean and 1/std) */
+    uint64_t seed; uint32_t step, index;     /* random counters: (tape seed, step, node number) */
+    hn_pool *pool;
+    hn_arena *scratch;                       /* reset after the call */
+} hn_call;
+typedef struct hn_cost { double flops, bytes; } hn_cost;   /* flops: 2·M·K·N of matrix products; attention counted as if not causal */
+typedef struct hn_op_case { const char *doc; const int64_t *shape[HN_MAX_IN]; int dims[HN_MAX_IN]; const void *attr; int int_max[HN_MAX_IN]; } hn_op_case;
+
+enum { HN_SAVE_IN0 = 1, HN_SAVE_IN1 = 2, HN_SAVE_IN2 = 4, HN_SAVE_IN3 = 8, HN_SAVE_IN4 = 16, HN_SAVE_OUT = 32, HN_SAVE_AUX = 64 };
+struct hn_op {
+    hn_item item;
+    unsigned saves;                                          /* what backward reads, by HN_SAVE_… */
+    bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); speaks on misfit: "matmul: x is (…) but w is (…)" */
+    void (*forward)(hn_call *c);                             /* the reference */
+    void (*backward)(hn_call *c, hone_tensor *const dx[]);   /* adds into dx[i]->data (same layout as in[i]); NULL: nobody wants it. dy is c->out->grad */
+    hn_cost (*cost)(const hn_call *c);                       /* of forward; backward counts double for products */
+    int64_t (*scratch_bytes)(const hn_call *c, bool backward);   /* of the reference; NULL: 0 */
+    const hn_op_case *cases; int64_t n_cases;
+};
+extern const hn_kind hn_kind_op;
+
+/* ---- a backend ---- */
+typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
+                           int64_t (*scratch_bytes)(const hn_call *c, bool backward); } hn_kernel;
+typedef struct hn_backend {
+    hn_item item;
+    bool computes;                            /* false: shapes, costs and memory only (null) */
+    bool checks;                              /* after each forward and backward, look for NaN and infinity and name operator, scope, node (check) */
+    const hn_kernel *kernels; int64_t n_kernels;
+} hn_backend;
+extern const hn_kind hn_kind_backend;
+
+/* ---- the tape, for models and trainers ---- */
+typedef struct hn_tape_stats {
+    double flops_forward, flops_backward;     /* since hone_tape_begin */
+    int64_t pool_now, pool_peak;              /* bytes of activations, activation gradients and scratch; peak since the tape was made */
+    int64_t nodes;
+} hn_tape_stats;
+void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out);
+/* Where we are ("h.3.attn"), for messages. Nests. */
+void hn_scope_begin(hone_tape *t, const char *name), hn_scope_end(hone_tape *t);
+const char *hn_tape_failed_where(const hone_tape *t);        /* "linear in h.3.mlp (forward)"; "" when ok */
+/* A block releases what it made except `out` and what backward needs. Blocks nest; each begin has one end. */
+void hn_block_begin(hone_tape *t);
+hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out);
+bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why);
+int64_t hn_tape_position(const hone_tape *t);                /* of the first new token: cache length, or 0 */
+bool hn_tape_is_null(const hone_tape *t);
+hone_mode hn_tape_mode(const hone_tape *t);
+hn_arena *hn_tape_arena(hone_tape *t);                       /* node memory: gone at hone_tape_begin */
+#endif

@@ -1,0 +1,54 @@
+/* train.h - one step, many steps, and going on where one was killed. */
+#ifndef HN_TRAIN_H
+#define HN_TRAIN_H
+#include "eval/eval.h"
+
+/* ---- the `train`, `optim` and `sched` sections ---- */
+typedef struct hn_train_params {
+    int64_t steps;               /* optimizer steps; 0 with flops > 0: as many as the FLOPs pay for */
+    double flops;                /* training FLOPs to spend; 0: by steps */
+    int64_t batch;               /* windows per step and accumulation */
+    int64_t accumulate;          /* micro-batches per step; the loss is divided by the tokens of all of them */
+    double clip;                 /* global gradient norm; 0: off */
+    double ema;                  /* decay of the average of weights that is evaluated and shipped; 0: off */
+    const char *order;           /* epochs|random */
+    int64_t eval_every;          /* steps; 0: at the end only */
+    int64_t eval_tokens;         /* of validation per evaluation while training; 0: all */
+    int64_t patience;            /* evaluations without a better one before stopping; 0: off */
+    int64_t save_every;          /* steps between checkpoints; 0: at the end and on a stop only */
+} hn_train_params;
+typedef struct hn_optim_params { const char *name; } hn_optim_params;     /* variant: kind `optim` */
+typedef struct hn_sched_params { const char *name; int64_t warmup; double min_ratio; } hn_sched_params;   /* variant: kind `sched`; the optimizer's lr is the peak */
+extern const hn_section hn_section_train, hn_section_optim, hn_section_sched;
+
+/* ---- optimizers: one update of one weight ---- */
+typedef struct hn_optim_state { int64_t step /* from 1 */; double lr; /* this step's */ double grad_scale; /* clipping folded in */ hn_pool *pool; const void *params; } hn_optim_state;
+typedef struct hn_optim { hn_item item; int states; int64_t lr_offset; /* of `float lr` in its struct */ void (*step)(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n, bool decay); } hn_optim;
+extern const hn_kind hn_kind_optim;
+typedef struct hn_sched { hn_item item; double (*factor)(int64_t step, int64_t steps, const hn_sched_params *s, const void *params); } hn_sched;   /* step from 0; warm-up applied by the caller */
+extern const hn_kind hn_kind_sched;
+double hn_sched_factor(const hn_settings *s, int64_t step, int64_t steps);
+
+/* ---- the trainer ---- */
+typedef struct hn_curve_point { int64_t step; double train, valid /* NaN: not measured */, seconds; } hn_curve_point;
+typedef struct hn_train_result {
+    int64_t step, tokens; double train_loss, valid_loss, bits_per_byte, accuracy, tokens_per_second, seconds, flops; int64_t peak_rss;
+    hn_curve_point *curve; int64_t n_curve;
+    bool stopped_early; int64_t best_step;
+} hn_train_result;
+
+typedef struct hn_trainer hn_trainer;
+/* From settings (sections model, data, train, optim, sched and the top level's seed) and a loaded data set. start: weights to go on from, or NULL. */
+hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed) HN_CHECK;
+hone_model *hn_trainer_model(hn_trainer *t);
+/* Runs to the end. out_dir NULL: nothing is written (arms of improve). Otherwise checkpoint/ and best/ are kept there. Interrupted: E_INTERRUPTED after saving. */
+bool hn_trainer_run(hn_trainer *t, const char *out_dir, hn_train_result *out) HN_CHECK;
+bool hn_trainer_step(hn_trainer *t, double *loss) HN_CHECK;            /* one optimizer step; NaN: E_NUMERIC naming operator, layer and step after a replay under `check` */
+bool hn_trainer_save(hn_trainer *t, const char *out_dir) HN_CHECK;     /* checkpoint/: written new, synced, renamed */
+bool hn_trainer_load(hn_trainer *t, const char *out_dir) HN_CHECK;     /* the newest whole checkpoint */
+void hn_trainer_use_ema(hn_trainer *t);                                 /* the model's weights become the average, where there is one */
+
+/* --plan: what a run will need, from the null backend. */
+typedef struct hn_plan { int64_t parameters, steps, tokens_per_step; double flops_step, flops_total; int64_t bytes_weights, bytes_grads, bytes_states, bytes_activations, bytes_data, bytes_base, bytes_peak; } hn_plan;
+bool hn_plan_make(hn_arena *a, const hn_settings *s, const hn_dataset *d /* or NULL with vocab */, int64_t vocab, hn_plan *out) HN_CHECK;
+#endif
