@@ -25,8 +25,11 @@ struct hone_tensor {
     hone_tensor *base;           /* a view: whose storage and gradient it shares */
     int64_t base_offset;         /* elements */
     hone_tape *tape;             /* NULL for weights */
-    /* the rest is tape.c's bookkeeping */
-    int64_t bytes, grad_bytes; uint32_t uses, pins; bool released;
+    /* the rest is the tape's bookkeeping; a view's stands in its base */
+    struct hn_chunk *chunk, *grad_chunk;
+    uint32_t uses;               /* recorded nodes whose backward still reads it */
+    bool released;
+    hone_tensor *made_before;    /* list of the tensors that a block end looks at */
 };
 static inline int64_t hn_count(const hone_tensor *x) { int64_t n = 1; for (int i = 0; i < x->dims; i++) n *= x->shape[i]; return n; }
 static inline int64_t hn_cols(const hone_tensor *x) { return x->dims ? x->shape[x->dims - 1] : 1; }
@@ -44,18 +47,26 @@ typedef struct hn_call {
     const void *attr;                        /* the operator's typed attributes, op->item.size bytes */
     hone_tensor *in[HN_MAX_IN]; int n_in;    /* a missing optional input is NULL */
     hone_tensor *out;
-    hone_tensor *aux[HN_MAX_AUX]; int n_aux; /* extra results kept for backward (log-sum-exp; mean and 1/std) */
+    hone_tensor *aux[HN_MAX_AUX]; int n_aux; /* extra results kept for backward (log-sum-exp; mean and 1/std); NULL when nothing is recorded */
+    bool training;                           /* dropout is on */
     uint64_t seed; uint32_t step, index;     /* random counters: (tape seed, step, node number) */
     hn_pool *pool;
-    hn_arena *scratch;                       /* reset after the call */
+    hn_arena *a;                             /* for messages and shape text; a warm step must not allocate from it */
+    void *scratch;                           /* scratch_bytes(c, backward) bytes from the pool, 64-byte aligned, not zeroed, gone after the call */
 } hn_call;
 typedef struct hn_cost { double flops, bytes; } hn_cost;   /* flops: 2·M·K·N of matrix products; attention counted as if not causal */
-typedef struct hn_op_case { const char *doc; const int64_t *shape[HN_MAX_IN]; int dims[HN_MAX_IN]; const void *attr; int int_max[HN_MAX_IN]; } hn_op_case;
+/* A case the tests run. shape NULL: that input is missing. int_max > 0: the input is i32 in [0, int_max); < 0: in [-1, -int_max).
+ * views: each f32 input of two or more dimensions is a column view of something wider. */
+typedef struct hn_op_case {
+    const char *doc; const int64_t *shape[HN_MAX_IN]; int dims[HN_MAX_IN]; const void *attr; int int_max[HN_MAX_IN]; bool views;
+} hn_op_case;
 
 enum { HN_SAVE_IN0 = 1, HN_SAVE_IN1 = 2, HN_SAVE_IN2 = 4, HN_SAVE_IN3 = 8, HN_SAVE_IN4 = 16, HN_SAVE_OUT = 32, HN_SAVE_AUX = 64 };
 struct hn_op {
     hn_item item;
     unsigned saves;                                          /* what backward reads, by HN_SAVE_… */
+    int n_in;                                                /* inputs, optional ones included */
+    bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
     bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); speaks on misfit: "matmul: x is (…) but w is (…)" */
     void (*forward)(hn_call *c);                             /* the reference */
     void (*backward)(hn_call *c, hone_tensor *const dx[]);   /* adds into dx[i]->data (same layout as in[i]); NULL: nobody wants it. dy is c->out->grad */
@@ -65,14 +76,47 @@ struct hn_op {
 };
 extern const hn_kind hn_kind_op;
 
+/* Runs an operator on the tape: checks, allocates, computes, records. in[op->n_in]. Never NULL. */
+hone_tensor *hn_apply(hone_tape *t, const hn_op *op, const void *attr, hone_tensor *const in[]);
+#define OP(n) extern const hn_op hn_op_##n;
+#include "tensor/op/ops.def"
+#undef OP
+
+/* Attributes as the operators' `attr` holds them: what a kernel reads. (hone_attention_opts is in hone/tensor.h.) */
+typedef struct hn_linear_attr { bool transposed; hone_act act; } hn_linear_attr;   /* aux[0]: x·wᵀ+b before act, when act ≠ none */
+typedef struct hn_embedding_attr { int64_t pos0; } hn_embedding_attr;              /* in: ids, w, p */
+typedef struct hn_layernorm_attr { float eps; } hn_layernorm_attr;                 /* in: x, w, b; aux: mean (rows), 1/std (rows) */
+typedef struct hn_attention_attr {                                                 /* in: q, k, v; aux: log-sum-exp (B,H,T) */
+    hone_attention_opts o;      /* scale already resolved; dropout 0 when not training */
+    int64_t pos0;               /* causal: query t sees the keys s ≤ pos0 + t */
+    int64_t kv_stride;          /* elements from one batch row of k (and v) to the next; 0: S·ld */
+} hn_attention_attr;
+typedef struct hn_gelu_attr { bool tanh_form; } hn_gelu_attr;
+typedef struct hn_dropout_attr { float p; } hn_dropout_attr;
+typedef struct hn_columns_attr { int64_t start, n; } hn_columns_attr;
+typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets; aux: log-sum-exp (rows) */
+    double denominator; float *per_token;
+} hn_linear_cross_entropy_attr;
+/* Dropout draws: quad number n of call c gives four 32-bit words; element 4n+i is dropped when word i < hn_drop_below(p), the rest are
+ * scaled by 1/(1−p). dropout: element = flat index. attention: row r = (b·H+h)·T+t has the quads r·⌈S/4⌉ + ⌊s/4⌋. */
+static inline void hn_drop_words(const hn_call *c, int64_t n, uint32_t out[4])
+{
+    hn_philox(c->seed, HN_STREAM_DROPOUT, c->step, (uint64_t)c->index << 40 | (uint64_t)n, out);
+}
+static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 4294967296.0); }
+
 /* ---- a backend ---- */
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward); } hn_kernel;
+/* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
+ * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.
+ * null and check count and run what cpu does: their `like`. */
 typedef struct hn_backend {
     hn_item item;
     bool computes;                            /* false: shapes, costs and memory only (null) */
     bool checks;                              /* after each forward and backward, look for NaN and infinity and name operator, scope, node (check) */
-    const hn_kernel *kernels; int64_t n_kernels;
+    const struct hn_backend *like;            /* whose kernels these are; NULL: its own */
+    const hn_kernel *const *kernels; int64_t n_kernels;
 } hn_backend;
 extern const hn_kind hn_kind_backend;
 
@@ -90,7 +134,10 @@ const char *hn_tape_failed_where(const hone_tape *t);        /* "linear in h.3.m
 void hn_block_begin(hone_tape *t);
 hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out);
 bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why);
-int64_t hn_tape_position(const hone_tape *t);                /* of the first new token: cache length, or 0 */
+/* Tokens are appended to the cache by attention, layer by layer, at hn_tape_position; that position moves on at the next
+ * hone_tape_begin, or at once by hn_tape_cache_advance. hone_tape_cache_length counts appended tokens either way. */
+int64_t hn_tape_position(const hone_tape *t);                /* of the first new token; 0 without a cache */
+void hn_tape_cache_advance(hone_tape *t);
 bool hn_tape_is_null(const hone_tape *t);
 hone_mode hn_tape_mode(const hone_tape *t);
 hn_arena *hn_tape_arena(hone_tape *t);                       /* node memory: gone at hone_tape_begin */
