@@ -62,6 +62,8 @@ bool hn_settings_set(hn_settings *s, hn_arena *a, const char *key, const char *v
 bool hn_settings_check(hn_settings *s, hn_arena *a) HN_CHECK;                    /* required rows present */
 const void *hn_settings_get(const hn_settings *s, const char *section);         /* the section's struct; asserts that it exists. Live view */
 const void *hn_settings_variant(const hn_settings *s, const char *section, const hn_item **item);  /* the chosen member's struct and descriptor */
+bool hn_settings_selects(const hn_settings *s, const char *key);                 /* does this key choose a variant? Such keys are set before others */
+const char *hn_full_key(hn_arena *a, const hn_section *sec, const hn_param *row);   /* "train.steps" */
 bool hn_settings_is_set(const hn_settings *s, const char *key);                 /* given by recipe or command line, not by default */
 const char *hn_settings_value(hn_arena *a, const hn_settings *s, const char *key);   /* as text; NULL: no such key */
 const char *hn_settings_write_yaml(hn_arena *a, const hn_settings *s);          /* the resolved recipe; reads back to the same values */
