@@ -9,10 +9,10 @@
 typedef struct hn_data_params {
     hn_strs train;               /* files or folders */
     hn_strs valid;               /* held-out files; none: cut from train by `split` */
-    const char *split;           /* auto|tail|blocks|hash. auto: blocks for one document, hash for several */
+    const char *split;           /* auto|tail|blocks|hash. auto: hash for many documents (10 / valid_fraction or more), else blocks */
     double valid_fraction;       /* 0.1 */
     int64_t block_bytes;         /* 0: chosen from the size */
-    int64_t gap;                 /* bytes dropped on each side of a held-out block; -1: one context */
+    int64_t gap;                 /* bytes dropped on each side of held-out text; -1: one context for blocks, none for tail and hash */
     const char *tokenizer;       /* kind `token`: char|byte, or a path to tokenizer.json */
     int64_t max_bytes;           /* refuse more text than this; 0: no limit */
     const char *cache;           /* folder for token files; "": keep tokens in memory */
@@ -22,22 +22,34 @@ extern const hn_section hn_section_data;
 
 /* ---- corpus ---- */
 typedef struct hn_doc { int64_t start, bytes; int32_t source; } hn_doc;       /* of corpus.text; source: which file */
+typedef struct hn_bad_row { int32_t source; int64_t line; const char *why; } hn_bad_row;   /* line from 1 */
 typedef struct hn_corpus {
-    hn_bytes text;               /* all documents, one after another */
+    hn_bytes text;               /* all documents, one after another, nothing between them; valid UTF-8 without NUL */
     hn_doc *docs; int64_t n_docs;
     const char **files; int64_t n_files;
+    int64_t valid_from;          /* files[valid_from …] were given as held-out files; n_files: none were */
     int64_t bad_rows;            /* rows set aside (counted, warned) */
+    hn_bad_row *bad; int64_t n_bad;   /* the first 1000 of them, with the reason */
     uint64_t hash;               /* of text and document borders */
 } hn_corpus;
 /* A reader turns one file's bytes into documents. Kind `read`: chosen by file name (.txt, .jsonl; .gz and .zst peeled off). */
-typedef struct hn_reader_item { hn_item item; const char *suffixes; bool (*read)(hn_arena *a, hn_reader *r, const char *path, int32_t source, hn_buf *text, void *docs /* HN_VEC(hn_doc)* */, int64_t *bad_rows); } hn_reader_item;
+typedef struct hn_intake hn_intake;                                           /* read/read.h: where readers put what they find */
+typedef struct hn_reader_item {
+    hn_item item;
+    const char *suffixes;                                                     /* ".txt", several with a space between */
+    bool (*read)(hn_arena *a, hn_intake *in, hn_reader *r);
+} hn_reader_item;
 extern const hn_kind hn_kind_read;
+/* Files, or folders: every file of a known kind in it, sorted by name. Missing, empty, all-zero, invalid UTF-8, a NUL byte or
+ * nothing but white space: E_DATA with file and byte offset. */
 bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) HN_CHECK;
-/* Empty, all-zero, or invalid UTF-8 text is E_DATA with file and byte offset. */
+bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) HN_CHECK;
+bool hn_corpus_from_text(hn_arena *a, const char *name, const void *p, int64_t n, hn_corpus *out) HN_CHECK;   /* copies; as one .txt file */
 
 /* ---- split ---- */
 typedef struct hn_piece { int64_t start, bytes; int32_t doc; bool held_out; } hn_piece;    /* of corpus.text, UTF-8 borders respected */
 typedef struct hn_split { hn_piece *v; int64_t n; int64_t train_bytes, valid_bytes, gap_bytes; const char *how; } hn_split;
+/* Pieces in the order of the text. Pieces under two characters teach and test nothing: they count as gap. Nothing left on a side: E_DATA. */
 bool hn_split_make(hn_arena *a, const hn_corpus *c, const hn_data_params *p, int64_t context, uint64_t seed, hn_split *out) HN_CHECK;
 /* Cuts training pieces where a 13-gram of words (a CJK character is a word) also stands in a held-out piece; 200 bytes around go too
  * (Brown et al. 2020, appendix C). Returns bytes removed. */
@@ -63,6 +75,7 @@ struct hn_tokenizer {
 };
 hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;
 hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) HN_CHECK;         /* tokenizer.json, or a folder that has one */
+hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) HN_CHECK;   /* the text of a tokenizer.json; the fuzz target */
 bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) HN_CHECK;   /* tokenizer.json + tokenizer_config.json */
 bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* a character outside the vocabulary without unk: E_DATA naming it and the offset */
 void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out);      /* ids out of range give U+FFFD */
@@ -70,19 +83,23 @@ uint64_t hn_tokenizer_hash(hn_arena *a, const hn_tokenizer *t);
 
 /* ---- tokens: a memory-mapped file, or memory. Header: magic "HONETOK1", version, id width 2|4, vocab, count, pieces, tokenizer hash, XXH3 of the payload. ---- */
 typedef struct hn_span { int64_t start, n; int64_t bytes; int32_t doc; } hn_span;     /* tokens [start, start+n) are one piece of text */
-typedef struct hn_tokens { const void *ids; int width; int64_t n, vocab; hn_span *spans; int64_t n_spans; int64_t bytes; uint64_t hash; } hn_tokens;
+typedef struct hn_tokens { const void *ids; int width; int64_t n, vocab; hn_span *spans; int64_t n_spans; int64_t bytes; uint64_t hash, tokenizer_hash; } hn_tokens;
 static inline int32_t hn_token_at(const hn_tokens *t, int64_t i) { return t->width == 2 ? ((const uint16_t *)t->ids)[i] : ((const int32_t *)t->ids)[i]; }
 bool hn_tokens_make(hn_arena *a, const hn_tokenizer *t, const hn_corpus *c, const hn_split *s, bool held_out, hn_tokens *out) HN_CHECK;
 bool hn_tokens_save(hn_arena *a, const hn_tokens *t, uint64_t tokenizer_hash, const char *path) HN_CHECK;
+bool hn_tokens_parse(hn_arena *a, const char *where, hn_bytes file, hn_tokens *out) HN_CHECK;   /* ids point into file; the fuzz target */
 bool hn_tokens_map(hn_arena *a, const char *path, hn_tokens *out) HN_CHECK;      /* every size checked; truncated or foreign: E_MODEL */
 
 /* All of the above in one: what a trainer wants. tokenizer: NULL trains or loads what params say. */
 typedef struct hn_dataset { hn_corpus corpus; hn_split split; hn_tokenizer *tok; hn_tokens train, valid; int64_t decontaminated_bytes; } hn_dataset;
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;
+/* The same from a corpus already in out->corpus (text made by a program). */
+bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;
 
 /* ---- batches: windows of T+1 tokens; a window never crosses a span. Batch i depends on (seed, i) alone, so resume is a number. ----
  * order "epochs": all windows of an epoch in a shuffled order, with a random phase per epoch; "random": uniform starts with replacement (nanoGPT). */
 typedef struct hn_batches hn_batches;
 hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T, const char *order, uint64_t seed) HN_CHECK;   /* too short: E_DATA saying how much is needed */
+int64_t hn_batches_windows(const hn_batches *b);         /* windows of one epoch */
 void hn_batch_get(hn_batches *b, int64_t i, int32_t *x /* (B,T) */, int32_t *y /* (B,T), −1 past a short span's end */);
 #endif

@@ -1,0 +1,55 @@
+/* dataset.c - the whole way from files to tokens, as a trainer wants it.
+ *
+ * With data.cache, token files are kept under names made of the hashes of text, split and tokenizer, so a stale one is never
+ * found; a damaged one is told and made again. */
+#include "data/data.h"
+
+static uint64_t split_hash(const hn_split *s) {
+    uint64_t h = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        int64_t v[3] = { s->v[i].start, s->v[i].bytes, s->v[i].held_out };
+        h = hn_hash(v, sizeof v, h);
+    }
+    return h;
+}
+
+static bool tokens_for(hn_arena *a, const hn_data_params *p, hn_dataset *d, uint64_t tokenizer_hash, bool held_out, hn_tokens *out) {
+    bool cached = p->cache && *p->cache;
+    if (!cached) {
+        bool made = hn_tokens_make(a, d->tok, &d->corpus, &d->split, held_out, out);
+        out->tokenizer_hash = tokenizer_hash;
+        return made;
+    }
+    uint64_t key[3] = { d->corpus.hash, split_hash(&d->split), tokenizer_hash };
+    const char *file = hn_fmt(a, "%s/%016llx-%s.tok", p->cache, (unsigned long long)hn_hash(key, sizeof key, 0), held_out ? "valid" : "train");
+    if (hn_path_exists(file)) {
+        if (hn_tokens_map(a, file, out) && out->tokenizer_hash == tokenizer_hash && out->vocab == d->tok->vocab) return true;
+        hn_warn(a, "token file %s is damaged and is made again: %s", file, hone_error_message(a->job));
+        hone_error_clear(a->job);
+    }
+    return hn_mkdirs(a, p->cache) && hn_tokens_make(a, d->tok, &d->corpus, &d->split, held_out, out) && hn_tokens_save(a, out, tokenizer_hash, file) &&
+           hn_tokens_map(a, file, out);
+}
+
+static hn_tokenizer *tokenizer_for(hn_arena *a, const char *name, const hn_dataset *d) {
+    bool is_path = !hn_kind_find(&hn_kind_token, name) && hn_path_exists(name);
+    return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train(a, name, &d->corpus, &d->split);
+}
+
+bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
+    if (!hn_split_make(a, &out->corpus, p, context, seed, &out->split)) return false;
+    if (p->decontaminate) {
+        if (!hn_decontaminate(a, &out->corpus, &out->split, &out->decontaminated_bytes)) return false;
+        if (out->decontaminated_bytes)
+            hn_log(a, "%lld bytes of training text overlap held-out text and are left out", (long long)out->decontaminated_bytes);
+    }
+    out->tok = tokenizer ? tokenizer : tokenizer_for(a, p->tokenizer && *p->tokenizer ? p->tokenizer : "char", out);
+    if (!out->tok) return false;
+    uint64_t h = hn_tokenizer_hash(a, out->tok);
+    return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid);
+}
+
+bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
+    *out = (hn_dataset){ 0 };
+    return hn_corpus_read_both(a, &p->train, &p->valid, p->max_bytes, &out->corpus) && hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
+}

@@ -1,0 +1,124 @@
+/* tokenizer.c - the kind `token`: train or load a tokenizer, save it as Hugging Face does, text to ids and back. */
+#include "data/token/token.h"
+
+#define TOKEN(n) extern const hn_token_item hn_token_##n;
+#include "data/token/tokens.def"
+#undef TOKEN
+static const hn_item *const items[] = {
+#define TOKEN(n) &hn_token_##n.item,
+#include "data/token/tokens.def"
+#undef TOKEN
+};
+const hn_kind hn_kind_token = { "token", "tokenizers", items, HN_LEN(items) };
+
+enum { MAX_FILE = 256 << 20 };
+
+const char *hn_tokenizer_part(const json_t *root, const char *key) {
+    const char *type = json_string_value(json_object_get(json_object_get(root, key), "type"));
+    return type ? type : "";
+}
+
+bool hn_tokenizer_plain(const json_t *root) {
+    const json_t *norm = json_object_get(root, "normalizer"), *post = json_object_get(root, "post_processor");
+    return (!norm || json_is_null(norm)) && (!post || json_is_null(post)) && json_array_size(json_object_get(root, "added_tokens")) == 0;
+}
+
+bool hn_tokenizer_vocab(hn_arena *a, const json_t *root, const char *where, const char ***keys, int64_t *n) {
+    json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    const char *key;
+    json_t *value;
+    *n = (int64_t)json_object_size(vocab);
+    if (!*n) return HN_FAIL(a, HONE_E_MODEL, .what = "the tokenizer has no vocabulary", .where = where, .wanted = "model.vocab as an object of texts and ids");
+    *keys = hn_new_n(a, const char *, *n);
+    json_object_foreach(vocab, key, value) {
+        int64_t id = json_is_integer(value) ? (int64_t)json_integer_value(value) : -1;
+        if (id < 0 || id >= *n)
+            return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "vocabulary entry \"%.40s\" has no usable id", key), .where = where,
+                           .wanted = hn_fmt(a, "a whole number from 0 to %lld", (long long)*n - 1),
+                           .found = json_is_integer(value) ? hn_fmt(a, "%lld", (long long)json_integer_value(value)) : "something else");
+        if ((*keys)[id])
+            return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "two vocabulary entries have the id %lld", (long long)id), .where = where,
+                           .found = hn_fmt(a, "\"%.40s\" and \"%.40s\"", (*keys)[id], key));
+        (*keys)[id] = key;
+    }
+    return true;
+}
+
+int hn_utf8_put(uint32_t cp, uint8_t out[4]) {
+    if (cp < 0x80) return out[0] = (uint8_t)cp, 1;
+    if (cp < 0x800) return out[0] = (uint8_t)(0xC0 | cp >> 6), out[1] = (uint8_t)(0x80 | (cp & 63)), 2;
+    if (cp < 0x10000) return out[0] = (uint8_t)(0xE0 | cp >> 12), out[1] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[2] = (uint8_t)(0x80 | (cp & 63)), 3;
+    out[0] = (uint8_t)(0xF0 | cp >> 18), out[1] = (uint8_t)(0x80 | (cp >> 12 & 63)), out[2] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[3] = (uint8_t)(0x80 | (cp & 63));
+    return 4;
+}
+
+static hn_tokenizer *blank(hn_arena *a, const hn_token_item *kind) {
+    hn_tokenizer *t = hn_new(a, hn_tokenizer);
+    *t = (hn_tokenizer){ .kind = kind, .bos = -1, .eos = -1, .unk = -1 };
+    return t;
+}
+
+hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) {
+    const hn_token_item *kind = (const hn_token_item *)hn_kind_find(&hn_kind_token, name);
+    if (!kind) {
+        const char *near = hn_kind_nearest(&hn_kind_token, name);
+        (void)!HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "there is no tokenizer '%s'", name), .wanted = "char, byte, or the path of a tokenizer.json",
+                       .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
+        return NULL;
+    }
+    hn_tokenizer *t = blank(a, kind);
+    return kind->train(a, t, c, s) ? t : NULL;
+}
+
+hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) {
+    json_t *root = hn_json_parse(a, where, p, n, HONE_E_MODEL);
+    for (int64_t i = 0; root && i < hn_kind_token.n; i++) {
+        const hn_token_item *kind = (const hn_token_item *)hn_kind_token.items[i];
+        hn_tokenizer *t = blank(a, kind);
+        if (kind->load(a, t, root, where)) return t;
+        if (hone_error_code(a->job) != HONE_OK) return NULL;
+    }
+    if (root)
+        (void)!HN_FAIL(a, HONE_E_MODEL, .what = "no tokenizer here reads this file", .where = where,
+                       .wanted = "a character tokenizer (WordLevel over single characters) or a byte tokenizer (BPE without merges)",
+                       .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"), hn_tokenizer_part(root, "pre_tokenizer")));
+    return NULL;
+}
+
+hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) {
+    hn_bytes file;
+    if (hn_path_is_dir(path)) path = hn_path_join(a, path, "tokenizer.json");
+    if (!hn_path_exists(path)) {
+        (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = path);
+        return NULL;
+    }
+    return hn_file_read(a, path, MAX_FILE, &file) ? hn_tokenizer_parse(a, path, file.p, file.n) : NULL;
+}
+
+bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) {
+    hn_arena *s = hn_arena_new(a);
+    const char *text = hn_json_text(s, t->kind->save(s, t), true);
+    const char *config = hn_json_text(s, hn_json_own(s, json_pack("{s:s, s:b, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
+                                                                  "clean_up_tokenization_spaces", 0, "add_prefix_space", 0)), true);
+    bool ok = hn_mkdirs(s, dir) && hn_file_write(s, hn_path_join(s, dir, "tokenizer.json"), text, (int64_t)strlen(text)) &&
+              hn_file_write(s, hn_path_join(s, dir, "tokenizer_config.json"), config, (int64_t)strlen(config));
+    hn_arena_free(s);
+    return ok;
+}
+
+bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) { return t->kind->encode(t, a, p, n, out); }
+
+void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out) {
+    for (int64_t i = 0; i < n; i++) {
+        bool known = ids[i] >= 0 && ids[i] < t->vocab;
+        hn_buf_put(a, out, known ? t->pieces[ids[i]].p : (const void *)"\xEF\xBF\xBD", known ? t->pieces[ids[i]].n : 3);
+    }
+}
+
+uint64_t hn_tokenizer_hash(hn_arena *a, const hn_tokenizer *t) {
+    hn_arena *s = hn_arena_new(a);
+    const char *text = hn_json_text(s, t->kind->save(s, t), false);
+    uint64_t h = hn_hash(text, (int64_t)strlen(text), 0);
+    hn_arena_free(s);
+    return h;
+}
