@@ -23,7 +23,9 @@ extern const hn_section hn_section_train, hn_section_optim, hn_section_sched;
 
 /* ---- optimizers: one update of one weight ---- */
 typedef struct hn_optim_state { int64_t step /* from 1 */; double lr; /* this step's */ double grad_scale; /* clipping folded in */ hn_pool *pool; const void *params; } hn_optim_state;
-typedef struct hn_optim { hn_item item; int states; int64_t lr_offset; /* of `float lr` in its struct */ void (*step)(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n, bool decay); } hn_optim;
+typedef struct hn_optim { hn_item item; int states; int64_t lr_offset; /* of `double lr` in its struct */
+    bool elementwise; /* may be called on any part of a weight, from a pool task (pool NULL) */
+    void (*step)(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n, bool decay); } hn_optim;
 extern const hn_kind hn_kind_optim;
 typedef struct hn_sched { hn_item item; double (*factor)(int64_t step, int64_t steps, const hn_sched_params *s, const void *params); } hn_sched;   /* step from 0; warm-up applied by the caller */
 extern const hn_kind hn_kind_sched;

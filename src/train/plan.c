@@ -1,0 +1,92 @@
+/* plan.c - what a run will need, before it starts: one step and one evaluation on the null backend.
+ *
+ * Peak = what the process holds now (program, libraries, text, tokens) + what the training adds: weights, gradients, optimizer states,
+ * averages, batch, the tape's pool at its fullest, and LIBRARY_BYTES for what oneDNN takes at its first products.
+ * Limits: a process that already held more keeps that as its peak. */
+#include "train/trainer.h"
+#include <math.h>
+
+/* Code that oneDNN generates, its primitives, pages of the libraries touched for the first time. Measured as peak RSS of 2-step runs
+ * minus all the rest. */
+enum { LIBRARY_BYTES = 6 << 20 };
+
+static int64_t data_bytes(const hn_dataset *d)
+{
+    if (!d) return 0;
+    return d->corpus.text.n + d->train.n * d->train.width + d->valid.n * d->valid.width +
+           (d->train.n_spans + d->valid.n_spans) * (int64_t)sizeof(hn_span) + d->corpus.n_docs * (int64_t)sizeof(hn_doc);
+}
+
+/* Runs the model once in each mode without computing. */
+static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, hn_plan *out)
+{
+    int64_t shape[2] = { B, m->context };
+    int32_t *ids = hn_new_n(a, int32_t, B * m->context);
+    float *nats = hn_new_n(a, float, B * m->context);
+    hn_tape_stats st;
+    for (int64_t i = 0; i < m->n_w; i++) m->w[i].t->wants_grad = true;
+    hone_tape_begin(tape, HONE_TRAIN, 0, 0);
+    hone_tensor *x = hone_input_i32(tape, ids, 2, shape), *y = hone_input_i32(tape, ids, 2, shape);
+    hone_tensor *loss = hn_model_loss(tape, m, x, y, 1, NULL);
+    if (!hone_ok(tape) || !hone_backward(tape, loss)) return false;
+    hn_tape_stats_get(tape, &st);
+    out->flops_step = st.flops_forward + st.flops_backward;
+    hone_tape_begin(tape, HONE_EVAL, 0, 0);
+    x = hone_input_i32(tape, ids, 2, shape);
+    y = hone_input_i32(tape, ids, 2, shape);
+    hn_model_loss(tape, m, x, y, 1, nats);
+    if (!hone_ok(tape)) return false;
+    hn_tape_stats_get(tape, &st);
+    out->bytes_activations = st.pool_peak;
+    return true;
+}
+
+static hone_model *model_without_memory(hn_arena *a, const hn_settings *s, const hn_dataset *d, int64_t vocab)
+{
+    const hn_model_params *p = hn_settings_get(s, "model");
+    const hn_item *arch;
+    const void *params = hn_settings_variant(s, "model", &arch);
+    if (p->path && *p->path) {
+        const hone_model *start = hn_model_load(a, p->path);
+        return start ? hn_model_new(a, start->arch, start->params, start->vocab, true) : NULL;
+    }
+    return hn_model_new(a, (const hn_arch *)arch, params, vocab ? vocab : d->tok->vocab, true);
+}
+
+bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_model *m, hn_plan *out)
+{
+    const hn_train_params *p = hn_settings_get(s, "train");
+    const hn_item *optim;
+    (void)hn_settings_variant(s, "optim", &optim);
+    int64_t now = hn_rss_now(), tokens, windows, n;
+    *out = (hn_plan){ .parameters = hn_model_count(m) };
+    if (!hn_mul(p->batch, m->context, &windows) || !hn_mul(windows, p->accumulate, &tokens) || !hn_mul(tokens, 1 << 20, &n))
+        return HN_FAIL(a, HONE_E_VALUE, .what = "train.batch × train.accumulate × the context is beyond any memory",
+                       .hint = "lower train.batch");
+    hone_tape *tape = hone_tape_new(a->job, "null");
+    bool ok = tape && dry_run(a, tape, m, p->batch, out);
+    hone_tape_free(tape);
+    if (!ok) return false;
+    out->flops_step *= (double)p->accumulate;
+    out->tokens_per_step = tokens;
+    out->steps = p->steps > 0 ? p->steps : p->flops > 0 ? HN_MAX((int64_t)(p->flops / out->flops_step), 1) : 0;
+    out->flops_total = out->flops_step * (double)out->steps;
+    out->bytes_weights = out->bytes_grads = out->parameters * (int64_t)sizeof(float);
+    out->bytes_states = out->bytes_weights * (((const hn_optim *)optim)->states + (p->ema > 0) + (p->eval_every > 0));
+    out->bytes_activations += 2 * tokens * (int64_t)sizeof(int32_t);
+    out->bytes_data = data_bytes(d);
+    out->bytes_base = HN_MAX(now - out->bytes_data, 0) + LIBRARY_BYTES;
+    out->bytes_peak = out->bytes_base + out->bytes_data + out->bytes_weights + out->bytes_grads + out->bytes_states +
+                      out->bytes_activations;
+    out->bytes_peak = HN_MAX(out->bytes_peak, hn_rss_peak());
+    return true;
+}
+
+bool hn_plan_make(hn_arena *keep, const hn_settings *s, const hn_dataset *d, int64_t vocab, hn_plan *out)
+{
+    hn_arena *a = hn_arena_new(keep);
+    hone_model *m = model_without_memory(a, s, d, vocab);
+    bool ok = m && hn_plan_model(a, s, d, m, out);
+    hn_arena_free(a);
+    return ok;
+}

@@ -1,0 +1,132 @@
+/* step.c - one optimizer step: micro-batches, norm, update, average.
+ *
+ * The loss of every micro-batch is divided by the targets of the whole step, so accumulation changes nothing but rounding (the usual
+ * mistake: huggingface/transformers#34191). Norm and update run over fixed chunks of all weights in one pool run each; sums go in the
+ * order of the chunks. Nothing is changed before loss and norm are known to be finite: so a bad step can be replayed. */
+#include "train/trainer.h"
+#include "train/kernels.h"
+#include <math.h>
+
+static void norm_task(void *arg, int64_t task, int worker)
+{
+    hn_trainer *t = arg;
+    const hn_part *c = &t->part[task];
+    t->squares[task] = hn_update_kernels_get()->sum_squares(t->m->w[c->weight].t->grad + c->start, c->n);
+}
+
+static double gradient_norm(hn_trainer *t)
+{
+    double sum = 0;
+    hn_pool_run(hn_job_pool(t->a->job), t->n_parts, norm_task, t);
+    for (int64_t i = 0; i < t->n_parts; i++) sum += t->squares[i];
+    return sqrt(sum);
+}
+
+static void clear_gradients(hn_trainer *t)
+{
+    for (int64_t i = 0; i < t->m->n_w; i++)
+        memset(t->m->w[i].t->grad, 0, (size_t)hn_count(t->m->w[i].t) * sizeof(float));
+}
+
+/* ---- update ---- */
+typedef struct update { hn_trainer *t; hn_optim_state s; float share; } update;
+
+static void update_part(const update *u, int64_t weight, int64_t start, int64_t n)
+{
+    hn_trainer *t = u->t;
+    const hn_weight *w = &t->m->w[weight];
+    float *data = (float *)w->t->data + start, *grad = w->t->grad + start, *state[HN_MAX_STATES];
+    for (int k = 0; k < t->optim->states; k++) state[k] = t->state[weight * t->optim->states + k] + start;
+    t->optim->step(&u->s, data, grad, state, n, w->decay);
+    if (t->average) hn_update_kernels_get()->ema(t->average[weight] + start, data, u->share, n);
+    memset(grad, 0, (size_t)n * sizeof(float));
+}
+
+static void update_task(void *arg, int64_t task, int worker)
+{
+    const update *u = arg;
+    const hn_part *c = &u->t->part[task];
+    update_part(u, c->weight, c->start, c->n);
+}
+
+static void update_all(hn_trainer *t, double norm)
+{
+    double peak = *(const double *)((const char *)t->optim_params + t->optim->lr_offset), step = (double)t->now.step + 1;
+    hn_pool *pool = hn_job_pool(t->a->job);
+    update u = { .t = t, .s = { .step = t->now.step + 1, .lr = peak * hn_sched_factor(t->s, t->now.step, t->steps), .grad_scale = 1,
+                                .params = t->optim_params } };
+    if (t->p->clip > 0) u.s.grad_scale = HN_MIN(1, t->p->clip / (norm + 1e-6));       /* as torch.nn.utils.clip_grad_norm_ */
+    u.share = (float)(1 - HN_MIN(t->p->ema, (1 + step) / (10 + step)));
+    if (t->optim->elementwise) {
+        hn_pool_run(pool, t->n_parts, update_task, &u);
+        return;
+    }
+    u.s.pool = pool;
+    for (int64_t i = 0; i < t->m->n_w; i++) update_part(&u, i, 0, hn_count(t->m->w[i].t));
+}
+
+/* ---- forward and backward ---- */
+static double micro_batch(hn_trainer *t, hone_tape *tape, int64_t k, double denominator, bool *ok)
+{
+    int64_t shape[2] = { t->p->batch, t->m->context }, n = shape[0] * shape[1];
+    hone_tape_begin(tape, HONE_TRAIN, t->seed, (uint32_t)(t->now.step * t->p->accumulate + k));
+    hone_tensor *ids = hone_input_i32(tape, t->x + k * n, 2, shape), *targets = hone_input_i32(tape, t->y + k * n, 2, shape);
+    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, denominator, NULL);
+    double value = hone_tensor_item(loss, 0);
+    *ok = hone_ok(tape) && (!isfinite(value) || hone_backward(tape, loss));
+    return value;
+}
+
+/* The step again, on a tape that looks at every number. */
+static bool explain(hn_trainer *t, double denominator, const char *seen)
+{
+    hn_arena *a = t->a;
+    hone_job *job = a->job;
+    const char *found = NULL;
+    clear_gradients(t);
+    hone_error_clear(job);
+    hone_tape *tape = hone_tape_new(job, "check");
+    bool ok = tape != NULL;
+    for (int64_t k = 0; ok && k < t->p->accumulate; k++) {
+        double value = micro_batch(t, tape, k, denominator, &ok);
+        ok = ok && isfinite(value);
+    }
+    if (tape && *hn_tape_failed_where(tape)) found = hn_strdup(a, hn_tape_failed_where(tape));
+    hone_tape_free(tape);
+    clear_gradients(t);
+    hone_error_clear(job);
+    return HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "step %lld: %s is not a finite number", (long long)t->now.step + 1, seen),
+                   .where = found ? hn_fmt(a, "first seen in %s", found) : "no single operator: the sum of gradients overflows",
+                   .hint = "lower optim.lr, lengthen sched.warmup, or clip harder (train.clip); the weights are those before this step");
+}
+
+bool hn_trainer_step(hn_trainer *t, double *loss)
+{
+    int64_t n = t->p->batch * t->m->context, targets = 0;
+    double sum = 0, flops = 0;
+    for (int64_t k = 0; k < t->p->accumulate; k++) {
+        hn_batch_get(t->batches, t->now.step * t->p->accumulate + k, t->x + k * n, t->y + k * n);
+        for (int64_t i = 0; i < n; i++) targets += t->y[k * n + i] >= 0;
+    }
+    double denominator = (double)HN_MAX(targets, 1);
+    for (int64_t k = 0; k < t->p->accumulate; k++) {
+        bool ok;
+        sum += micro_batch(t, t->tape, k, denominator, &ok);
+        if (!ok) {
+            clear_gradients(t);
+            return false;
+        }
+        if (!isfinite(sum)) return explain(t, denominator, "the training loss");
+        hn_tape_stats st;
+        hn_tape_stats_get(t->tape, &st);
+        flops += st.flops_forward + st.flops_backward;
+    }
+    double norm = gradient_norm(t);
+    if (!isfinite(norm)) return explain(t, denominator, "the gradient's norm");
+    update_all(t, norm);
+    t->now.step++;
+    t->now.tokens += targets;
+    t->now.flops += flops;
+    *loss = sum;
+    return true;
+}

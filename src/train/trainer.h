@@ -1,0 +1,54 @@
+/* trainer.h - the state of a training, private to src/train.
+ *
+ * Invariant between steps: gradients are zero; weights, states, averages, counters and sums are a function of (settings, data, seed,
+ * step) alone. All of it is in a checkpoint, so going on from one is bit for bit. */
+#ifndef HN_TRAINER_H
+#define HN_TRAINER_H
+#include "train/train.h"
+
+enum { HN_UPDATE_PART = 16384, HN_MAX_STATES = 4 };   /* elements of one task: 256 KiB of w, g, m, v stay in a core's L2 */
+
+typedef struct hn_part { int32_t weight; int64_t start, n; } hn_part;
+
+/* The numbers that a checkpoint keeps beside the tensors. */
+typedef struct hn_progress_state {
+    int64_t step, tokens, best_step, evals_without_better;
+    double flops, seconds, best_loss /* NaN: none yet */;
+    double sum_loss; int64_t sum_steps;                /* of steps since the last point of the curve */
+    double last_loss;                                  /* the last point's, or NaN */
+    bool stopped_early;
+} hn_progress_state;
+
+struct hn_trainer {
+    hn_arena *a;
+    const hn_settings *s;
+    const hn_train_params *p;
+    const hn_dataset *d;
+    const hn_optim *optim;
+    const void *optim_params;
+    uint64_t seed;
+    int64_t steps;                                     /* to do in all */
+    hone_model *m;
+    hone_tape *tape;
+    hn_batches *batches;
+    int32_t *x, *y;                                    /* (accumulate,B,T) */
+    float **state;                                     /* (n_w × optim->states) */
+    float **average;                                   /* (n_w), or NULL */
+    float **best;                                      /* (n_w) weights of the best evaluation, or NULL where none are made */
+    hn_part *part; int64_t n_parts;
+    double *squares;                                   /* (n_parts) */
+    hn_progress_state now;
+    HN_VEC(hn_curve_point) curve;
+    bool loaded, tokenizer_saved;
+};
+
+float **hn_trainer_copies(hn_arena *a, const hone_model *m, bool copy);            /* (n_w) arrays shaped as the weights */
+void hn_trainer_take(hone_model *m, float *const *from);                           /* weights := from */
+void hn_trainer_keep(float *const *to, const hone_model *m);                       /* to := weights */
+
+bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_model *m /* null storage */, hn_plan *out) HN_CHECK;
+
+/* Checkpoint as parsed: everything checked against itself, not yet against a trainer. */
+typedef struct hn_checkpoint { hn_st tensors; json_t *state; } hn_checkpoint;
+bool hn_checkpoint_parse(hn_arena *a, const char *where, hn_bytes file, hn_checkpoint *out) HN_CHECK;
+#endif
