@@ -67,7 +67,7 @@ HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
 HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);        /* same shapes */
 /* Columns [start, start+n) of the last dimension, without copying. */
 HONE_API hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n);
-/* loss (1) = Σ w_i·(−ln softmax(h_i·wᵀ)[target_i]) / denominator; h (…,C), w (V,C), targets (…) i32, −1 is ignored. Never holds all
+/* loss (1) = Σ −ln softmax(h_i·wᵀ)[target_i] / denominator; h (…,C), w (V,C), targets (…) i32, −1 is ignored. Never holds all
  * logits at once. denominator 0: the number of targets not ignored. per_token (…) receives each −ln p when not NULL (0 where ignored). */
 HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denominator,
                                                 float *per_token);
