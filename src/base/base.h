@@ -28,8 +28,9 @@ typedef struct hn_arena hn_arena;
 struct hn_arena { hone_job *job; /* the rest is arena.c's */ };
 
 hn_arena *hn_job_arena(hone_job *job);                 /* the job's own arena: lives as long as the job */
+uint64_t hn_job_seed(const hone_job *job);             /* from hone_options */
 hn_arena *hn_arena_new(hn_arena *parent);              /* freed with its parent, or earlier by hn_arena_free */
-void hn_arena_free(hn_arena *a);                       /* runs deferred closers last-first, frees children, then blocks; NULL ok */
+void hn_arena_free(hn_arena *a);                       /* lets go of closers and children, last made first, then of blocks; NULL ok */
 void hn_arena_reset(hn_arena *a);                      /* as free, but the arena itself stays usable */
 void *hn_alloc(hn_arena *a, int64_t n, int64_t size, int64_t align);   /* zeroed; never NULL; n*size checked; > 1 MiB mapped singly */
 #define hn_new(a, T) ((T *)hn_alloc(a, 1, sizeof(T), _Alignof(T)))
@@ -64,6 +65,8 @@ void hn_warn(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 void hn_progress(hn_arena *a, const char *what, int64_t done, int64_t total, double rate, const char *unit, double loss);
 void hn_metric(hn_arena *a, const char *name, int64_t step, double value);
 
+typedef struct hn_bytes { const uint8_t *p; int64_t n; } hn_bytes;
+
 /* ---- str.c: strings, growable buffers, maps ---- */
 char *hn_fmt(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 char *hn_strdup(hn_arena *a, const char *s);
@@ -92,6 +95,7 @@ hn_map *hn_map_new(hn_arena *a);
 bool hn_map_get(const hn_map *m, const void *key, int64_t n, int64_t *value);
 void hn_map_put(hn_map *m, const void *key, int64_t n, int64_t value);      /* copies the key */
 int64_t hn_map_count(const hn_map *m);
+bool hn_map_at(const hn_map *m, int64_t i, hn_bytes *key, int64_t *value);  /* the i-th put; false past the last */
 uint64_t hn_hash(const void *p, int64_t n, uint64_t seed);                  /* XXH3 64 */
 
 /* ---- rng.c: Philox 4x32-10 (Salmon et al. 2011). The same (seed, stream, step, index) is the same number everywhere. ---- */
@@ -121,7 +125,7 @@ char *hn_path_join(hn_arena *a, const char *dir, const char *name);
 const char *hn_path_base(const char *path);
 bool hn_path_exists(const char *path), hn_path_is_dir(const char *path);
 bool hn_mkdirs(hn_arena *a, const char *dir) HN_CHECK;
-typedef struct hn_bytes { const uint8_t *p; int64_t n; } hn_bytes;
+
 bool hn_file_read(hn_arena *a, const char *path, int64_t max_bytes, hn_bytes *out) HN_CHECK;   /* a zero byte follows the last */
 bool hn_file_map(hn_arena *a, const char *path, hn_bytes *out) HN_CHECK;                       /* read-only map; an empty file gives n = 0 */
 typedef struct hn_writer hn_writer;                        /* path.tmp-PID, fsync, rename, fsync of the folder; discarded if not committed */
