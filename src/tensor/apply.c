@@ -1,8 +1,7 @@
 /* apply.c - one operator on the tape: checks, allocates, computes, records. Inputs come onto the tape here too. */
 #include "tensor/tape.h"
 
-static bool give_memory(hone_tape *t, const char *who, hone_tensor *x)
-{
+static bool give_memory(hone_tape *t, const char *who, hone_tensor *x) {
     int64_t bytes;
     if (!hn_tensor_bytes(x, &bytes)) return hn_tape_overflow(t, who, x);
     x->ld = hn_cols(x);
@@ -11,22 +10,27 @@ static bool give_memory(hone_tape *t, const char *who, hone_tensor *x)
     return true;
 }
 
-static void put_on_list(hone_tape *t, hone_tensor *x)
-{
+static void put_on_list(hone_tape *t, hone_tensor *x) {
     x->made_before = t->made;
     t->made = x;
 }
 
 /* ---- inputs ---- */
 
-typedef struct input_args { hone_dtype dtype; const void *v; int dims; const int64_t *shape; hone_tensor *made; } input_args;
-static bool input_body(hone_tape *t, void *arg)
-{
+typedef struct input_args {
+    hone_dtype dtype;
+    const void *v;
+    int dims;
+    const int64_t *shape;
+    hone_tensor *made;
+} input_args;
+static bool input_body(hone_tape *t, void *arg) {
     input_args *in = arg;
     hone_tensor *x = hn_bump_alloc(&t->nodes, sizeof *x);
     if (in->dims < 1 || in->dims > HONE_MAX_DIMS)
-        return hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){ .what = hn_fmt(t->texts, "input: %d dimensions, not 1 to %d", in->dims, HONE_MAX_DIMS) });
-    *x = (hone_tensor){ .dtype = in->dtype, .dims = in->dims, .tape = t };
+        return hn_tape_fail(t, HONE_E_SHAPE,
+                            &(hn_why){.what = hn_fmt(t->texts, "input: %d dimensions, not 1 to %d", in->dims, HONE_MAX_DIMS)});
+    *x = (hone_tensor){.dtype = in->dtype, .dims = in->dims, .tape = t};
     for (int i = 0; i < in->dims; i++) x->shape[i] = in->shape[i];
     if (!give_memory(t, "input", x)) return false;
     if (x->data && in->v) memcpy(x->data, in->v, (size_t)(hn_count(x) * hone_dtype_bytes(x->dtype)));
@@ -35,9 +39,8 @@ static bool input_body(hone_tape *t, void *arg)
     return true;
 }
 
-static hone_tensor *input(hone_tape *t, hone_dtype dtype, const void *v, int dims, const int64_t *shape)
-{
-    input_args in = { dtype, v, dims, shape, NULL };
+static hone_tensor *input(hone_tape *t, hone_dtype dtype, const void *v, int dims, const int64_t *shape) {
+    input_args in = {dtype, v, dims, shape, NULL};
     return hn_tape_try(t, input_body, &in) ? in.made : &t->dummy;
 }
 hone_tensor *hone_input_f32(hone_tape *t, const float *v, int dims, const int64_t *shape) { return input(t, HONE_F32, v, dims, shape); }
@@ -45,25 +48,25 @@ hone_tensor *hone_input_i32(hone_tape *t, const int32_t *v, int dims, const int6
 
 /* ---- operators ---- */
 
-static bool inputs_alive(hone_tape *t, hn_call *c)
-{
+static bool inputs_alive(hone_tape *t, hn_call *c) {
     for (int i = 0; i < c->n_in; i++) {
         const hone_tensor *x = c->in[i];
         if (!x) continue;
         if (hn_root(x)->released)
-            return hn_tape_fail(t, HONE_E_INTERNAL, &(hn_why){
-                .what = hn_fmt(t->texts, "%s: input %d (%s) was released by its block or by backward", c->op->item.name, i, hn_shape_text(t->texts, x)),
-                .hint = "return it from hn_block_end, or use it before hone_backward" });
+            return hn_tape_fail(t, HONE_E_INTERNAL,
+                                &(hn_why){.what = hn_fmt(t->texts, "%s: input %d (%s) was released by its block or by backward",
+                                                         c->op->item.name, i, hn_shape_text(t->texts, x)),
+                                          .hint = "return it from hn_block_end, or use it before hone_backward"});
         if (t->backend->computes && !x->data)
-            return hn_tape_fail(t, HONE_E_INTERNAL, &(hn_why){
-                .what = hn_fmt(t->texts, "%s: input %d has no data", c->op->item.name, i), .hint = "a model without storage runs on the null backend alone" });
+            return hn_tape_fail(t, HONE_E_INTERNAL,
+                                &(hn_why){.what = hn_fmt(t->texts, "%s: input %d has no data", c->op->item.name, i),
+                                          .hint = "a model without storage runs on the null backend alone"});
     }
     return true;
 }
 
 /* A view: no memory, no node; what made its base made it. */
-static void finish_view(hn_call *c)
-{
+static void finish_view(hn_call *c) {
     hone_tensor *x = c->in[0], *y = c->out;
     y->base_offset += x->base ? x->base_offset : 0;
     y->base = hn_root(x);
@@ -72,8 +75,7 @@ static void finish_view(hn_call *c)
     y->data = y->base->data ? (char *)y->base->data + y->base_offset * hone_dtype_bytes(y->dtype) : NULL;
 }
 
-static void record(hone_tape *t, hn_node *n)
-{
+static void record(hone_tape *t, hn_node *n) {
     hn_call *c = &n->call;
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i] && c->op->saves & (unsigned)HN_SAVE_IN0 << i) hn_root(c->in[i])->uses++;
@@ -84,18 +86,22 @@ static void record(hone_tape *t, hn_node *n)
     c->out->node = n;
 }
 
-static void compute(hone_tape *t, hn_call *c)
-{
-    int op = hn_op_index(c->op);
-    const hn_kernel *k = t->kernel[op];
+static void tell_reference(hone_tape *t, const hn_op *op) {
+    int i = hn_op_index(op);
+    if (i < 0 || t->references || t->warned >> i & 1) return;
+    t->warned |= (uint64_t)1 << i;
+    hn_warn(t->texts, "operator %s has no kernel on %s: its reference runs", op->item.name, t->backend->item.name);
+}
+
+static void compute(hone_tape *t, hn_call *c) {
+    const hn_kernel *k = hn_kernel_of(t, c->op);
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes;
     hn_chunk *scratch = need ? hn_mempool_get(&t->pool, need(c, false)) : NULL;
     if (t->backend->computes) {
         c->scratch = scratch ? scratch->p : NULL;
         if (k && k->forward) k->forward(c);
         else {
-            if (!k && !(t->warned >> op & 1)) hn_warn(t->texts, "operator %s has no kernel on %s: its reference runs", c->op->item.name, t->backend->item.name);
-            t->warned |= (uint64_t)1 << op;
+            if (!k) tell_reference(t, c->op);
             c->op->forward(c);
         }
         c->scratch = NULL;
@@ -104,9 +110,13 @@ static void compute(hone_tape *t, hn_call *c)
     t->flops_forward += c->op->cost ? c->op->cost(c).flops : 0;
 }
 
-typedef struct apply_args { const hn_op *op; const void *attr; hone_tensor *const *in; hone_tensor *made; } apply_args;
-static bool apply_body(hone_tape *t, void *arg)
-{
+typedef struct apply_args {
+    const hn_op *op;
+    const void *attr;
+    hone_tensor *const *in;
+    hone_tensor *made;
+} apply_args;
+static bool apply_body(hone_tape *t, void *arg) {
     apply_args *p = arg;
     const hn_op *op = p->op;
     hn_node *n = hn_bump_alloc(&t->nodes, sizeof *n);
@@ -131,7 +141,7 @@ static bool apply_body(hone_tape *t, void *arg)
     }
     t->at = n;
     if (!inputs_alive(t, c)) return false;
-    if (!op->shape(c, t->texts)) return t->failed ? false : hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){ .what = "operator refused" });
+    if (!op->shape(c, t->texts)) return t->failed ? false : hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = "operator refused"});
     c->out->tape = t;
     c->out->wants_grad = wants && t->mode == HONE_TRAIN;
     p->made = c->out;
@@ -155,8 +165,7 @@ static bool apply_body(hone_tape *t, void *arg)
     return true;
 }
 
-hone_tensor *hn_apply(hone_tape *t, const hn_op *op, const void *attr, hone_tensor *const in[])
-{
-    apply_args p = { op, attr, in, NULL };
+hone_tensor *hn_apply(hone_tape *t, const hn_op *op, const void *attr, hone_tensor *const in[]) {
+    apply_args p = {op, attr, in, NULL};
     return hn_tape_try(t, apply_body, &p) ? p.made : &t->dummy;
 }

@@ -2,43 +2,64 @@
  * complete when its maker's turn comes, and is released after that. A saved tensor is released after its last reader. */
 #include "tensor/tape.h"
 
-static void zero(hn_pool *pool, float *p, int64_t bytes);
+typedef struct zero_args {
+    char *p;
+    int64_t bytes;
+} zero_args;
+static const int64_t ZERO_PIECE = 1 << 20;
+static void zero_piece(void *arg, int64_t task, int worker) {
+    zero_args *z = arg;
+    memset(z->p + task * ZERO_PIECE, 0, (size_t)HN_MIN(ZERO_PIECE, z->bytes - task * ZERO_PIECE));
+}
+static void zero(hn_pool *pool, float *p, int64_t bytes) {
+    hn_pool_run(pool, (bytes + ZERO_PIECE - 1) / ZERO_PIECE, zero_piece, &(zero_args){(char *)p, bytes});
+}
+
+static bool wanted(const hone_tensor *x) { return x && x->wants_grad && x->dtype == HONE_F32; }
+
+/* Another input of the same call adds into the same memory. */
+static bool shares_root(const hn_call *c, int i) {
+    for (int k = 0; k < c->n_in; k++)
+        if (k != i && wanted(c->in[k]) && hn_root(c->in[k]) == hn_root(c->in[i])) return true;
+    return false;
+}
 
 /* Where the gradient of c->in[i] is to be added: dx gets it as a tensor of the same layout. False: nobody wants it. */
-static bool gradient_of(hone_tape *t, const hn_call *c, int i, hone_tensor *dx)
-{
+static bool gradient_of(hone_tape *t, const hn_call *c, int i, bool overwrites, hone_tensor *dx) {
     hone_tensor *x = c->in[i];
-    if (!x || !x->wants_grad || x->dtype != HONE_F32) return false;
+    bool fresh = false;
+    if (!wanted(x)) return false;
     hone_tensor *root = hn_root(x);
     if (!root->is_weight && !root->grad_chunk) {
         int64_t bytes = hn_count(root) * (int64_t)sizeof(float);
         root->grad_chunk = hn_mempool_get(&t->pool, bytes);
         root->grad = (float *)(void *)root->grad_chunk->p;
-        if (root->grad) zero(c->pool, root->grad, bytes);
+        fresh = overwrites && root == x && !shares_root(c, i);
+        if (root->grad && !fresh) zero(c->pool, root->grad, bytes);
     }
     if (t->backend->computes && !root->grad) return false;
     *dx = *x;
+    dx->fresh = fresh;
     dx->data = root->grad ? root->grad + (x->base ? x->base_offset : 0) : NULL;
     return true;
 }
 
-typedef struct zero_args { char *p; int64_t bytes; } zero_args;
-static const int64_t ZERO_PIECE = 1 << 20;
-static void zero_piece(void *arg, int64_t task, int worker)
-{
-    zero_args *z = arg;
-    memset(z->p + task * ZERO_PIECE, 0, (size_t)HN_MIN(ZERO_PIECE, z->bytes - task * ZERO_PIECE));
-}
-static void zero(hn_pool *pool, float *p, int64_t bytes)
-{
-    hn_pool_run(pool, (bytes + ZERO_PIECE - 1) / ZERO_PIECE, zero_piece, &(zero_args){ (char *)p, bytes });
+/* in[0] takes over the memory of out's gradient, so nothing is left to add for it. Only where both are whole tensors and it has none. */
+static bool pass_on(hn_call *c) {
+    hone_tensor *x = c->in[0], *y = c->out;
+    if (!c->op->passes_grad || !wanted(x) || x->base || x->is_weight || x->grad_chunk || shares_root(c, 0)) return false;
+    x->grad_chunk = y->grad_chunk;
+    x->grad = y->grad;
+    y->grad_chunk = NULL;
+    return true;
 }
 
-static void run_node(hone_tape *t, hn_call *c)
-{
-    hone_tensor store[HN_MAX_IN], *dx[HN_MAX_IN];
-    for (int i = 0; i < HN_MAX_IN; i++) dx[i] = i < c->n_in && gradient_of(t, c, i, &store[i]) ? &store[i] : NULL;
-    const hn_kernel *k = t->kernel[hn_op_index(c->op)];
+static void run_node(hone_tape *t, hn_call *c) {
+    hone_tensor store[HN_MAX_IN], *dx[HN_MAX_IN] = {0};
+    const hn_kernel *k = hn_kernel_of(t, c->op);
+    bool overwrites = k && k->backward && k->overwrites, passed = pass_on(c);
+    for (int i = passed; i < c->n_in; i++)
+        if (gradient_of(t, c, i, overwrites, &store[i])) dx[i] = &store[i];
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes;
     hn_chunk *scratch = need ? hn_mempool_get(&t->pool, need(c, true)) : NULL;
     if (t->backend->computes) {
@@ -51,14 +72,12 @@ static void run_node(hone_tape *t, hn_call *c)
     t->flops_backward += c->op->cost ? 2 * c->op->cost(c).flops : 0;
 }
 
-static void drop_use(hone_tape *t, hone_tensor *x)
-{
+static void drop_use(hone_tape *t, hone_tensor *x) {
     hone_tensor *root = hn_root(x);
     if (root->uses && !--root->uses) hn_tensor_release(t, root);
 }
 
-static void drop_saved(hone_tape *t, hn_call *c)
-{
+static void drop_saved(hone_tape *t, hn_call *c) {
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i] && c->op->saves & (unsigned)HN_SAVE_IN0 << i) drop_use(t, c->in[i]);
     if (c->op->saves & HN_SAVE_OUT) drop_use(t, c->out);
@@ -66,13 +85,11 @@ static void drop_saved(hone_tape *t, hn_call *c)
         if (c->aux[i]) drop_use(t, c->aux[i]);
 }
 
-static bool refuse(hone_tape *t, const char *what, const char *hint)
-{
-    return hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){ .what = what, .hint = hint });
+static bool refuse(hone_tape *t, const char *what, const char *hint) {
+    return hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = what, .hint = hint});
 }
 
-static bool backward_body(hone_tape *t, void *arg)
-{
+static bool backward_body(hone_tape *t, void *arg) {
     hone_tensor *loss = arg;
     if (loss->dtype != HONE_F32 || hn_count(loss) != 1)
         return refuse(t, hn_fmt(t->texts, "backward: loss is (%s) but must be one f32 number", hn_shape_text(t->texts, loss)), NULL);
@@ -87,7 +104,7 @@ static bool backward_body(hone_tape *t, void *arg)
     for (hn_node *n = t->last; n; n = n->before) {
         hn_call *c = &n->call;
         t->at = n;
-        if (c->out->grad_chunk) {              /* otherwise the loss does not depend on it */
+        if (c->out->grad_chunk) { /* otherwise the loss does not depend on it */
             run_node(t, c);
             if (t->failed) return false;
             hn_mempool_put(&t->pool, c->out->grad_chunk);

@@ -4,8 +4,7 @@
  * the dummy tensor, whose sizes are 0. Memory refused inside an operator or in backward is such a failure too. */
 #include "tensor/tape.h"
 
-static void find_kernels(hone_tape *t)
-{
+static void find_kernels(hone_tape *t) {
     const hn_backend *b = t->backend->like ? t->backend->like : t->backend;
     HN_ASSERT(hn_kind_op.n <= HN_MAX_OPS);
     for (int64_t i = 0; i < b->n_kernels; i++) {
@@ -15,16 +14,20 @@ static void find_kernels(hone_tape *t)
     }
 }
 
-typedef struct new_args { hone_job *job; const char *backend; hone_tape *made; } new_args;
-static bool new_body(void *arg)
-{
+typedef struct new_args {
+    hone_job *job;
+    const char *backend;
+    hone_tape *made;
+} new_args;
+static bool new_body(void *arg) {
     new_args *n = arg;
     hn_arena *a = hn_arena_new(hn_job_arena(n->job));
     const char *name = n->backend ? n->backend : "cpu";
     const hn_item *item = hn_kind_find(&hn_kind_backend, name);
     if (!item) {
         const char *near = hn_kind_nearest(&hn_kind_backend, name);
-        HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "unknown backend '%s'", name), .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
+        HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "unknown backend '%s'", name),
+                .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
         hn_arena_free(a);
         return false;
     }
@@ -36,27 +39,24 @@ static bool new_body(void *arg)
     t->nodes.a = a;
     hn_mempool_init(&t->pool, a, !t->backend->computes);
     find_kernels(t);
-    t->dummy = (hone_tensor){ .dtype = HONE_F32, .dims = 1, .tape = t };
+    t->dummy = (hone_tensor){.dtype = HONE_F32, .dims = 1, .tape = t};
     hone_tape_begin(t, HONE_EVAL, 0, 0);
     n->made = t;
     return true;
 }
 
-hone_tape *hone_tape_new(hone_job *job, const char *backend)
-{
-    new_args n = { job, backend, NULL };
+hone_tape *hone_tape_new(hone_job *job, const char *backend) {
+    new_args n = {job, backend, NULL};
     return hn_try(job, new_body, &n) ? n.made : NULL;
 }
 
-void hone_tape_free(hone_tape *t)
-{
+void hone_tape_free(hone_tape *t) {
     if (t) hn_arena_free(t->a);
 }
 
-void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step)
-{
+void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step) {
     if (t->cache) {
-        if (t->failed) t->cache->pending = 0;          /* what a failed forward appended does not count */
+        if (t->failed) t->cache->pending = 0; /* what a failed forward appended does not count */
         hn_tape_cache_advance(t);
     }
     t->mode = mode;
@@ -81,29 +81,29 @@ bool hone_ok(const hone_tape *t) { return !t->failed; }
 bool hn_tape_is_null(const hone_tape *t) { return !t->backend->computes; }
 hone_mode hn_tape_mode(const hone_tape *t) { return t->mode; }
 hn_arena *hn_tape_arena(hone_tape *t) { return t->texts; }
+void hn_tape_use_references(hone_tape *t) {
+    t->references = true;
+    memset(t->kernel, 0, sizeof t->kernel);
+}
 const char *hn_tape_failed_where(const hone_tape *t) { return t->where; }
 
-void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out)
-{
+void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out) {
     int64_t cache = t->cache ? t->cache->bytes : 0;
-    *out = (hn_tape_stats){ t->flops_forward, t->flops_backward, t->pool.now + cache, t->pool.peak + cache, t->n_nodes };
+    *out = (hn_tape_stats){t->flops_forward, t->flops_backward, t->pool.now + cache, t->pool.peak + cache, t->n_nodes};
 }
 
 /* ---- failure ---- */
 
 /* "linear in h.3.mlp (forward)"; outside an operator the scope alone. */
-static void say_where(hone_tape *t)
-{
+static void say_where(hone_tape *t) {
     const char *scope = t->at ? t->at->scope : t->scope;
     if (t->at)
         snprintf(t->where, sizeof t->where, "%s%s%s (%s)", t->at->call.op->item.name, *scope ? " in " : "", scope,
                  t->at_backward ? "backward" : "forward");
-    else
-        snprintf(t->where, sizeof t->where, "%s", scope);
+    else snprintf(t->where, sizeof t->where, "%s", scope);
 }
 
-bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why)
-{
+bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why) {
     if (t->failed) return false;
     say_where(t);
     t->failed = true;
@@ -112,19 +112,21 @@ bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why)
     return hn_fail(t->job, code, &w);
 }
 
-typedef struct try_args { hone_tape *t; bool (*fn)(hone_tape *t, void *arg); void *arg; } try_args;
-static bool try_body(void *arg)
-{
+typedef struct try_args {
+    hone_tape *t;
+    bool (*fn)(hone_tape *t, void *arg);
+    void *arg;
+} try_args;
+static bool try_body(void *arg) {
     try_args *a = arg;
     return a->fn(a->t, a->arg);
 }
 
-bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg)
-{
+bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg) {
     if (t->failed) return false;
-    try_args a = { t, fn, arg };
+    try_args a = {t, fn, arg};
     bool ok = hn_try(t->job, try_body, &a);
-    if (!ok && !t->failed) {                   /* unwound: the job's error says that memory was refused */
+    if (!ok && !t->failed) { /* unwound: the job's error says that memory was refused */
         say_where(t);
         t->failed = true;
     }
@@ -132,16 +134,15 @@ bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg)
     return ok && !t->failed;
 }
 
-bool hn_tape_overflow(hone_tape *t, const char *op, const hone_tensor *x)
-{
-    return hn_tape_fail(t, HONE_E_SHAPE,
-                        &(hn_why){ .what = hn_fmt(t->texts, "%s: a tensor of (%s) is negative or too large", op, hn_shape_text(t->texts, x)) });
+bool hn_tape_overflow(hone_tape *t, const char *op, const hone_tensor *x) {
+    return hn_tape_fail(
+        t, HONE_E_SHAPE,
+        &(hn_why){.what = hn_fmt(t->texts, "%s: a tensor of (%s) is negative or too large", op, hn_shape_text(t->texts, x))});
 }
 
 /* ---- scopes ---- */
 
-void hn_scope_begin(hone_tape *t, const char *name)
-{
+void hn_scope_begin(hone_tape *t, const char *name) {
     HN_ASSERT(t->scopes < HN_SCOPE_DEPTH);
     int at = (int)strlen(t->scope);
     t->scope_end[t->scopes++] = at;
@@ -149,15 +150,13 @@ void hn_scope_begin(hone_tape *t, const char *name)
     t->scope_text = NULL;
 }
 
-void hn_scope_end(hone_tape *t)
-{
+void hn_scope_end(hone_tape *t) {
     HN_ASSERT(t->scopes > 0);
     t->scope[t->scope_end[--t->scopes]] = 0;
     t->scope_text = NULL;
 }
 
-const char *hn_tape_scope_text(hone_tape *t)
-{
+const char *hn_tape_scope_text(hone_tape *t) {
     if (!t->scope_text) {
         int64_t n = (int64_t)strlen(t->scope) + 1;
         t->scope_text = memcpy(hn_bump_alloc(&t->nodes, n), t->scope, (size_t)n);
@@ -167,23 +166,20 @@ const char *hn_tape_scope_text(hone_tape *t)
 
 /* ---- blocks ---- */
 
-void hn_tensor_release(hone_tape *t, hone_tensor *root)
-{
+void hn_tensor_release(hone_tape *t, hone_tensor *root) {
     if (root->is_weight || root->released || !root->chunk) return;
     hn_mempool_put(&t->pool, root->chunk);
     root->chunk = NULL;
     root->released = true;
 }
 
-void hn_block_begin(hone_tape *t)
-{
+void hn_block_begin(hone_tape *t) {
     HN_ASSERT(t->depth < HN_BLOCK_DEPTH);
     t->block[t->depth++] = t->made;
 }
 
 /* Walks what was made since the block began. out stays on the list, for the block outside; what backward reads leaves the list. */
-hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out)
-{
+hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out) {
     HN_ASSERT(t->depth > 0);
     hone_tensor *until = t->block[--t->depth], *keep = hn_root(out);
     bool inside = false;

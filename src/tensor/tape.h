@@ -9,56 +9,61 @@ enum { HN_SCOPE_DEPTH = 16, HN_SCOPE_TEXT = 160, HN_MAX_OPS = 64, HN_BLOCK_DEPTH
 struct hn_node {
     hn_call call;
     hn_node *before;
-    const char *scope;                 /* "h.3.mlp"; lives as long as the node */
+    const char *scope; /* "h.3.mlp"; lives as long as the node */
     hone_tensor out, aux[HN_MAX_AUX];
 };
 
 typedef struct hn_cache {
     hn_arena *a;
     int64_t layers, batch, max_time, channels;
-    float **k, **v;                    /* [layers] of (batch, max_time, channels); NULL entries on the null backend */
-    int64_t length, pending, bytes;    /* positions kept; appended since; memory of both */
+    float **k, **v;                 /* [layers] of (batch, max_time, channels); NULL entries on the null backend */
+    int64_t length, pending, bytes; /* positions kept; appended since; memory of both */
 } hn_cache;
 
 struct hone_tape {
     hone_job *job;
-    hn_arena *a;                       /* everything of the tape */
-    hn_arena *texts;                   /* messages; emptied at each begin */
+    hn_arena *a;     /* everything of the tape */
+    hn_arena *texts; /* messages; emptied at each begin */
     const hn_backend *backend;
-    const hn_kernel *kernel[HN_MAX_OPS];   /* by position in hn_kind_op; NULL: the reference */
-    uint64_t warned;                   /* operators whose missing kernel has been told */
+    const hn_kernel *kernel[HN_MAX_OPS]; /* by position in hn_kind_op; NULL: the reference */
+    bool references;                     /* asked for: no kernels, no warnings */
+    uint64_t warned;                     /* operators whose missing kernel has been told */
     hone_mode mode;
     uint64_t seed;
-    uint32_t step, index;              /* index: of the next call */
-    bool failed, walked;               /* walked: backward has been here */
-    const hn_node *at;                 /* the node being run, for messages */
+    uint32_t step, index; /* index: of the next call */
+    bool failed, walked;  /* walked: backward has been here */
+    const hn_node *at;    /* the node being run, for messages */
     bool at_backward;
-    char where[HN_SCOPE_TEXT + 64];    /* of the first failure */
+    char where[HN_SCOPE_TEXT + 64]; /* of the first failure */
     hn_mempool pool;
     hn_bump nodes;
-    hn_node *last;                     /* recorded nodes, newest first */
+    hn_node *last; /* recorded nodes, newest first */
     int64_t n_nodes;
-    hone_tensor *made;                 /* tensors with memory that a block end may release, newest first */
-    hone_tensor *block[HN_BLOCK_DEPTH];    /* what `made` was when the block began */
+    hone_tensor *made;                  /* tensors with memory that a block end may release, newest first */
+    hone_tensor *block[HN_BLOCK_DEPTH]; /* what `made` was when the block began */
     int depth;
     char scope[HN_SCOPE_TEXT];
     int scope_end[HN_SCOPE_DEPTH], scopes;
-    const char *scope_text;            /* copy of scope for nodes; NULL: to be made */
+    const char *scope_text; /* copy of scope for nodes; NULL: to be made */
     double flops_forward, flops_backward;
     hn_cache *cache;
-    hone_tensor dummy;                 /* what a failed operator returns: (0), no data */
+    hone_tensor dummy; /* what a failed operator returns: (0), no data */
 };
 
 /* The tensor whose storage and gradient x shares; x itself if it is no view. */
 static inline hone_tensor *hn_root(const hone_tensor *x) { return x->base ? x->base : (hone_tensor *)x; }
-void hn_tensor_release(hone_tape *t, hone_tensor *root);                 /* its data goes back to the pool */
-int hn_op_index(const hn_op *op);
+void hn_tensor_release(hone_tape *t, hone_tensor *root); /* its data goes back to the pool */
+int hn_op_index(const hn_op *op);                        /* -1: not in the table (an operator of a test) */
+static inline const hn_kernel *hn_kernel_of(const hone_tape *t, const hn_op *op) {
+    int i = hn_op_index(op);
+    return i < 0 ? NULL : t->kernel[i];
+}
 const char *hn_tape_scope_text(hone_tape *t);
 /* Runs fn(t, arg) under hn_try unless the tape has failed; a refusal of memory becomes the tape's failure. */
 bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg) HN_CHECK;
-bool hn_tape_overflow(hone_tape *t, const char *op, const hone_tensor *x);   /* fails: more elements than can be counted */
+bool hn_tape_overflow(hone_tape *t, const char *op, const hone_tensor *x); /* fails: more elements than can be counted */
 /* Bytes of x, with its product of sizes checked. */
 bool hn_tensor_bytes(const hone_tensor *x, int64_t *bytes) HN_CHECK;
-void hn_check_call(hone_tape *t, const hn_call *c);                      /* check backend, after forward */
+void hn_check_call(hone_tape *t, const hn_call *c); /* check backend, after forward */
 void hn_check_grads(hone_tape *t, const hn_call *c, hone_tensor *const dx[]);
 #endif

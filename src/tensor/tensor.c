@@ -2,9 +2,12 @@
 #include "tensor/tape.h"
 #include <math.h>
 
-static const struct { const char *name; int64_t bytes; } dtypes[HONE_DTYPE_COUNT] = {
-    [HONE_F32] = { "f32", 4 }, [HONE_I32] = { "i32", 4 }, [HONE_BF16] = { "bf16", 2 },
-    [HONE_F16] = { "f16", 2 }, [HONE_U8] = { "u8", 1 }, [HONE_I64] = { "i64", 8 },
+static const struct {
+    const char *name;
+    int64_t bytes;
+} dtypes[HONE_DTYPE_COUNT] = {
+    [HONE_F32] = {"f32", 4}, [HONE_I32] = {"i32", 4}, [HONE_BF16] = {"bf16", 2},
+    [HONE_F16] = {"f16", 2}, [HONE_U8] = {"u8", 1},   [HONE_I64] = {"i64", 8},
 };
 int64_t hone_dtype_bytes(hone_dtype t) { return t >= 0 && t < HONE_DTYPE_COUNT ? dtypes[t].bytes : 0; }
 const char *hone_dtype_name(hone_dtype t) { return t >= 0 && t < HONE_DTYPE_COUNT ? dtypes[t].name : "?"; }
@@ -16,35 +19,36 @@ hone_dtype hone_tensor_dtype(const hone_tensor *x) { return x->dtype; }
 static bool readable(const hone_tensor *x) { return x->data && !(x->tape && x->tape->failed) && !hn_root(x)->released; }
 float *hone_tensor_f32(hone_tensor *x) { return x->dtype == HONE_F32 && readable(x) ? x->data : NULL; }
 
-float *hone_tensor_grad(hone_tensor *x)
-{
+float *hone_tensor_grad(hone_tensor *x) {
     float *g = hn_root(x)->grad;
     return g ? g + (x->base ? x->base_offset : 0) : NULL;
 }
 
-double hone_tensor_item(const hone_tensor *x, int64_t i)
-{
+double hone_tensor_item(const hone_tensor *x, int64_t i) {
     if (!readable(x) || i < 0 || i >= hn_count(x)) return NAN;
     int64_t cols = hn_cols(x), at = i / cols * x->ld + i % cols;
     switch (x->dtype) {
-    case HONE_F32: return ((const float *)x->data)[at];
-    case HONE_I32: return ((const int32_t *)x->data)[at];
-    case HONE_U8: return ((const uint8_t *)x->data)[at];
-    case HONE_I64: return (double)((const int64_t *)x->data)[at];
-    default: return NAN;
+    case HONE_F32:
+        return ((const float *)x->data)[at];
+    case HONE_I32:
+        return ((const int32_t *)x->data)[at];
+    case HONE_U8:
+        return ((const uint8_t *)x->data)[at];
+    case HONE_I64:
+        return (double)((const int64_t *)x->data)[at];
+    default:
+        return NAN;
     }
 }
 
-const char *hn_shape_text(hn_arena *a, const hone_tensor *x)
-{
+const char *hn_shape_text(hn_arena *a, const hone_tensor *x) {
     char text[HONE_MAX_DIMS * 24] = "";
     for (int i = 0, at = 0; i < x->dims; i++)
         at += snprintf(text + at, sizeof text - (size_t)at, "%s%lld", i ? "," : "", (long long)x->shape[i]);
     return hn_strdup(a, text);
 }
 
-bool hn_tensor_bytes(const hone_tensor *x, int64_t *bytes)
-{
+bool hn_tensor_bytes(const hone_tensor *x, int64_t *bytes) {
     int64_t n = hone_dtype_bytes(x->dtype);
     for (int i = 0; i < x->dims; i++)
         if (!hn_mul(n, x->shape[i], &n)) return false;
@@ -54,10 +58,9 @@ bool hn_tensor_bytes(const hone_tensor *x, int64_t *bytes)
 /* Small weights share pages; large ones get their own, so that huge pages can serve them. */
 static float *zeros(hn_arena *a, int64_t bytes) { return bytes < 1 << 20 ? hn_alloc(a, bytes, 1, 64) : hn_alloc_large(a, bytes); }
 
-hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_t *shape, bool null_storage)
-{
+hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_t *shape, bool null_storage) {
     hone_tensor *w = hn_new(a, hone_tensor);
-    *w = (hone_tensor){ .dtype = HONE_F32, .dims = dims, .is_weight = true, .name = hn_strdup(a, name) };
+    *w = (hone_tensor){.dtype = HONE_F32, .dims = dims, .is_weight = true, .name = hn_strdup(a, name)};
     int64_t bytes = 0;
     HN_ASSERT(dims >= 1 && dims <= HONE_MAX_DIMS);
     for (int i = 0; i < dims; i++) w->shape[i] = shape[i];
@@ -67,8 +70,7 @@ hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_
     return w;
 }
 
-void hn_weight_grad(hn_arena *a, hone_tensor *w)
-{
+void hn_weight_grad(hn_arena *a, hone_tensor *w) {
     w->wants_grad = true;
     if (w->data && !w->grad) w->grad = zeros(a, HN_MAX(hn_count(w), 1) * (int64_t)sizeof(float));
 }
@@ -78,10 +80,9 @@ static const hn_item *const ops[] = {
 #include "tensor/op/ops.def"
 };
 #undef OP
-const hn_kind hn_kind_op = { "op", "operators", ops, HN_LEN(ops) };
+const hn_kind hn_kind_op = {"op", "operators", ops, HN_LEN(ops)};
 
-int hn_op_index(const hn_op *op)
-{
+int hn_op_index(const hn_op *op) {
     for (int i = 0; i < HN_LEN(ops); i++)
         if (ops[i] == &op->item) return i;
     return -1;
@@ -95,4 +96,4 @@ static const hn_item *const backends[] = {
 #include "tensor/backends.def"
 #undef BACKEND
 };
-const hn_kind hn_kind_backend = { "backend", "where operators run", backends, HN_LEN(backends) };
+const hn_kind hn_kind_backend = {"backend", "where operators run", backends, HN_LEN(backends)};

@@ -19,6 +19,7 @@ struct hone_tensor {
     void *data;                  /* NULL on the null backend */
     float *grad;                 /* same layout as data (ld too); NULL: none (yet) */
     bool wants_grad;             /* a weight being trained, or computed from one */
+    bool fresh;                  /* of a dx: holds rubbish, to be written and not added to; only for kernels with .overwrites */
     bool is_weight;
     const char *name;            /* weights: "h.0.attn.c_attn.weight" */
     hn_node *node;               /* what made it on the present tape; NULL for inputs and weights */
@@ -66,6 +67,7 @@ struct hn_op {
     hn_item item;
     unsigned saves;                                          /* what backward reads, by HN_SAVE_… */
     int n_in;                                                /* inputs, optional ones included */
+    bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
     bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
     bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); speaks on misfit: "matmul: x is (…) but w is (…)" */
     void (*forward)(hn_call *c);                             /* the reference */
@@ -107,7 +109,8 @@ static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 42
 
 /* ---- a backend ---- */
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
-                           int64_t (*scratch_bytes)(const hn_call *c, bool backward); } hn_kernel;
+                           int64_t (*scratch_bytes)(const hn_call *c, bool backward);
+                           bool overwrites;   /* backward looks at dx[i]->fresh and then writes every element; spares zeroing */ } hn_kernel;
 /* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
  * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.
  * null and check count and run what cpu does: their `like`. */
@@ -138,6 +141,7 @@ bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why);
  * hone_tape_begin, or at once by hn_tape_cache_advance. hone_tape_cache_length counts appended tokens either way. */
 int64_t hn_tape_position(const hone_tape *t);                /* of the first new token; 0 without a cache */
 void hn_tape_cache_advance(hone_tape *t);
+void hn_tape_use_references(hone_tape *t);                   /* no kernels from now on: the yardstick of tests */
 bool hn_tape_is_null(const hone_tape *t);
 hone_mode hn_tape_mode(const hone_tape *t);
 hn_arena *hn_tape_arena(hone_tape *t);                       /* node memory: gone at hone_tape_begin */

@@ -3,4 +3,4 @@
 #include "tensor/tensor.h"
 
 extern const hn_backend hn_backend_cpu, hn_backend_null;
-const hn_backend hn_backend_null = { HN_ITEM0("null", "dry run: shapes, memory, operations", NULL), .like = &hn_backend_cpu };
+const hn_backend hn_backend_null = {HN_ITEM0("null", "dry run: shapes, memory, operations", NULL), .like = &hn_backend_cpu};

@@ -6,55 +6,54 @@
 #include "tensor/cache.h"
 #include "tensor/op/op.h"
 
-typedef struct dims { int64_t B, T, S, H, D, kv, Sq; } dims;       /* kv: elements between batch rows of k; Sq: dropout quads of a row */
+typedef struct dims {
+    int64_t B, T, S, H, D, kv, Sq;
+} dims; /* kv: elements between batch rows of k; Sq: dropout quads of a row */
 static const hn_attention_attr *attr(const hn_call *c) { return c->attr; }
-static dims dims_of(const hn_call *c)
-{
+static dims dims_of(const hn_call *c) {
     const hone_tensor *q = c->in[0], *k = c->in[1];
-    dims d = { q->shape[0], q->shape[1], k->shape[1], attr(c)->o.heads, 0 };
+    dims d = {q->shape[0], q->shape[1], k->shape[1], attr(c)->o.heads, 0};
     d.D = q->shape[2] / d.H;
     d.kv = attr(c)->kv_stride;
     d.Sq = (d.S + 3) / 4;
     return d;
 }
 /* Row s of head h of batch row b of k or v (or their gradients, which have no cache and so no stride of their own). */
-static float *kv_row(const hone_tensor *x, const dims *d, int64_t b, int64_t s, int64_t h)
-{
+static float *kv_row(const hone_tensor *x, const dims *d, int64_t b, int64_t s, int64_t h) {
     return (float *)x->data + (d->kv ? b * d->kv : b * d->S * x->ld) + s * x->ld + h * d->D;
 }
 static float *q_row(const hone_tensor *x, const dims *d, int64_t b, int64_t t, int64_t h) { return hn_row_of(x, b * d->T + t) + h * d->D; }
 
-static bool shape(hn_call *c, hn_arena *a)
-{
+static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
     int64_t H = attr(c)->o.heads;
-    if (!hn_is_f32(q, 3) || !hn_is_f32(k, 3) || !hn_is_f32(v, 3)) return HN_MISFIT(c, "attention: q, k and v must be f32 of three dimensions");
+    if (!hn_is_f32(q, 3) || !hn_is_f32(k, 3) || !hn_is_f32(v, 3))
+        return HN_MISFIT(c, "attention: q, k and v must be f32 of three dimensions");
     if (k->shape[0] != q->shape[0] || k->shape[2] != q->shape[2] || memcmp(k->shape, v->shape, sizeof k->shape) != 0)
         return HN_MISFIT(c, "attention: q is (%s) but k is (%s) and v (%s)", HN_SHAPE(c, q), HN_SHAPE(c, k), HN_SHAPE(c, v));
-    if (H < 1 || q->shape[2] % H || !q->shape[2]) return HN_MISFIT(c, "attention: q is (%s) but there are %lld heads", HN_SHAPE(c, q), (long long)H);
+    if (H < 1 || q->shape[2] % H || !q->shape[2])
+        return HN_MISFIT(c, "attention: q is (%s) but there are %lld heads", HN_SHAPE(c, q), (long long)H);
     if (attr(c)->o.causal ? attr(c)->pos0 < 0 : k->shape[1] < 1 && q->shape[1] > 0)
         return HN_MISFIT(c, "attention: q is (%s) but k is (%s): some queries would see no key", HN_SHAPE(c, q), HN_SHAPE(c, k));
-    if (!(attr(c)->o.dropout >= 0 && attr(c)->o.dropout < 1)) return HN_MISFIT(c, "attention: dropout %g is not in [0,1)", attr(c)->o.dropout);
+    if (!(attr(c)->o.dropout >= 0 && attr(c)->o.dropout < 1))
+        return HN_MISFIT(c, "attention: dropout %g is not in [0,1)", attr(c)->o.dropout);
     hn_same_shape(c->out, q);
-    *c->aux[0] = (hone_tensor){ .dtype = HONE_F32, .dims = 3, .shape = { q->shape[0], H, q->shape[1] } };
+    *c->aux[0] = (hone_tensor){.dtype = HONE_F32, .dims = 3, .shape = {q->shape[0], H, q->shape[1]}};
     c->n_aux = 1;
     return true;
 }
 
-static int64_t scratch_bytes(const hn_call *c, bool backward)
-{
+static int64_t scratch_bytes(const hn_call *c, bool backward) {
     dims d = dims_of(c);
     return (backward ? 2 * d.S + 2 * d.S * d.D + d.D : d.S + d.D) * (int64_t)sizeof(double);
 }
 
-static int64_t visible(const hn_call *c, const dims *d, int64_t t)
-{
+static int64_t visible(const hn_call *c, const dims *d, int64_t t) {
     return attr(c)->o.causal ? HN_MIN(d->S, attr(c)->pos0 + t + 1) : d->S;
 }
 
 /* 0 where dropped, else 1/(1−rate). */
-static double mask(const hn_call *c, const dims *d, int64_t row, int64_t s)
-{
+static double mask(const hn_call *c, const dims *d, int64_t row, int64_t s) {
     float rate = attr(c)->o.dropout;
     uint32_t word[4];
     if (rate <= 0) return 1;
@@ -62,15 +61,13 @@ static double mask(const hn_call *c, const dims *d, int64_t row, int64_t s)
     return word[s % 4] < hn_drop_below(rate) ? 0 : 1 / (1 - (double)rate);
 }
 
-static double dot(const float *x, const float *y, int64_t n)
-{
+static double dot(const float *x, const float *y, int64_t n) {
     double s = 0;
     for (int64_t i = 0; i < n; i++) s += (double)x[i] * y[i];
     return s;
 }
 
-static void forward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_t t)
-{
+static void forward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_t t) {
     double *score = c->scratch, *o = score + d->S, max = -INFINITY, sum = 0;
     int64_t n = visible(c, d, t), row = (b * d->H + h) * d->T + t;
     for (int64_t s = 0; s < n; s++) {
@@ -87,8 +84,7 @@ static void forward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_t
     if (c->aux[0]) ((float *)c->aux[0]->data)[row] = (float)(max + log(sum));
 }
 
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     dims d = dims_of(c);
     for (int64_t b = 0; b < d.B; b++)
         for (int64_t h = 0; h < d.H; h++)
@@ -96,8 +92,7 @@ static void forward(hn_call *c)
 }
 
 /* One query: its dq, and its share of dk and dv, (S,D) in double. */
-static void backward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_t t, double *dk, double *dv, hone_tensor *dq_out)
-{
+static void backward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_t t, double *dk, double *dv, hone_tensor *dq_out) {
     double *p = dv + d->S * d->D, *dp = p + d->S, *dq = dp + d->S, sum = 0;
     int64_t n = visible(c, d, t), row = (b * d->H + h) * d->T + t;
     const float *q = q_row(c->in[0], d, b, t, h), *dy = c->out->grad + (b * d->T + t) * c->out->ld + h * d->D;
@@ -120,8 +115,7 @@ static void backward_row(hn_call *c, const dims *d, int64_t b, int64_t h, int64_
     for (int64_t i = 0; i < d->D && dq_out; i++) q_row(dq_out, d, b, t, h)[i] += (float)dq[i];
 }
 
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     dims d = dims_of(c);
     double *dk = c->scratch, *dv = dk + d.S * d.D;
     for (int64_t b = 0; b < d.B; b++)
@@ -136,38 +130,47 @@ static void backward(hn_call *c, hone_tensor *const dx[])
         }
 }
 
-static hn_cost cost(const hn_call *c)
-{
+static hn_cost cost(const hn_call *c) {
     dims d = dims_of(c);
-    return (hn_cost){ 4.0 * (double)d.B * (double)d.H * (double)d.T * (double)d.S * (double)d.D, hn_bytes_moved(c) };
+    return (hn_cost){4.0 * (double)d.B * (double)d.H * (double)d.T * (double)d.S * (double)d.D, hn_bytes_moved(c)};
 }
 
-hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o)
-{
-    hn_attention_attr a = { .o = *o, .pos0 = 0 };
-    if (a.o.scale == 0 && q->dims == 3 && o->heads > 0 && q->shape[2] >= o->heads) a.o.scale = (float)(1 / sqrt((double)(q->shape[2] / o->heads)));
+hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o) {
+    hn_attention_attr a = {.o = *o, .pos0 = 0};
+    if (a.o.scale == 0 && q->dims == 3 && o->heads > 0 && q->shape[2] >= o->heads)
+        a.o.scale = (float)(1 / sqrt((double)(q->shape[2] / o->heads)));
     if (hn_tape_mode(t) != HONE_TRAIN) a.o.dropout = 0;
-    if (hn_tape_has_cache(t) && !hn_cache_append(t, o->layer, &k, &v, &a.kv_stride)) return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){ q, k, v });
+    if (hn_tape_has_cache(t) && !hn_cache_append(t, o->layer, &k, &v, &a.kv_stride))
+        return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){q, k, v});
     if (q->dims == 3 && k->dims == 3) a.pos0 = k->shape[1] - q->shape[1];
-    return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){ q, k, v });
+    return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){q, k, v});
 }
 
-#define CASE(H, C, P, R, SCALE) &(const hn_attention_attr){ { .heads = H, .causal = C, .scale = SCALE, .dropout = R }, .pos0 = P }
-#define QKV(B, T, S, C) { HN_DIMS(B, T, C), HN_DIMS(B, S, C), HN_DIMS(B, S, C) }, { 3, 3, 3 }
+#define CASE(H, C, P, R, SCALE)                                                                                                            \
+    &(const hn_attention_attr) { {.heads = H, .causal = C, .scale = SCALE, .dropout = R}, .pos0 = P }
+#define QKV(B, T, S, C)                                                                                                                    \
+    {HN_DIMS(B, T, C), HN_DIMS(B, S, C), HN_DIMS(B, S, C)}, { 3, 3, 3 }
 static const hn_op_case cases[] = {
-    { "no rows", QKV(0, 3, 3, 4), CASE(2, true, 0, 0, 0.5f) },
-    { "no queries", QKV(2, 0, 0, 4), CASE(2, true, 0, 0, 0.5f) },
-    { "one token", QKV(1, 1, 1, 1), CASE(1, true, 0, 0, 1) },
-    { "causal, odd", QKV(2, 7, 7, 15), CASE(3, true, 0, 0, 0.45f) },
-    { "causal, columns", QKV(2, 19, 19, 16), CASE(2, true, 0, 0, 0.35f), .views = true },
-    { "causal, later queries", QKV(2, 3, 11, 8), CASE(2, true, 8, 0, 0.5f) },
-    { "every key", QKV(2, 5, 9, 12), CASE(2, false, 0, 0, 0.4f), .views = true },
-    { "dropout", QKV(2, 6, 6, 8), CASE(2, true, 0, 0.3f, 0.5f) },
-    { "longer than a tile", QKV(1, 70, 70, 8), CASE(2, true, 0, 0, 0.5f) },
-    { "wide heads, dropout, every key", QKV(1, 9, 9, 80), CASE(1, false, 0, 0.2f, 0.11f) },
+    {"no rows", QKV(0, 3, 3, 4), CASE(2, true, 0, 0, 0.5f)},
+    {"no queries", QKV(2, 0, 0, 4), CASE(2, true, 0, 0, 0.5f)},
+    {"one token", QKV(1, 1, 1, 1), CASE(1, true, 0, 0, 1)},
+    {"causal, odd", QKV(2, 7, 7, 15), CASE(3, true, 0, 0, 0.45f)},
+    {"causal, columns", QKV(2, 19, 19, 16), CASE(2, true, 0, 0, 0.35f), .views = true},
+    {"causal, later queries", QKV(2, 3, 11, 8), CASE(2, true, 8, 0, 0.5f)},
+    {"every key", QKV(2, 5, 9, 12), CASE(2, false, 0, 0, 0.4f), .views = true},
+    {"dropout", QKV(2, 6, 6, 8), CASE(2, true, 0, 0.3f, 0.5f)},
+    {"longer than a tile", QKV(1, 70, 70, 8), CASE(2, true, 0, 0, 0.5f)},
+    {"wide heads, dropout, every key", QKV(1, 9, 9, 80), CASE(1, false, 0, 0.2f, 0.11f)},
 };
 const hn_op hn_op_attention = {
-    .item = { "attention", "scaled dot-product attention with heads, causal or not", "arXiv:1706.03762, arXiv:2205.14135", NULL, 0, sizeof(hn_attention_attr) },
-    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_OUT | HN_SAVE_AUX, .n_in = 3,
-    .shape = shape, .forward = forward, .backward = backward, .cost = cost, .scratch_bytes = scratch_bytes, HN_CASES(cases),
+    .item = {"attention", "scaled dot-product attention with heads, causal or not", "arXiv:1706.03762, arXiv:2205.14135", NULL, 0,
+             sizeof(hn_attention_attr)},
+    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_OUT | HN_SAVE_AUX,
+    .n_in = 3,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .scratch_bytes = scratch_bytes,
+    HN_CASES(cases),
 };

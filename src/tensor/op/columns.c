@@ -2,8 +2,7 @@
  * there is nothing to compute either way. */
 #include "tensor/op/op.h"
 
-static bool shape(hn_call *c, hn_arena *a)
-{
+static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *x = c->in[0];
     const hn_columns_attr *at = c->attr;
     if (!x || x->dims < 1) return HN_MISFIT(c, "columns: x must have a dimension");
@@ -20,19 +19,23 @@ static bool shape(hn_call *c, hn_arena *a)
 static void nothing(hn_call *c) {}
 static void nothing_back(hn_call *c, hone_tensor *const dx[]) {}
 
-hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n)
-{
-    return hn_apply(t, &hn_op_columns, &(hn_columns_attr){ start, n }, (hone_tensor *[]){ x });
+hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n) {
+    return hn_apply(t, &hn_op_columns, &(hn_columns_attr){start, n}, (hone_tensor *[]){x});
 }
 
-static const hn_columns_attr none = { 0, 0 }, first = { 0, 2 }, inner = { 3, 3 };
+static const hn_columns_attr none = {0, 0}, first = {0, 2}, inner = {3, 3};
 static const hn_op_case cases[] = {
-    { "none", { HN_DIMS(2, 3) }, { 2 }, &none },
-    { "first", { HN_DIMS(5) }, { 1 }, &first },
-    { "inner", { HN_DIMS(2, 3, 7) }, { 3 }, &inner },
-    { "of columns", { HN_DIMS(4, 6) }, { 2 }, &inner, .views = true },
+    {"none", {HN_DIMS(2, 3)}, {2}, &none},
+    {"first", {HN_DIMS(5)}, {1}, &first},
+    {"inner", {HN_DIMS(2, 3, 7)}, {3}, &inner},
+    {"of columns", {HN_DIMS(4, 6)}, {2}, &inner, .views = true},
 };
 const hn_op hn_op_columns = {
-    .item = { "columns", "some columns, as a view", NULL, NULL, 0, sizeof(hn_columns_attr) },
-    .n_in = 1, .view = true, .shape = shape, .forward = nothing, .backward = nothing_back, HN_CASES(cases),
+    .item = {"columns", "some columns, as a view", NULL, NULL, 0, sizeof(hn_columns_attr)},
+    .n_in = 1,
+    .view = true,
+    .shape = shape,
+    .forward = nothing,
+    .backward = nothing_back,
+    HN_CASES(cases),
 };

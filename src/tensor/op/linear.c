@@ -5,10 +5,10 @@
 
 static const hn_linear_attr *attr(const hn_call *c) { return c->attr; }
 
-static bool shape(hn_call *c, hn_arena *a)
-{
+static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
-    if (!x || x->dtype != HONE_F32 || x->dims < 1 || !hn_is_f32(w, 2)) return HN_MISFIT(c, "linear: x must be f32 of (…,K) and w f32 of two dimensions");
+    if (!x || x->dtype != HONE_F32 || x->dims < 1 || !hn_is_f32(w, 2))
+        return HN_MISFIT(c, "linear: x must be f32 of (…,K) and w f32 of two dimensions");
     int64_t N = w->shape[attr(c)->transposed ? 1 : 0], K = w->shape[attr(c)->transposed ? 0 : 1];
     if (hn_cols(x) != K)
         return HN_MISFIT(c, "linear: x is (%s) but w is (%s)%s", HN_SHAPE(c, x), HN_SHAPE(c, w), attr(c)->transposed ? " transposed" : "");
@@ -22,15 +22,13 @@ static bool shape(hn_call *c, hn_arena *a)
     return true;
 }
 
-static int64_t scratch_bytes(const hn_call *c, bool backward)
-{
+static int64_t scratch_bytes(const hn_call *c, bool backward) {
     int64_t R = hn_rows(c->out), K = hn_cols(c->in[0]), N = hn_cols(c->out);
     int64_t sums = HN_MAX(K, N) * (int64_t)sizeof(double);
     return backward ? sums + R * N * (int64_t)sizeof(float) : sums;
 }
 
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     const hone_tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
     int64_t R = hn_rows(c->out), K = hn_cols(x), N = hn_cols(c->out);
     double *z = c->scratch;
@@ -56,23 +54,22 @@ static void forward(hn_call *c)
 }
 
 /* to (M) += Σ_r a[r]·m[r,:], with sums in double. */
-static void add_weighted(float *to, double *sum, int64_t M, int64_t R, const float *a, int64_t a_step, const float *m, int64_t m_step)
-{
+static void add_weighted(float *to, double *sum, int64_t M, int64_t R, const float *a, int64_t a_step, const float *m, int64_t m_step) {
     memset(sum, 0, (size_t)M * sizeof *sum);
     for (int64_t r = 0; r < R; r++)
         for (int64_t i = 0; i < M; i++) sum[i] += (double)a[r * a_step] * m[r * m_step + i];
     for (int64_t i = 0; i < M; i++) to[i] += (float)sum[i];
 }
 
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     const hone_tensor *x = c->in[0], *w = c->in[1];
     int64_t R = hn_rows(c->out), K = hn_cols(x), N = hn_cols(c->out);
     double *sum = c->scratch;
-    float *dz = (float *)(sum + HN_MAX(K, N));                                  /* (R,N) */
+    float *dz = (float *)(sum + HN_MAX(K, N)); /* (R,N) */
     for (int64_t r = 0; r < R; r++)
         for (int64_t n = 0; n < N; n++)
-            dz[r * N + n] = (float)(c->out->grad[r * c->out->ld + n] * (c->aux[0] ? hn_act_df(hn_row_of(c->aux[0], r)[n], attr(c)->act) : 1));
+            dz[r * N + n] =
+                (float)(c->out->grad[r * c->out->ld + n] * (c->aux[0] ? hn_act_df(hn_row_of(c->aux[0], r)[n], attr(c)->act) : 1));
     if (dx[0])
         for (int64_t r = 0; r < R; r++) {
             float *to = hn_row_of(dx[0], r);
@@ -96,33 +93,35 @@ static void backward(hn_call *c, hone_tensor *const dx[])
         }
 }
 
-static hn_cost cost(const hn_call *c)
-{
-    return (hn_cost){ 2.0 * (double)hn_count(c->out) * (double)hn_cols(c->in[0]), hn_bytes_moved(c) };
+static hn_cost cost(const hn_call *c) { return (hn_cost){2.0 * (double)hn_count(c->out) * (double)hn_cols(c->in[0]), hn_bytes_moved(c)}; }
+
+hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act) {
+    return hn_apply(t, &hn_op_linear, &(hn_linear_attr){transposed, act}, (hone_tensor *[]){x, w, b});
 }
 
-hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act)
-{
-    return hn_apply(t, &hn_op_linear, &(hn_linear_attr){ transposed, act }, (hone_tensor *[]){ x, w, b });
-}
-
-static const hn_linear_attr plain = { 0 }, conv1d = { .transposed = true }, tanh_gelu = { .act = HONE_ACT_GELU_TANH },
-                            exact_gelu = { true, HONE_ACT_GELU }, relu = { .act = HONE_ACT_RELU };
+static const hn_linear_attr plain = {0}, conv1d = {.transposed = true}, tanh_gelu = {.act = HONE_ACT_GELU_TANH},
+                            exact_gelu = {true, HONE_ACT_GELU}, relu = {.act = HONE_ACT_RELU};
 static const hn_op_case cases[] = {
-    { "no rows", { HN_DIMS(0, 5), HN_DIMS(3, 5) }, { 2, 2 }, &plain },
-    { "one number", { HN_DIMS(1), HN_DIMS(1, 1), HN_DIMS(1) }, { 1, 2, 1 }, &plain },
-    { "odd", { HN_DIMS(3, 5, 7), HN_DIMS(11, 7), HN_DIMS(11) }, { 3, 2, 1 }, &plain },
-    { "odd, transposed", { HN_DIMS(3, 5, 7), HN_DIMS(7, 11), HN_DIMS(11) }, { 3, 2, 1 }, &conv1d },
-    { "columns, no bias", { HN_DIMS(9, 17), HN_DIMS(19, 17) }, { 2, 2 }, &plain, .views = true },
-    { "columns, transposed", { HN_DIMS(2, 9, 17), HN_DIMS(17, 6), HN_DIMS(6) }, { 3, 2, 1 }, &conv1d, .views = true },
-    { "tanh gelu", { HN_DIMS(4, 33), HN_DIMS(35, 33), HN_DIMS(35) }, { 2, 2, 1 }, &tanh_gelu },
-    { "gelu, transposed, no bias", { HN_DIMS(5, 8), HN_DIMS(8, 18) }, { 2, 2 }, &exact_gelu },
-    { "relu", { HN_DIMS(5, 8), HN_DIMS(21, 8), HN_DIMS(21) }, { 2, 2, 1 }, &relu },
-    { "larger than a tile", { HN_DIMS(131, 40), HN_DIMS(67, 40), HN_DIMS(67) }, { 2, 2, 1 }, &plain },
-    { "one row", { HN_DIMS(1, 72), HN_DIMS(48, 72), HN_DIMS(48) }, { 2, 2, 1 }, &plain },
+    {"no rows", {HN_DIMS(0, 5), HN_DIMS(3, 5)}, {2, 2}, &plain},
+    {"one number", {HN_DIMS(1), HN_DIMS(1, 1), HN_DIMS(1)}, {1, 2, 1}, &plain},
+    {"odd", {HN_DIMS(3, 5, 7), HN_DIMS(11, 7), HN_DIMS(11)}, {3, 2, 1}, &plain},
+    {"odd, transposed", {HN_DIMS(3, 5, 7), HN_DIMS(7, 11), HN_DIMS(11)}, {3, 2, 1}, &conv1d},
+    {"columns, no bias", {HN_DIMS(9, 17), HN_DIMS(19, 17)}, {2, 2}, &plain, .views = true},
+    {"columns, transposed", {HN_DIMS(2, 9, 17), HN_DIMS(17, 6), HN_DIMS(6)}, {3, 2, 1}, &conv1d, .views = true},
+    {"tanh gelu", {HN_DIMS(4, 33), HN_DIMS(35, 33), HN_DIMS(35)}, {2, 2, 1}, &tanh_gelu},
+    {"gelu, transposed, no bias", {HN_DIMS(5, 8), HN_DIMS(8, 18)}, {2, 2}, &exact_gelu},
+    {"relu", {HN_DIMS(5, 8), HN_DIMS(21, 8), HN_DIMS(21)}, {2, 2, 1}, &relu},
+    {"larger than a tile", {HN_DIMS(131, 40), HN_DIMS(67, 40), HN_DIMS(67)}, {2, 2, 1}, &plain},
+    {"one row", {HN_DIMS(1, 72), HN_DIMS(48, 72), HN_DIMS(48)}, {2, 2, 1}, &plain},
 };
 const hn_op hn_op_linear = {
-    .item = { "linear", "x·wᵀ + b, then an activation", NULL, NULL, 0, sizeof(hn_linear_attr) },
-    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX, .n_in = 3,
-    .shape = shape, .forward = forward, .backward = backward, .cost = cost, .scratch_bytes = scratch_bytes, HN_CASES(cases),
+    .item = {"linear", "x·wᵀ + b, then an activation", NULL, NULL, 0, sizeof(hn_linear_attr)},
+    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
+    .n_in = 3,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .scratch_bytes = scratch_bytes,
+    HN_CASES(cases),
 };

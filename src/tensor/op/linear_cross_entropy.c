@@ -4,8 +4,7 @@
  * dz = (softmax(z) − onehot)·dloss/denominator · dh += dz·w · dw += dzᵀ·h. No target at all: loss 0, no gradient. */
 #include "tensor/op/op.h"
 
-static bool shape(hn_call *c, hn_arena *a)
-{
+static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *h = c->in[0], *w = c->in[1], *y = c->in[2];
     double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
     if (!h || h->dtype != HONE_F32 || h->dims < 1 || !hn_is_f32(w, 2) || w->shape[1] != hn_cols(h) || w->shape[0] < 1)
@@ -14,27 +13,22 @@ static bool shape(hn_call *c, hn_arena *a)
         return HN_MISFIT(c, "linear_cross_entropy: h is (%s) but targets are %s (%s)", HN_SHAPE(c, h), y ? hone_dtype_name(y->dtype) : "",
                          y ? HN_SHAPE(c, y) : "");
     if (!(d >= 0) || isinf(d)) return HN_MISFIT(c, "linear_cross_entropy: denominator %g", d);
-    *c->out = (hone_tensor){ .dtype = HONE_F32, .dims = 1, .shape = { 1 } };
-    *c->aux[0] = (hone_tensor){ .dtype = HONE_F32, .dims = 1, .shape = { hn_count(y) } };
+    *c->out = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {1}};
+    *c->aux[0] = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {hn_count(y)}};
     c->n_aux = 1;
     return true;
 }
 
-static double denominator(const hn_call *c)
-{
+static double denominator(const hn_call *c) {
     double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
     if (d > 0) return d;
     for (int64_t i = 0; i < hn_count(c->in[2]); i++) d += hn_ids(c->in[2])[i] >= 0;
     return d > 0 ? d : 1;
 }
 
-static int64_t scratch_bytes(const hn_call *c, bool backward)
-{
-    return (c->in[1]->shape[0] + hn_cols(c->in[0])) * (int64_t)sizeof(double);
-}
+static int64_t scratch_bytes(const hn_call *c, bool backward) { return (c->in[1]->shape[0] + hn_cols(c->in[0])) * (int64_t)sizeof(double); }
 
-static void logits(const hn_call *c, int64_t r, double *z)
-{
+static void logits(const hn_call *c, int64_t r, double *z) {
     const hone_tensor *w = c->in[1];
     for (int64_t v = 0; v < w->shape[0]; v++) {
         z[v] = 0;
@@ -42,8 +36,7 @@ static void logits(const hn_call *c, int64_t r, double *z)
     }
 }
 
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     const int32_t *y = hn_ids(c->in[2]);
     int64_t R = hn_count(c->in[2]), V = c->in[1]->shape[0];
     float *per_token = ((const hn_linear_cross_entropy_attr *)c->attr)->per_token;
@@ -65,8 +58,7 @@ static void forward(hn_call *c)
     *(float *)c->out->data = (float)(total / denominator(c));
 }
 
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     const hone_tensor *h = c->in[0], *w = c->in[1];
     const int32_t *y = hn_ids(c->in[2]);
     int64_t R = hn_count(c->in[2]), V = w->shape[0], C = w->shape[1];
@@ -84,28 +76,32 @@ static void backward(hn_call *c, hone_tensor *const dx[])
     }
 }
 
-static hn_cost cost(const hn_call *c)
-{
-    return (hn_cost){ 2.0 * (double)hn_count(c->in[0]) * (double)c->in[1]->shape[0], hn_bytes_moved(c) };
+static hn_cost cost(const hn_call *c) {
+    return (hn_cost){2.0 * (double)hn_count(c->in[0]) * (double)c->in[1]->shape[0], hn_bytes_moved(c)};
 }
 
-hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denom, float *per_token)
-{
-    return hn_apply(t, &hn_op_linear_cross_entropy, &(hn_linear_cross_entropy_attr){ denom, per_token }, (hone_tensor *[]){ h, w, targets });
+hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denom, float *per_token) {
+    return hn_apply(t, &hn_op_linear_cross_entropy, &(hn_linear_cross_entropy_attr){denom, per_token}, (hone_tensor *[]){h, w, targets});
 }
 
-static const hn_linear_cross_entropy_attr mean = { 0 }, given = { .denominator = 37 };
+static const hn_linear_cross_entropy_attr mean = {0}, given = {.denominator = 37};
 static const hn_op_case cases[] = {
-    { "no rows", { HN_DIMS(0, 5), HN_DIMS(3, 5), HN_DIMS(0) }, { 2, 2, 1 }, &mean, { 0, 0, 3 } },
-    { "one class", { HN_DIMS(2, 3), HN_DIMS(1, 3), HN_DIMS(2) }, { 2, 2, 1 }, &mean, { 0, 0, 1 } },
-    { "odd", { HN_DIMS(3, 5, 7), HN_DIMS(13, 7), HN_DIMS(3, 5) }, { 3, 2, 2 }, &mean, { 0, 0, 13 } },
-    { "some ignored, given denominator", { HN_DIMS(4, 5, 9), HN_DIMS(6, 9), HN_DIMS(4, 5) }, { 3, 2, 2 }, &given, { 0, 0, -6 } },
-    { "columns, some ignored", { HN_DIMS(11, 16), HN_DIMS(35, 16), HN_DIMS(11) }, { 2, 2, 1 }, &mean, { 0, 0, -35 }, .views = true },
-    { "more rows and classes than a tile", { HN_DIMS(137, 8), HN_DIMS(301, 8), HN_DIMS(137) }, { 2, 2, 1 }, &mean, { 0, 0, -301 } },
+    {"no rows", {HN_DIMS(0, 5), HN_DIMS(3, 5), HN_DIMS(0)}, {2, 2, 1}, &mean, {0, 0, 3}},
+    {"one class", {HN_DIMS(2, 3), HN_DIMS(1, 3), HN_DIMS(2)}, {2, 2, 1}, &mean, {0, 0, 1}},
+    {"odd", {HN_DIMS(3, 5, 7), HN_DIMS(13, 7), HN_DIMS(3, 5)}, {3, 2, 2}, &mean, {0, 0, 13}},
+    {"some ignored, given denominator", {HN_DIMS(4, 5, 9), HN_DIMS(6, 9), HN_DIMS(4, 5)}, {3, 2, 2}, &given, {0, 0, -6}},
+    {"columns, some ignored", {HN_DIMS(11, 16), HN_DIMS(35, 16), HN_DIMS(11)}, {2, 2, 1}, &mean, {0, 0, -35}, .views = true},
+    {"more rows and classes than a tile", {HN_DIMS(137, 8), HN_DIMS(301, 8), HN_DIMS(137)}, {2, 2, 1}, &mean, {0, 0, -301}},
 };
 const hn_op hn_op_linear_cross_entropy = {
-    .item = { "linear_cross_entropy", "head product, softmax and cross entropy without the whole logits", NULL, NULL, 0,
-              sizeof(hn_linear_cross_entropy_attr) },
-    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_AUX, .n_in = 3,
-    .shape = shape, .forward = forward, .backward = backward, .cost = cost, .scratch_bytes = scratch_bytes, HN_CASES(cases),
+    .item = {"linear_cross_entropy", "head product, softmax and cross entropy without the whole logits", NULL, NULL, 0,
+             sizeof(hn_linear_cross_entropy_attr)},
+    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_AUX,
+    .n_in = 3,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .scratch_bytes = scratch_bytes,
+    HN_CASES(cases),
 };

@@ -4,21 +4,21 @@
 #include "tensor/tensor.h"
 #include <math.h>
 
-#define HN_MISFIT(c, ...) hn_tape_fail((c)->t, HONE_E_SHAPE, &(hn_why){ .what = hn_fmt((c)->a, __VA_ARGS__) })
+#define HN_MISFIT(c, ...) hn_tape_fail((c)->t, HONE_E_SHAPE, &(hn_why){.what = hn_fmt((c)->a, __VA_ARGS__)})
 #define HN_SHAPE(c, x) hn_shape_text((c)->a, x)
 #define HN_CASES(v) .cases = v, .n_cases = HN_LEN(v)
-#define HN_DIMS(...) (const int64_t[]){ __VA_ARGS__ }
+#define HN_DIMS(...)                                                                                                                       \
+    (const int64_t[]) { __VA_ARGS__ }
 
 static inline float *hn_row_of(const hone_tensor *x, int64_t r) { return (float *)x->data + r * x->ld; }
 static inline const int32_t *hn_ids(const hone_tensor *x) { return x->data; }
-static inline void hn_same_shape(hone_tensor *out, const hone_tensor *x)
-{
+static inline void hn_same_shape(hone_tensor *out, const hone_tensor *x) {
     out->dtype = x->dtype;
     out->dims = x->dims;
     for (int i = 0; i < x->dims; i++) out->shape[i] = x->shape[i];
 }
 static inline bool hn_is_f32(const hone_tensor *x, int dims) { return x && x->dtype == HONE_F32 && x->dims == dims; }
-static inline double hn_bytes_moved(const hn_call *c)      /* each input and the result once */
+static inline double hn_bytes_moved(const hn_call *c) /* each input and the result once */
 {
     double n = (double)hn_count(c->out) * 4;
     for (int i = 0; i < c->n_in; i++) n += c->in[i] ? (double)hn_count(c->in[i]) * 4 : 0;
@@ -29,26 +29,31 @@ static inline double hn_bytes_moved(const hn_call *c)      /* each input and the
 bool hn_ids_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t lo, int64_t hi);
 
 /* GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415; the tanh form is GPT-2's. */
-static inline double hn_act_f(double x, hone_act act)
-{
+static inline double hn_act_f(double x, hone_act act) {
     switch (act) {
-    case HONE_ACT_GELU_TANH: return 0.5 * x * (1 + tanh(M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x)));
-    case HONE_ACT_GELU: return 0.5 * x * (1 + erf(x * M_SQRT1_2));
-    case HONE_ACT_RELU: return x > 0 ? x : 0;
-    default: return x;
+    case HONE_ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x)));
+    case HONE_ACT_GELU:
+        return 0.5 * x * (1 + erf(x * M_SQRT1_2));
+    case HONE_ACT_RELU:
+        return x > 0 ? x : 0;
+    default:
+        return x;
     }
 }
 
-static inline double hn_act_df(double x, hone_act act)
-{
+static inline double hn_act_df(double x, hone_act act) {
     switch (act) {
     case HONE_ACT_GELU_TANH: {
         double k = M_2_SQRTPI * M_SQRT1_2, t = tanh(k * (x + 0.044715 * x * x * x));
         return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * 0.044715 * x * x);
     }
-    case HONE_ACT_GELU: return 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2;
-    case HONE_ACT_RELU: return x > 0 ? 1 : 0;
-    default: return 1;
+    case HONE_ACT_GELU:
+        return 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2;
+    case HONE_ACT_RELU:
+        return x > 0 ? 1 : 0;
+    default:
+        return 1;
     }
 }
 #endif
