@@ -148,6 +148,7 @@ char *hn_time_utc(hn_arena *a);                            /* ISO 8601 */
 /* ---- cpu.c ---- */
 typedef enum hn_isa { HN_ISA_PLAIN, HN_ISA_AVX2, HN_ISA_AVX512, HN_ISA_COUNT } hn_isa;
 hn_isa hn_cpu_isa(void);                                   /* best of this CPU, or HONE_ISA=plain|avx2|avx512 (refused → best with hn_cpu_isa_error set) */
+void hn_cpu_isa_force(hn_isa isa);                         /* for tests, while no kernel runs; at most the best of this CPU */
 const char *hn_isa_name(hn_isa isa);
 const char *hn_cpu_isa_error(void);                        /* NULL, or why HONE_ISA cannot be honoured */
 const char *hn_cpu_describe(hn_arena *a);                  /* "AMD EPYC …, 2 cores, avx2 fma f16c" */

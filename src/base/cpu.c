@@ -39,6 +39,7 @@ static void chosen(void) {
 }
 
 hn_isa hn_cpu_isa(void) { chosen(); return isa; }
+void hn_cpu_isa_force(hn_isa i) { chosen(); isa = HN_MIN(i, best_isa()); }
 const char *hn_cpu_isa_error(void) { chosen(); return *isa_error ? isa_error : NULL; }
 const char *hn_isa_name(hn_isa i) { return (unsigned)i < HN_ISA_COUNT ? isa_names[i] : "?"; }
 

@@ -13,7 +13,8 @@ static locale_t c_locale(void) { return newlocale(LC_ALL_MASK, "C", (locale_t)0)
 static char *fmt_v(hn_arena *a, const char *fmt, va_list args) {
     va_list again;
     va_copy(again, args);
-    char *s = hn_new_n(a, char, (int64_t)HN_MAX(vsnprintf(NULL, 0, fmt, args), 0) + 1);
+    int n = vsnprintf(NULL, 0, fmt, args);      /* once: args is used up, and HN_MAX looks at its arguments twice */
+    char *s = hn_new_n(a, char, (int64_t)HN_MAX(n, 0) + 1);
     vsprintf(s, fmt, again);
     va_end(again);
     return s;
