@@ -35,7 +35,7 @@ HONE_API bool hone_backward(hone_tape *t, hone_tensor *loss) HONE_CHECK;   /* lo
 HONE_API int hone_tensor_dims(const hone_tensor *x);
 HONE_API const int64_t *hone_tensor_shape(const hone_tensor *x);
 HONE_API hone_dtype hone_tensor_dtype(const hone_tensor *x);
-HONE_API float *hone_tensor_f32(hone_tensor *x);           /* its data; NULL if another type, a null tape's or a failed tape's */
+HONE_API float *hone_tensor_f32(hone_tensor *x);           /* its data; NULL if another type, released, a null or failed tape's */
 HONE_API float *hone_tensor_grad(hone_tensor *x);          /* gradient of a parameter; NULL if it has none */
 HONE_API double hone_tensor_item(const hone_tensor *x, int64_t i);   /* NaN on a failed tape */
 
@@ -59,7 +59,8 @@ typedef struct hone_attention_opts {
     int64_t layer;              /* which layer's key-value cache, when the tape has one */
 } hone_attention_opts;
 /* o (B,T,H·D) from q (B,T,H·D), k and v (B,S,H·D); column views allowed. Memory linear in T: backward recomputes from the
- * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. */
+ * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. Causal: the
+ * last query sees the last key, and each earlier one a key less (T ≤ S). */
 HONE_API hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o);
 HONE_API hone_tensor *hone_gelu(hone_tape *t, hone_tensor *x, bool tanh_form);
 /* Zeroes each element with probability p and scales the rest by 1/(1−p) in training; x itself otherwise. */
@@ -75,7 +76,7 @@ HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, ho
 /* ---- key-value cache: a tape that has one runs a model token by token ---- */
 HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;
 HONE_API void hone_tape_cache_reset(hone_tape *t, int64_t length);      /* keep the first `length` positions */
-HONE_API int64_t hone_tape_cache_length(const hone_tape *t);
+HONE_API int64_t hone_tape_cache_length(const hone_tape *t);             /* with what this forward has appended */
 
 #ifdef __cplusplus
 }

@@ -48,12 +48,12 @@ typedef struct hn_call {
     const void *attr;                        /* the operator's typed attributes, op->item.size bytes */
     hone_tensor *in[HN_MAX_IN]; int n_in;    /* a missing optional input is NULL */
     hone_tensor *out;
-    hone_tensor *aux[HN_MAX_AUX]; int n_aux; /* extra results kept for backward (log-sum-exp; mean and 1/std); NULL when nothing is recorded */
+    hone_tensor *aux[HN_MAX_AUX]; int n_aux; /* extra results for backward (log-sum-exp; mean and 1/std); NULL when not recorded */
     bool training;                           /* dropout is on */
     uint64_t seed; uint32_t step, index;     /* random counters: (tape seed, step, node number) */
     hn_pool *pool;
     hn_arena *a;                             /* for messages and shape text; a warm step must not allocate from it */
-    void *scratch;                           /* scratch_bytes(c, backward) bytes from the pool, 64-byte aligned, not zeroed, gone after the call */
+    void *scratch;                           /* scratch_bytes(c, backward) bytes, 64-byte aligned, not zeroed, gone after the call */
 } hn_call;
 typedef struct hn_cost { double flops, bytes; } hn_cost;   /* flops: 2·M·K·N of matrix products; attention counted as if not causal */
 /* A case the tests run. shape NULL: that input is missing. int_max > 0: the input is i32 in [0, int_max); < 0: in [-1, -int_max).
@@ -69,9 +69,11 @@ struct hn_op {
     int n_in;                                                /* inputs, optional ones included */
     bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
     bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
-    bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); speaks on misfit: "matmul: x is (…) but w is (…)" */
+    bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); on misfit fails the tape:
+                                                                "linear: x is (…) but w is (…)" */
     void (*forward)(hn_call *c);                             /* the reference */
-    void (*backward)(hn_call *c, hone_tensor *const dx[]);   /* adds into dx[i]->data (same layout as in[i]); NULL: nobody wants it. dy is c->out->grad */
+    void (*backward)(hn_call *c, hone_tensor *const dx[]);   /* adds into dx[i]->data (layout of in[i]); NULL: nobody wants it.
+                                                                dy is c->out->grad, with out's ld */
     hn_cost (*cost)(const hn_call *c);                       /* of forward; backward counts double for products */
     int64_t (*scratch_bytes)(const hn_call *c, bool backward);   /* of the reference; NULL: 0 */
     const hn_op_case *cases; int64_t n_cases;
@@ -110,14 +112,14 @@ static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 42
 /* ---- a backend ---- */
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward);
-                           bool overwrites;   /* backward looks at dx[i]->fresh and then writes every element; spares zeroing */ } hn_kernel;
+                           bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */ } hn_kernel;
 /* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
  * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.
  * null and check count and run what cpu does: their `like`. */
 typedef struct hn_backend {
     hn_item item;
     bool computes;                            /* false: shapes, costs and memory only (null) */
-    bool checks;                              /* after each forward and backward, look for NaN and infinity and name operator, scope, node (check) */
+    bool checks;                              /* looks at every result and gradient for NaN and infinity (check) */
     const struct hn_backend *like;            /* whose kernels these are; NULL: its own */
     const hn_kernel *const *kernels; int64_t n_kernels;
 } hn_backend;
@@ -133,7 +135,8 @@ void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out);
 /* Where we are ("h.3.attn"), for messages. Nests. */
 void hn_scope_begin(hone_tape *t, const char *name), hn_scope_end(hone_tape *t);
 const char *hn_tape_failed_where(const hone_tape *t);        /* "linear in h.3.mlp (forward)"; "" when ok */
-/* A block releases what it made except `out` and what backward needs. Blocks nest; each begin has one end. */
+/* A block releases what it made except `out` and what backward needs. Blocks nest; each begin has one end. What backward needs is
+ * released in turn as backward passes its last reader: read activations before hone_backward. Using a released tensor fails. */
 void hn_block_begin(hone_tape *t);
 hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out);
 bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why);
