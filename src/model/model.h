@@ -16,6 +16,9 @@ extern const hn_section hn_section_model;
 typedef enum hn_init { HN_INIT_NORMAL, HN_INIT_RESIDUAL, HN_INIT_ONES, HN_INIT_ZEROS } hn_init;
 typedef struct hn_weight { hone_tensor *t; hn_init init; bool decay; /* matrices: weight decay applies */ bool transposed; } hn_weight;
 
+/* A tensor that the published form requires though this model does without it (a bias). */
+typedef struct hn_absent { const char *name; int dims; int64_t shape[HONE_MAX_DIMS]; } hn_absent;
+
 typedef struct hn_arch hn_arch;
 struct hone_model {
     hn_arena *a;
@@ -35,24 +38,30 @@ struct hn_arch {
     hone_tensor *(*forward)(hone_tape *t, hone_model *m, hone_tensor *ids);   /* ids (B,T) → hidden (B,T,C), final norm applied */
     const char *hf_type;                                   /* config.json model_type */
     bool (*config_read)(hone_model *m, const json_t *config, const char *where) HN_CHECK;   /* fills m->params, m->vocab */
-    json_t *(*config_write)(hn_arena *a, const hone_model *m);
+    json_t *(*config_write)(hn_arena *a, const hone_model *m);   /* owned by a; shape keys, and what is ours alone under "hone" */
+    int64_t (*absent)(hn_arena *a, const hone_model *m, hn_absent **out);   /* NULL: none. Saved as zeros; not zero on loading: config's "hone" is ignored */
+    bool (*ignored)(const char *name);                     /* tensors of old exports without meaning (causal masks); NULL: none */
+    const char *prefix;                                    /* "transformer.": names may come without it */
 };
 extern const hn_kind hn_kind_arch;
 /* Safetensors names are the weights' names in Hugging Face's full form ("transformer.h.0.attn.c_attn.weight"). */
 
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */
 void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weight j depends on (seed, j, i) alone; wider or deeper nets share what they can */
-hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;
+hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the format that recognises path */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
 void hn_model_copy_weights(hone_model *to, const hone_model *from);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and per_token as in hone_linear_cross_entropy. */
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token);
-/* Logits of the last position of each row: (B,V), into out. */
+/* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.
+ * On a tape with a key-value cache the ids follow what the cache holds. */
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;
 
+void hn_json_put(hn_arena *a, json_t *object, const char *key, json_t *value);   /* takes value; refused memory unwinds */
+
 /* ---- safetensors: header checked before anything is believed; tensors mapped, not copied ---- */
-typedef struct hn_st_tensor { const char *name; hone_dtype dtype; int dims; int64_t shape[HONE_MAX_DIMS]; const uint8_t *p; int64_t bytes; } hn_st_tensor;
+typedef struct hn_st_tensor { const char *name; hone_dtype dtype /* HONE_DTYPE_COUNT: one hone cannot use */; int dims; int64_t shape[HONE_MAX_DIMS]; const uint8_t *p; int64_t bytes; } hn_st_tensor;
 typedef struct hn_st { hn_st_tensor *v; int64_t n; json_t *metadata; } hn_st;
 bool hn_st_open(hn_arena *a, const char *path, hn_st *out) HN_CHECK;             /* E_MODEL with path and offset */
 const hn_st_tensor *hn_st_find(const hn_st *s, const char *name);

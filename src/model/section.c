@@ -1,0 +1,42 @@
+/* section.c - the `model` section of a recipe, and the kinds of this room.
+ *
+ *     model: DIR                    start from the weights in DIR
+ *     model: {arch: gpt2, layers: 4, heads: 4, width: 128}        from scratch; the architecture's own rows belong to the section */
+#include "model/model.h"
+
+#define ARCH(n) extern const hn_arch hn_arch_##n;
+#include "model/arch/archs.def"
+#undef ARCH
+static const hn_item *const archs[] = {
+#define ARCH(n) &hn_arch_##n.item,
+#include "model/arch/archs.def"
+#undef ARCH
+};
+const hn_kind hn_kind_arch = { "arch", "architectures", archs, HN_LEN(archs) };
+
+#define FORMAT(n) extern const hn_format hn_format_##n;
+#include "model/format/formats.def"
+#undef FORMAT
+static const hn_item *const formats[] = {
+#define FORMAT(n) &hn_format_##n.item,
+#include "model/format/formats.def"
+#undef FORMAT
+};
+const hn_kind hn_kind_format = { "format", "model formats", formats, HN_LEN(formats) };
+
+#define SAMPLER(n) extern const hn_sampler hn_sampler_##n;
+#include "model/sample/samplers.def"
+#undef SAMPLER
+static const hn_item *const samplers[] = {
+#define SAMPLER(n) &hn_sampler_##n.item,
+#include "model/sample/samplers.def"
+#undef SAMPLER
+};
+const hn_kind hn_kind_sample = { "sample", "samplers, applied in this order", samplers, HN_LEN(samplers) };
+
+static const hn_param rows[] = {
+    HN_PARAM(hn_model_params, path, .doc = "folder of a model to start from; empty: from scratch"),
+    HN_PARAM(hn_model_params, arch, .def = "gpt2", .kind = &hn_kind_arch, .doc = "architecture of a model made from scratch"),
+};
+const hn_section hn_section_model = HN_SECTION("model", "the model: a folder to start from, or a shape", hn_model_params, rows,
+                                               .variant = "arch", .scalar = "path");
