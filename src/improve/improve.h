@@ -41,7 +41,8 @@ typedef struct hn_lever {
 } hn_lever;
 extern const hn_kind hn_kind_lever;
 /* What levers share (lever.c): */
-bool hn_lever_set(hn_lever_call *c, const char *key, const char *value) HN_CHECK;
+bool hn_lever_set(hn_lever_call *c, const char *key, double value) HN_CHECK;
+bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, double *out) HN_CHECK;   /* the variant's number; must be > above */
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) HN_CHECK;      /* fails: this model has no such setting */
 bool hn_lever_from_scratch(hn_lever_call *c) HN_CHECK;                           /* fails when training starts from given weights */
 

@@ -12,8 +12,13 @@ static const hn_item *const items[] = {
 };
 const hn_kind hn_kind_lever = { "lever", "what may make a model smarter", items, HN_LEN(items) };
 
-bool hn_lever_set(hn_lever_call *c, const char *key, const char *value) {
-    return hn_settings_set(c->candidate, c->a, key, value, c->name);
+bool hn_lever_set(hn_lever_call *c, const char *key, double value) {
+    return hn_settings_set(c->candidate, c->a, key, hn_num(c->a, value), c->name);
+}
+
+bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, double *out) {
+    if (c->variant < values->n && hn_parse_f64(values->v[c->variant], out) && *out > above) return true;
+    return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "lever %s needs %d settings, each a number above %g", c->name, HN_LEVER_VARIANTS, above));
 }
 
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) {
