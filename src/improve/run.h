@@ -48,6 +48,8 @@ typedef struct hn_runner {
     void *user;
 } hn_runner;
 
+/* open.c */
+bool hn_runner_open(hn_runner *r, const hn_settings *s) HN_CHECK;
 /* sets.c */
 bool hn_sets_make(hn_runner *r) HN_CHECK;
 /* plan.c */
