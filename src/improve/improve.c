@@ -315,7 +315,7 @@ static const char *sample(hn_runner *r, const char *dir) {
     const hn_span *sp = &r->set[HN_SET_SCREEN].tokens.spans[0];
     hn_buf prompt = { 0 };
     for (int64_t i = 0; i < HN_MIN(sp->n, 16); i++) {
-        int32_t id = hn_token_at(&r->data.valid, sp->start + i);
+        int32_t id = hn_token_at(&r->set[HN_SET_SCREEN].tokens, sp->start + i);
         hn_decode(r->data.tok, r->a, &id, 1, &prompt);
     }
     const char *start = hn_buf_str(r->a, &prompt);

@@ -127,7 +127,7 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters, (long long)r->set[k].tokens.bytes);
     if (r->data.decontaminated_bytes > 0)
         hn_log(a, "%lld bytes of training text removed: they overlap held-out text", (long long)r->data.decontaminated_bytes);
-    r->data.valid = r->set[HN_SET_SCREEN].tokens;
+    r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };
     r->ledger_path = hn_path_join(a, r->out, "ledger.sqlite");
     r->ledger = hn_ledger_open(a, r->ledger_path, false);
     if (!r->ledger) return false;

@@ -35,7 +35,7 @@ typedef struct hn_runner {
     const hn_budget_params *budget;
     const char *out, *ledger_path;
     uint64_t seed;
-    hn_dataset data;             /* data.valid is the screen set: it only draws curves */
+    hn_dataset data;             /* data.valid is emptied once the sets are made: a training sees no held-out item */
     hone_model *start;           /* weights to go on from, or NULL */
     hn_set set[HN_SETS];
     hn_ledger *ledger;

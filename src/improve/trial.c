@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 const char *const hn_phase_names[HN_PHASES] = { "tune", "screen", "confirm", "stack", "seal" };
-enum { SAMPLE_EVERY = 8, CURVE_TOKENS = 4096, MAX_SEEDS = 64, MAX_ARMS = 1024 };
+enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
 
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
     hn_trial *t = hn_new(r->a, hn_trial);
@@ -37,7 +37,7 @@ double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set) {
 }
 
 typedef struct task { hn_trial *t; int64_t k; double seconds, flops; int64_t rss, steps; char error[256]; } task;
-typedef struct batch { hn_runner *r; task *v; int64_t n; atomic_long finished; double started; } batch;
+typedef struct queue { hn_runner *r; task *v; int64_t n; atomic_long finished; double started; } queue;
 
 static hn_measure measure_of(const hn_runner *r, const task *w, int set) {
     return (hn_measure){ .phase = hn_phase_names[w->t->phase], .arm = w->t->name, .set_name = r->set[set].name,
@@ -97,12 +97,8 @@ static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int
 
 static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_model **model) {
     if (!w->t->settings) { *model = r->start; return true; }
-    hn_settings *s = hn_settings_clone(a, w->t->settings);
-    int64_t steps = ((const hn_train_params *)hn_settings_get(s, "train"))->steps;
-    if (!hn_settings_set(s, a, "train.eval_every", hn_fmt(a, "%lld", (long long)HN_MAX(1, steps / SAMPLE_EVERY)), "improve") ||
-        !hn_settings_set(s, a, "train.eval_tokens", hn_fmt(a, "%d", CURVE_TOKENS), "improve") ||
-        !hn_settings_set(s, a, "train.patience", "0", "improve"))
-        return false;
+    hn_settings *s = hn_settings_clone(a, w->t->settings);      /* of this thread's own */
+    if (!hn_settings_set(s, a, "train.eval_every", "0", "improve") || !hn_settings_set(s, a, "train.patience", "0", "improve")) return false;
     hn_trainer *t = hn_trainer_new(a, s, &r->data, r->start, hn_trial_seed(r, w->t, w->k));
     if (!t || !hn_trainer_run(t, NULL, tr)) return false;
     *model = hn_trainer_model(t);
@@ -143,10 +139,11 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
 }
 
 static bool run_task(hone_job *job, void *arg, int64_t i) {
-    batch *b = arg;
+    queue *b = arg;
     hn_arena *a = hn_job_arena(job);
     task *w = &b->v[i];
     bool have = false;
+    hn_job_quiet(job);      /* many trainings at once: only their ends are told */
     if (hn_stopped(job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped");
     hn_ledger *l = hn_ledger_open(a, b->r->ledger_path, false);
     if (!l || !recall(b->r, a, l, w, &have)) return false;
@@ -155,13 +152,14 @@ static bool run_task(hone_job *job, void *arg, int64_t i) {
     int shown = t->on[HN_SET_CONFIRM] ? HN_SET_CONFIRM : HN_SET_SCREEN;
     int64_t n = b->r->set[shown].n;
     long finished = atomic_fetch_add(&b->finished, 1) + 1;
-    hn_progress(a, hn_fmt(a, "%s: %s", hn_phase_names[t->phase], t->name), finished, b->n, (double)finished / (hn_now() - b->started), "run",
-                t->failed[w->k] ? NAN : hn_mean(t->x[shown] + w->k * n, n));
+    hn_emit(b->r->a->job, &(hone_event){ .type = HONE_EVENT_PROGRESS, .what = hn_fmt(a, "%s: %s", hn_phase_names[t->phase], t->name), .value = NAN,
+                                         .step = finished, .total = b->n, .rate = (double)finished / (hn_now() - b->started), .unit = "trainings",
+                                         .loss = t->failed[w->k] ? NAN : hn_mean(t->x[shown] + w->k * n, n) });
     return true;
 }
 
 bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) {
-    batch b = { .r = r, .started = hn_now() };
+    queue b = { .r = r, .started = hn_now() };
     int64_t total = 0;
     for (int64_t i = 0; i < n; i++) total += v[i]->seeds;
     b.v = hn_new_n(r->a, task, total);
