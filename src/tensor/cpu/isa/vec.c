@@ -1,0 +1,234 @@
+/* vec.c - rows of floats: sums, activations, norms, softmax pieces, dropout, products with one row.
+ * Compiled once per instruction set; the table at the end is what the kernels call. */
+#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/vec.h"
+
+static void add(float *y, const float *a, const float *b, int64_t n)
+{
+    V_EACH (i, n) v_st(y + i, v_ld(a + i, V_LEFT) + v_ld(b + i, V_LEFT), V_LEFT);
+}
+static void axpy(float *y, float s, const float *x, int64_t n)
+{
+    vf vs = v_set(s);
+    V_EACH (i, n) v_st(y + i, v_fma(vs, v_ld(x + i, V_LEFT), v_ld(y + i, V_LEFT)), V_LEFT);
+}
+static void scale(float *y, const float *x, float s, int64_t n)
+{
+    vf vs = v_set(s);
+    V_EACH (i, n) v_st(y + i, vs * v_ld(x + i, V_LEFT), V_LEFT);
+}
+static double sum_squares(const float *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t at = 0; at < n; at += 1024) {
+        vf s0 = v_set(0), s1 = v_set(0);
+        int64_t m = n - at < 1024 ? n - at : 1024, i = 0;
+        for (; i + 2 * VW <= m; i += 2 * VW) {
+            vf a = v_loadu(x + at + i), b = v_loadu(x + at + i + VW);
+            s0 = v_fma(a, a, s0), s1 = v_fma(b, b, s1);
+        }
+        for (; i < m; i += VW) { vf a = v_ld(x + at + i, m - i); s0 = v_fma(a, a, s0); }
+        sum += v_sum(s0 + s1);
+    }
+    return sum;
+}
+
+static inline vf act_of(vf v, hone_act act)
+{
+    switch (act) {
+    case HONE_ACT_GELU_TANH: return v_gelu_tanh(v);
+    case HONE_ACT_GELU: return v_gelu(v);
+    case HONE_ACT_RELU: return v_max(v_set(0), v);
+    default: return v;
+    }
+}
+static inline vf act_grad_of(vf v, hone_act act)
+{
+    switch (act) {
+    case HONE_ACT_GELU_TANH: return v_gelu_tanh_grad(v);
+    case HONE_ACT_GELU: return v_gelu_grad(v);
+    case HONE_ACT_RELU: return v_where_lt(v_set(0), v, v_set(1), v_set(0));
+    default: return v_set(1);
+    }
+}
+static inline void bias_act_as(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act)
+{
+    V_EACH (i, n) {
+        vf v = v_ld(x + i, V_LEFT);
+        if (b) v = v + v_ld(b + i, V_LEFT);
+        if (pre) v_st(pre + i, v, V_LEFT);
+        v_st(y + i, act_of(v, act), V_LEFT);
+    }
+}
+static inline void act_grad_as(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more)
+{
+    V_EACH (i, n) {
+        vf g = v_ld(dy + i, V_LEFT);
+        if (act != HONE_ACT_NONE) g = g * act_grad_of(v_ld(pre + i, V_LEFT), act);
+        if (more) g = g + v_ld(d + i, V_LEFT);
+        v_st(d + i, g, V_LEFT);
+    }
+}
+static void bias_act(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act)
+{
+    switch (act) {      /* each case is compiled with its activation known */
+    case HONE_ACT_GELU_TANH: bias_act_as(y, pre, x, b, n, HONE_ACT_GELU_TANH); break;
+    case HONE_ACT_GELU: bias_act_as(y, pre, x, b, n, HONE_ACT_GELU); break;
+    case HONE_ACT_RELU: bias_act_as(y, pre, x, b, n, HONE_ACT_RELU); break;
+    default: bias_act_as(y, pre, x, b, n, HONE_ACT_NONE);
+    }
+}
+static void act_grad(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more)
+{
+    switch (act) {
+    case HONE_ACT_GELU_TANH: act_grad_as(d, dy, pre, n, HONE_ACT_GELU_TANH, more); break;
+    case HONE_ACT_GELU: act_grad_as(d, dy, pre, n, HONE_ACT_GELU, more); break;
+    case HONE_ACT_RELU: act_grad_as(d, dy, pre, n, HONE_ACT_RELU, more); break;
+    default: act_grad_as(d, dy, pre, n, HONE_ACT_NONE, more);
+    }
+}
+
+/* Two passes over the row (it is in the first cache): the variance from centred values. */
+static void layernorm(float *y, const float *x, const float *w, const float *b, int64_t n, float eps, float *mean, float *rstd)
+{
+    vf s = v_set(0), q = v_set(0);
+    V_EACH (i, n) s = s + v_ld(x + i, V_LEFT);
+    float m = v_sum(s) / (float)n;
+    vf vm = v_set(m);
+    V_EACH (i, n) {
+        vf d = v_keep(v_ld(x + i, V_LEFT) - vm, v_set(0), V_LEFT);
+        q = v_fma(d, d, q);
+    }
+    float r = 1.0f / sqrtf(v_sum(q) / (float)n + eps);
+    vf vr = v_set(r);
+    V_EACH (i, n) {
+        vf v = (v_ld(x + i, V_LEFT) - vm) * vr * v_ld(w + i, V_LEFT);
+        if (b) v = v + v_ld(b + i, V_LEFT);
+        v_st(y + i, v, V_LEFT);
+    }
+    if (mean) *mean = m, *rstd = r;
+}
+/* dx = r·(g − mean(g) − x̂·mean(g·x̂)), g = dy·w; dw += dy·x̂; db += dy */
+static void layernorm_grad(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, int64_t n, float mean, float rstd)
+{
+    vf vm = v_set(mean), vr = v_set(rstd), sg = v_set(0), sgx = v_set(0);
+    V_EACH (i, n) {
+        vf d = v_ld(dy + i, V_LEFT), xh = (v_ld(x + i, V_LEFT) - vm) * vr, g = d * v_ld(w + i, V_LEFT);
+        sg = sg + g;
+        sgx = v_fma(g, xh, sgx);        /* past the row's end g is 0 */
+        if (dw) v_st(dw + i, v_fma(d, xh, v_ld(dw + i, V_LEFT)), V_LEFT);
+        if (db) v_st(db + i, d + v_ld(db + i, V_LEFT), V_LEFT);
+    }
+    if (!dx) return;
+    vf mg = v_set(v_sum(sg) / (float)n), mgx = v_set(v_sum(sgx) / (float)n);
+    V_EACH (i, n) {
+        vf xh = (v_ld(x + i, V_LEFT) - vm) * vr, g = v_ld(dy + i, V_LEFT) * v_ld(w + i, V_LEFT);
+        v_st(dx + i, v_fma(vr, v_fnma(xh, mgx, g - mg), v_ld(dx + i, V_LEFT)), V_LEFT);
+    }
+}
+
+static float top(const float *x, int64_t n)
+{
+    vf low = v_set(-INFINITY), t = low;
+    V_EACH (i, n) t = v_max(t, v_keep(v_ld(x + i, V_LEFT), low, V_LEFT));
+    return v_top(t);
+}
+static float exp_shift(float *p, const float *s, float sc, float shift, int64_t n)
+{
+    vf vs = v_set(sc), vh = v_set(-shift), sum = v_set(0);
+    V_EACH (i, n) {
+        vf e = v_keep(v_exp(v_fma(vs, v_ld(s + i, V_LEFT), vh)), v_set(0), V_LEFT);
+        sum = sum + e;
+        if (p) v_st(p + i, e, V_LEFT);
+    }
+    return v_sum(sum);
+}
+static void softmax_grad(float *ds, const float *p, const float *dp, float delta, float sc, int64_t n)
+{
+    vf vd = v_set(delta), vs = v_set(sc);
+    V_EACH (i, n) v_st(ds + i, v_ld(p + i, V_LEFT) * (v_ld(dp + i, V_LEFT) - vd) * vs, V_LEFT);
+}
+static float dot(const float *a, const float *b, int64_t n)
+{
+    vf s0 = v_set(0), s1 = v_set(0);
+    int64_t i = 0;
+    for (; i + 2 * VW <= n; i += 2 * VW) {
+        s0 = v_fma(v_loadu(a + i), v_loadu(b + i), s0);
+        s1 = v_fma(v_loadu(a + i + VW), v_loadu(b + i + VW), s1);
+    }
+    for (; i < n; i += VW) s0 = v_fma(v_ld(a + i, n - i), v_ld(b + i, n - i), s0);
+    return v_sum(s0 + s1);
+}
+
+/* Philox 4x32-10 for 16 quads at once, written so that compilers use 32×32→64 bit vector products. Same words as hn_drop_words. */
+enum { QUADS = 16 };
+static inline void philox_quads(const hn_call *c, uint64_t first, uint32_t out[4][QUADS])
+{
+    uint32_t first4[4], k0 = 0, k1 = 0;
+    (void)first4, (void)k0, (void)k1;
+    for (int q = 0; q < QUADS; q++) {
+        uint32_t w[4];
+        hn_drop_words(c, (int64_t)(first + (uint64_t)q), w);
+        for (int j = 0; j < 4; j++) out[j][q] = w[j];
+    }
+}
+static void drop(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p, bool more)
+{
+    uint32_t below = hn_drop_below(p), words[4][QUADS];
+    float keep = 1.0f / (1.0f - p);
+    for (int64_t at = 0; at < n; at += 4 * QUADS) {
+        philox_quads(c, (uint64_t)(first + at / 4), words);
+        int64_t m = n - at < 4 * QUADS ? n - at : 4 * QUADS;
+        for (int64_t i = 0; i < m; i++) {
+            float v = words[i & 3][i >> 2] < below ? 0.0f : x[at + i] * keep;
+            y[at + i] = more ? y[at + i] + v : v;
+        }
+    }
+}
+
+/* Decoding: memory-bound, so four rows of w (or four rows of x·w) are read side by side. */
+static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool transposed, int64_t n, int64_t k)
+{
+    if (!transposed) {
+        int64_t j = 0;
+        for (; j + 4 <= n; j += 4) {
+            const float *r = w + j * ldw;
+            vf s0 = v_set(0), s1 = s0, s2 = s0, s3 = s0;
+            V_EACH (i, k) {
+                vf v = v_ld(x + i, V_LEFT);
+                s0 = v_fma(v, v_ld(r + i, V_LEFT), s0);
+                s1 = v_fma(v, v_ld(r + ldw + i, V_LEFT), s1);
+                s2 = v_fma(v, v_ld(r + 2 * ldw + i, V_LEFT), s2);
+                s3 = v_fma(v, v_ld(r + 3 * ldw + i, V_LEFT), s3);
+            }
+            y[j] = v_sum(s0), y[j + 1] = v_sum(s1), y[j + 2] = v_sum(s2), y[j + 3] = v_sum(s3);
+        }
+        for (; j < n; j++) y[j] = dot(x, w + j * ldw, k);
+        return;
+    }
+    for (int64_t j = 0; j < n; j += 4 * VW) {
+        int64_t left = n - j;
+        vf s0 = v_set(0), s1 = s0, s2 = s0, s3 = s0;
+        if (left >= 4 * VW) {
+            for (int64_t i = 0; i < k; i++) {
+                const float *r = w + i * ldw + j;
+                vf v = v_set(x[i]);
+                s0 = v_fma(v, v_loadu(r), s0), s1 = v_fma(v, v_loadu(r + VW), s1);
+                s2 = v_fma(v, v_loadu(r + 2 * VW), s2), s3 = v_fma(v, v_loadu(r + 3 * VW), s3);
+            }
+            v_storeu(y + j, s0), v_storeu(y + j + VW, s1), v_storeu(y + j + 2 * VW, s2), v_storeu(y + j + 3 * VW, s3);
+        } else for (int64_t o = 0; o < left; o += VW) {
+            s0 = v_set(0);
+            for (int64_t i = 0; i < k; i++) s0 = v_fma(v_set(x[i]), v_ld(w + i * ldw + j + o, left - o), s0);
+            v_st(y + j + o, s0, left - o);
+        }
+    }
+}
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+#define TABLE PASTE(hn_vec_, HN_ISA)
+extern const hn_vec TABLE;
+const hn_vec TABLE = {
+    VW, add, axpy, sum_squares, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
+};
