@@ -61,3 +61,14 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libhone.a
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all
 .SECONDARY:
+
+.PHONY: improve lint format
+# The main job on an embedded default: text made from a seed, at most six minutes on two cores.
+improve:
+	@tools/setup
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(BUILD)/hone
+	$(BUILD)/hone improve out=runs/first budget.seconds=300
+lint:
+	@tools/lint
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -60,6 +60,7 @@ void hn_stop_from_signals(hone_job *job);              /* SIGINT and SIGTERM cal
 
 /* ---- event.c ---- */
 void hn_emit(hone_job *job, const hone_event *e);
+void hn_job_quiet(hone_job *job);                      /* from now on only its warnings are told, not its progress */
 void hn_log(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 void hn_warn(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 void hn_progress(hn_arena *a, const char *what, int64_t done, int64_t total, double rate, const char *unit, double loss);

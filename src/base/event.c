@@ -6,9 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 
+void hn_job_quiet(hone_job *job) { job->quiet = true; }
+
 void hn_emit(hone_job *job, const hone_event *e) {
     hone_job *root = job->root;
-    if (!root->on_event) return;
+    if (!root->on_event || (job->quiet && e->type != HONE_EVENT_WARNING)) return;
     pthread_mutex_lock(&root->sink_lock);
     root->on_event(root->user, e);
     pthread_mutex_unlock(&root->sink_lock);

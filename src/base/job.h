@@ -25,6 +25,7 @@ struct hone_job {
     hn_try_frame *tries;                /* innermost first */
     _Atomic int64_t live;               /* bytes held by the arenas */
     atomic_int stop;
+    bool quiet;                         /* only its warnings are told */
     hone_code code;
     char message[HN_MESSAGE_MAX];
     /* root only */

@@ -102,7 +102,7 @@ static bool read_map(reader *r, int depth, hn_yaml *map) {
         if (r->event.type == YAML_MAPPING_END_EVENT) return true;
         if (!plain_tag(r)) return false;
         if (r->event.type != YAML_SCALAR_EVENT) return refuse(r, "a key must be a word", NULL);
-        const char *key;
+        const char *key = "";
         int64_t line = (int64_t)r->event.start_mark.line + 1, before;
         if (!scalar_text(r, &key)) return false;
         if (!*key) return refuse(r, "a key is empty", NULL);

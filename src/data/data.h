@@ -46,6 +46,9 @@ bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_cor
 bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) HN_CHECK;
 bool hn_corpus_from_text(hn_arena *a, const char *name, const void *p, int64_t n, hn_corpus *out) HN_CHECK;   /* copies; as one .txt file */
 
+/* Text made from nothing (synth.c): sums with carries, sorted lists, and sentences of a small grammar, one per line; the same for the same seed. */
+void hn_synth_text(hn_arena *a, uint64_t seed, int64_t bytes, hn_buf *out);
+
 /* ---- split ---- */
 typedef struct hn_piece { int64_t start, bytes; int32_t doc; bool held_out; } hn_piece;    /* of corpus.text, UTF-8 borders respected */
 typedef struct hn_split { hn_piece *v; int64_t n; int64_t train_bytes, valid_bytes, gap_bytes; const char *how; } hn_split;

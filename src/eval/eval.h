@@ -73,6 +73,9 @@ bool hn_ledger_decide(hn_ledger *l, int64_t run, const char *phase, const char *
 bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, uint64_t hash, const char *role) HN_CHECK;
 bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *times_before) HN_CHECK;   /* counts this opening; warns when opened before */
 json_t *hn_ledger_export(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;             /* everything of a run as JSON; run 0: the newest */
+/* The newest run of this recipe that is not done; *run 0: none. *plan is what it had fixed. */
+bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run, json_t **plan) HN_CHECK;
+bool hn_ledger_note(hn_ledger *l, int64_t run, const char *key, const char *text) HN_CHECK;   /* notes(run, key, text): "sample start", "sample end" … */
 int64_t hn_ledger_latest(hn_ledger *l);                                                 /* 0: none */
 
 /* ---- report.c: one self-contained HTML file, or a Markdown table, from the ledger alone ---- */

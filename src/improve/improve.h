@@ -12,8 +12,12 @@ typedef struct hn_improve_params {
     int64_t screen_seeds, confirm_seeds;   /* 2 and 4 */
     int64_t confirm_arms;        /* how many go on from the screen, besides placebo: 3 */
     int64_t side_by_side;        /* trainings at once; 0: one per core */
+    bool tune;                   /* tune the incumbent's learning rate before anything is tried */
     bool allow_cost;             /* keep levers that cost more training or inference when they beat an incumbent given the same */
     double held_out;             /* share of the text held out for items, when the data section gives no validation files */
+    int64_t held_out_bytes;      /* and no more than this */
+    int64_t item_tokens;         /* longer held-out pieces make several items of one cluster */
+    int64_t min_steps;           /* rather fewer levers than fewer steps */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
 extern const hn_section hn_section_improve, hn_section_budget;
@@ -22,18 +26,25 @@ typedef struct hn_lever_call {
     hn_arena *a;
     hn_settings *candidate;      /* a clone of the incumbent's settings: change it */
     const void *params;          /* the lever's own struct */
-    int64_t variant;             /* which of its settings, 0 ≤ variant < lever->variants */
-    int64_t incumbent_steps;
+    int64_t variant;             /* which of its settings, 0 ≤ variant < HN_LEVER_VARIANTS */
+    const char *name;
+    double cost;                 /* out: training FLOPs as a multiple of the incumbent's; 1 on entry */
+    const char *did;             /* out: what it changed, in words: "optim.lr 0.001 → 0.002" */
 } hn_lever_call;
+/* Every lever tries this many settings in the screen, placebo too: none gets more chances than another. */
+enum { HN_LEVER_VARIANTS = 2 };
 typedef struct hn_lever {
     hn_item item;
     const char *acts_on;         /* "recipe" | "data" | "weights" | "inference" */
-    int64_t variants;            /* how many settings it tries in the screen (every lever that tunes tries equally many) */
-    double cost;                 /* training FLOPs as a multiple of the incumbent's; > 1: judged beside an incumbent given as much */
-    const char *summary;         /* one line for the report: what it does to the recipe */
+    bool costs_more;             /* some variant sets cost > 1: it is then judged beside an incumbent given as much */
     bool (*apply)(hn_lever_call *c) HN_CHECK;      /* false: it cannot be applied here (the job's error says why) */
 } hn_lever;
 extern const hn_kind hn_kind_lever;
+/* What levers share (lever.c): */
+bool hn_lever_set(hn_lever_call *c, const char *key, double value) HN_CHECK;
+bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, double *out) HN_CHECK;   /* the variant's number; must be > above */
+bool hn_lever_get(hn_lever_call *c, const char *key, double *out) HN_CHECK;      /* fails: this model has no such setting */
+bool hn_lever_from_scratch(hn_lever_call *c) HN_CHECK;                           /* fails when training starts from given weights */
 
 /* Runs or resumes the job in `out`; the result is in out/ledger.sqlite, out/best, out/report.html. resume: go on from the ledger there. */
 bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) HN_CHECK;

@@ -13,36 +13,35 @@ typedef bool (*piece_fn)(void *user, const char *piece, int64_t bytes);
 /* ---- text that flows out ---- */
 typedef struct {
     hn_arena *a;
-    hn_buf text;                 /* valid UTF-8, up to where it is whole */
-    uint8_t wait[4]; int n_wait; /* beginning of a character */
-    int64_t told;                /* bytes of text given to on_piece */
+    hn_buf text; /* valid UTF-8, up to where it is whole */
+    uint8_t wait[4];
+    int n_wait;   /* beginning of a character */
+    int64_t told; /* bytes of text given to on_piece */
     const hone_sampling *s;
-    piece_fn on_piece; void *user;
+    piece_fn on_piece;
+    void *user;
     bool stopped;
 } flow;
 
 /* Length of the character that p begins, if the bytes so far can begin one; 0: they cannot. */
-static int char_length(const uint8_t *p, int n)
-{
+static int char_length(const uint8_t *p, int n) {
     int want = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-    if (n > 1 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
+    if (n > 1 &&
+        ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
         return 0;
     for (int i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
+        if ((p[i] & 0xc0) != 0x80) return 0;
     return want;
 }
 
-static void take_byte(flow *f, uint8_t b)
-{
+static void take_byte(flow *f, uint8_t b) {
     f->wait[f->n_wait++] = b;
     int want = char_length(f->wait, f->n_wait);
-    if (!want) {                              /* what waited is no character; the byte itself may begin one */
+    if (!want) { /* what waited is no character; the byte itself may begin one */
         int lone = f->n_wait == 1;
         hn_buf_put(f->a, &f->text, "\xef\xbf\xbd", 3);
         f->n_wait = 0;
-        if (!lone)
-            take_byte(f, b);
+        if (!lone) take_byte(f, b);
     } else if (want == f->n_wait) {
         hn_buf_put(f->a, &f->text, f->wait, want);
         f->n_wait = 0;
@@ -50,12 +49,12 @@ static void take_byte(flow *f, uint8_t b)
 }
 
 /* Cuts the text at the first stop text, which begins no earlier than what has not been told. */
-static void look_for_stop(flow *f)
-{
+static void look_for_stop(flow *f) {
     int64_t first = f->text.n;
     for (int64_t k = 0; k < f->s->n_stop; k++) {
         int64_t n = (int64_t)strlen(f->s->stop[k]);
-        const char *at = n && f->text.n > f->told ? memmem(f->text.v + f->told, (size_t)(f->text.n - f->told), f->s->stop[k], (size_t)n) : NULL;
+        const char *at =
+            n && f->text.n > f->told ? memmem(f->text.v + f->told, (size_t)(f->text.n - f->told), f->s->stop[k], (size_t)n) : NULL;
         if (at && at - f->text.v < first) {
             first = at - f->text.v;
             f->stopped = true;
@@ -65,41 +64,41 @@ static void look_for_stop(flow *f)
 }
 
 /* Bytes at the end that may yet become a stop text. */
-static int64_t held_back(const flow *f)
-{
+static int64_t held_back(const flow *f) {
     int64_t most = 0;
     for (int64_t k = 0; k < f->s->n_stop; k++)
         for (int64_t n = HN_MIN((int64_t)strlen(f->s->stop[k]) - 1, f->text.n - f->told); n > most; n--)
-            if (!memcmp(f->text.v + f->text.n - n, f->s->stop[k], (size_t)n))
-                most = n;
-    while (most && (f->text.v[f->text.n - most] & 0xc0) == 0x80)
-        most++;                              /* a stop text that begins inside of a character */
+            if (!memcmp(f->text.v + f->text.n - n, f->s->stop[k], (size_t)n)) most = n;
+    while (most && (f->text.v[f->text.n - most] & 0xc0) == 0x80) most++; /* a stop text that begins inside of a character */
     return most;
 }
 
-static void tell(flow *f, bool last)
-{
+static void tell(flow *f, bool last) {
     look_for_stop(f);
     int64_t upto = f->text.n - (last || f->stopped ? 0 : held_back(f));
-    if (upto > f->told && f->on_piece && !f->on_piece(f->user, f->text.v + f->told, upto - f->told))
-        f->stopped = true;
+    if (upto > f->told && f->on_piece && !f->on_piece(f->user, f->text.v + f->told, upto - f->told)) f->stopped = true;
     f->told = HN_MAX(f->told, upto);
 }
 
-static void finish(flow *f)
-{
-    if (f->n_wait && !f->stopped)
-        hn_buf_put(f->a, &f->text, "\xef\xbf\xbd", 3);
+static void finish(flow *f) {
+    if (f->n_wait && !f->stopped) hn_buf_put(f->a, &f->text, "\xef\xbf\xbd", 3);
     tell(f, true);
 }
 
 /* ---- tokens ---- */
-typedef struct { hone_job *job; hone_model *m; const char *prompt; const hone_sampling *s; piece_fn on_piece; void *user; hone_generation *out;
-                 hone_tape *tape; } call;
+typedef struct {
+    hone_job *job;
+    hone_model *m;
+    const char *prompt;
+    const hone_sampling *s;
+    piece_fn on_piece;
+    void *user;
+    hone_generation *out;
+    hone_tape *tape;
+} call;
 
 /* Logits after the last of ids, reading only what the cache lacks. */
-static bool next_logits(hone_tape *t, hone_model *m, const hn_ids *ids, float *out)
-{
+static bool next_logits(hone_tape *t, hone_model *m, const hn_ids *ids, float *out) {
     int64_t cached = hone_tape_cache_length(t), fresh = cached ? 1 : HN_MIN(ids->n, m->context);
     if (cached + fresh > m->context) {
         fresh = HN_MAX(m->context / 2, 1);
@@ -108,44 +107,47 @@ static bool next_logits(hone_tape *t, hone_model *m, const hn_ids *ids, float *o
     return hn_model_logits(t, m, ids->v + ids->n - fresh, 1, fresh, false, out);
 }
 
-static bool check(hn_arena *a, const hone_sampling *s)
-{
-    const struct { const char *name; double value, max; } v[] = { { "temperature", s->temperature, 1e6 }, { "top_p", s->top_p, 1 }, { "min_p", s->min_p, 1 },
-                                                                  { "top_k", (double)s->top_k, 1e18 }, { "max_tokens", (double)s->max_tokens, 1e15 } };
+static bool check(hn_arena *a, const hone_sampling *s) {
+    const struct {
+        const char *name;
+        double value, max;
+    } v[] = {{"temperature", s->temperature, 1e6},
+             {"top_p", s->top_p, 1},
+             {"min_p", s->min_p, 1},
+             {"top_k", (double)s->top_k, 1e18},
+             {"max_tokens", (double)s->max_tokens, 1e15}};
     for (int64_t i = 0; i < HN_LEN(v); i++)
         if (!(v[i].value >= 0 && v[i].value <= v[i].max))
-            return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "%s cannot be %g", v[i].name, v[i].value), .wanted = hn_fmt(a, "0 … %g", v[i].max));
+            return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "%s cannot be %g", v[i].name, v[i].value),
+                           .wanted = hn_fmt(a, "0 … %g", v[i].max));
     return true;
 }
 
-static bool prompt_ids(hn_arena *a, const hone_model *m, const char *prompt, hn_ids *ids)
-{
+static bool prompt_ids(hn_arena *a, const hone_model *m, const char *prompt, hn_ids *ids) {
     if (!m->tok)
-        return HN_FAIL(a, HONE_E_MODEL, .what = "the model has no tokenizer", .hint = "put the tokenizer.json that it was trained with into its folder");
-    if (m->tok->bos >= 0)
-        hn_push(a, ids, m->tok->bos);
-    if (!hn_encode(m->tok, a, prompt, (int64_t)strlen(prompt), ids))
-        return false;
-    return ids->n || HN_FAIL(a, HONE_E_VALUE, .what = "the prompt is empty", .hint = "this model has no token that begins a text: give at least one character");
+        return HN_FAIL(a, HONE_E_MODEL, .what = "the model has no tokenizer",
+                       .hint = "put the tokenizer.json that it was trained with into its folder");
+    if (m->tok->bos >= 0) hn_push(a, ids, m->tok->bos);
+    if (!hn_encode(m->tok, a, prompt, (int64_t)strlen(prompt), ids)) return false;
+    return ids->n || HN_FAIL(a, HONE_E_VALUE, .what = "the prompt is empty",
+                             .hint = "this model has no token that begins a text: give at least one character");
 }
 
-static bool run(void *arg)
-{
+static bool run(void *arg) {
     call *c = arg;
     hone_model *m = c->m;
     hn_arena *result = hn_job_arena(c->job), *a = hn_arena_new(result), *scratch = hn_arena_new(a);
-    flow f = { .a = result, .s = c->s, .on_piece = c->on_piece, .user = c->user };
-    hn_ids ids = { 0 };
+    flow f = {.a = result, .s = c->s, .on_piece = c->on_piece, .user = c->user};
+    hn_ids ids = {0};
     const char *reason = "length";
     int64_t max = c->s->max_tokens ? c->s->max_tokens : 256, made = 0;
     bool ok = check(a, c->s) && prompt_ids(a, m, c->prompt, &ids) && (c->tape = hone_tape_new(c->job, NULL)) &&
               hone_tape_cache(c->tape, m->layers, 1, m->context, m->width);
-    int64_t V = ok ? HN_MIN(m->vocab, m->tok->vocab) : 0;        /* rows that pad the embedding stand for nothing */
+    int64_t V = ok ? HN_MIN(m->vocab, m->tok->vocab) : 0; /* rows that pad the embedding stand for nothing */
     float *logits = hn_new_n(a, float, m->vocab);
     double start = hn_now();
     for (; ok && made < max && !f.stopped; hn_arena_reset(scratch)) {
-        if (!(ok = next_logits(c->tape, m, &ids, logits)))
-            break;
+        if (!(ok = next_logits(c->tape, m, &ids, logits))) break;
         int32_t id = hn_sample(scratch, logits, V, c->s, ids.n);
         if (!isfinite(logits[id])) {
             ok = HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids.n),
@@ -162,16 +164,18 @@ static bool run(void *arg)
         }
         hn_push(a, &ids, id);
         made++;
-        for (int64_t i = 0; i < m->tok->pieces[id].n; i++)
-            take_byte(&f, m->tok->pieces[id].p[i]);
+        for (int64_t i = 0; i < m->tok->pieces[id].n; i++) take_byte(&f, m->tok->pieces[id].p[i]);
         tell(&f, false);
     }
     if (ok) {
         finish(&f);
         double seconds = hn_now() - start;
         const char *text = hn_buf_str(result, &f.text);
-        *c->out = (hone_generation){ .text = (char *)text, .text_bytes = f.text.n, .tokens = made, .tokens_per_second = seconds > 0 ? (double)made / seconds : 0,
-                                     .finish_reason = f.stopped ? "stop" : reason };
+        *c->out = (hone_generation){.text = (char *)text,
+                                    .text_bytes = f.text.n,
+                                    .tokens = made,
+                                    .tokens_per_second = seconds > 0 ? (double)made / seconds : 0,
+                                    .finish_reason = f.stopped ? "stop" : reason};
     }
     hone_tape_free(c->tape);
     hn_arena_free(a);
@@ -179,9 +183,8 @@ static bool run(void *arg)
 }
 
 bool hone_generate(hone_job *job, hone_model *m, const char *prompt, const hone_sampling *s,
-                   bool (*on_piece)(void *user, const char *piece, int64_t bytes), void *user, hone_generation *out)
-{
-    call c = { job, m, prompt ? prompt : "", s ? s : &(hone_sampling){ 0 }, on_piece, user, out, NULL };
-    *out = (hone_generation){ 0 };
+                   bool (*on_piece)(void *user, const char *piece, int64_t bytes), void *user, hone_generation *out) {
+    call c = {job, m, prompt ? prompt : "", s ? s : &(hone_sampling){0}, on_piece, user, out, NULL};
+    *out = (hone_generation){0};
     return hn_try(job, run, &c);
 }

@@ -3,10 +3,9 @@
  * The architecture says which weights there are and how they meet; everything here holds for all of them. */
 #include "model/model.h"
 
-hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage)
-{
+hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) {
     hone_model *m = hn_new(a, hone_model);
-    *m = (hone_model){ .a = a, .arch = arch, .vocab = vocab, .null_storage = null_storage };
+    *m = (hone_model){.a = a, .arch = arch, .vocab = vocab, .null_storage = null_storage};
     m->params = hn_alloc(a, 1, arch->item.size, 16);
     memcpy(m->params, params, (size_t)arch->item.size);
     return arch->build(m) ? m : NULL;
@@ -14,46 +13,37 @@ hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, i
 
 /* Element (r,c) of a weight depends on (seed, the weight's name, r, c): a wider net begins with the narrow one's numbers in its
  * corner, a deeper one with the same first layers, and a tied head changes nothing else. Standard deviations as GPT-2's. */
-void hn_model_init(hone_model *m, uint64_t seed)
-{
+void hn_model_init(hone_model *m, uint64_t seed) {
     for (int64_t j = 0; j < m->n_w; j++) {
         const hn_weight *w = &m->w[j];
         float *v = w->t->data;
         int64_t rows = hn_rows(w->t), cols = hn_cols(w->t);
-        if (!v)
-            continue;
+        if (!v) continue;
         uint64_t own = hn_hash(w->t->name, (int64_t)strlen(w->t->name), seed);
         double sd = w->init == HN_INIT_RESIDUAL ? 0.02 / __builtin_sqrt(2.0 * (double)m->layers) : 0.02;
         if (w->init == HN_INIT_NORMAL || w->init == HN_INIT_RESIDUAL)
-            for (int64_t r = 0; r < rows; r++)
-                hn_rng_fill_normal(own, HN_STREAM_INIT, (uint32_t)r, v + r * cols, cols, sd);
+            for (int64_t r = 0; r < rows; r++) hn_rng_fill_normal(own, HN_STREAM_INIT, (uint32_t)r, v + r * cols, cols, sd);
         else
-            for (int64_t i = 0; i < rows * cols; i++)
-                v[i] = w->init == HN_INIT_ONES ? 1.0f : 0.0f;
+            for (int64_t i = 0; i < rows * cols; i++) v[i] = w->init == HN_INIT_ONES ? 1.0f : 0.0f;
     }
 }
 
-int64_t hn_model_count(const hone_model *m)
-{
+int64_t hn_model_count(const hone_model *m) {
     int64_t n = 0;
-    for (int64_t j = 0; j < m->n_w; j++)
-        n += hn_count(m->w[j].t);
+    for (int64_t j = 0; j < m->n_w; j++) n += hn_count(m->w[j].t);
     return n;
 }
 
-void hn_model_copy_weights(hone_model *to, const hone_model *from)
-{
+void hn_model_copy_weights(hone_model *to, const hone_model *from) {
     HN_ASSERT(to->n_w == from->n_w);
     for (int64_t j = 0; j < to->n_w; j++) {
         int64_t n = hn_count(to->w[j].t);
         HN_ASSERT(n == hn_count(from->w[j].t));
-        if (to->w[j].t->data && from->w[j].t->data)
-            memcpy(to->w[j].t->data, from->w[j].t->data, (size_t)n * sizeof(float));
+        if (to->w[j].t->data && from->w[j].t->data) memcpy(to->w[j].t->data, from->w[j].t->data, (size_t)n * sizeof(float));
     }
 }
 
-hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token)
-{
+hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token) {
     hone_tensor *h = m->arch->forward(t, m, ids);
     hn_scope_begin(t, "head");
     hone_tensor *loss = hone_linear_cross_entropy(t, h, m->head, targets, denominator, per_token);
@@ -61,75 +51,69 @@ hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_t
     return loss;
 }
 
-bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out)
-{
+bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) {
     hone_tape_begin(t, HONE_EVAL, 0, 0);
-    hone_tensor *h = m->arch->forward(t, m, hone_input_i32(t, ids, 2, (int64_t[]){ B, T }));
+    hone_tensor *h = m->arch->forward(t, m, hone_input_i32(t, ids, 2, (int64_t[]){B, T}));
     int64_t C = m->width, rows = all_positions ? B * T : B;
     float *v = hone_tensor_f32(h);
-    if (!all_positions && v && T > 1) {        /* gather the last rows in place: row b*T+T-1 is never before row b */
-        for (int64_t b = 0; b < B; b++)
-            memmove(v + b * C, v + (b * T + T - 1) * C, (size_t)C * sizeof(float));
-        h = hone_input_f32(t, v, 2, (int64_t[]){ B, C });
+    if (!all_positions && v && T > 1) { /* gather the last rows in place: row b*T+T-1 is never before row b */
+        for (int64_t b = 0; b < B; b++) memmove(v + b * C, v + (b * T + T - 1) * C, (size_t)C * sizeof(float));
+        h = hone_input_f32(t, v, 2, (int64_t[]){B, C});
     }
     hn_scope_begin(t, "head");
     hone_tensor *y = hone_linear(t, h, m->head, NULL, false, HONE_ACT_NONE);
     hn_scope_end(t);
     const float *logits = hone_tensor_f32(y);
-    if (hone_ok(t) && logits)
-        memcpy(out, logits, (size_t)(rows * m->vocab) * sizeof(float));
+    if (hone_ok(t) && logits) memcpy(out, logits, (size_t)(rows * m->vocab) * sizeof(float));
     return hone_ok(t);
 }
 
-bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir)
-{
+bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) {
     return ((const hn_format *)hn_kind_format.items[0])->save(a, m, dir);
 }
 
-hone_model *hn_model_load(hn_arena *a, const char *path)
-{
+hone_model *hn_model_load(hn_arena *a, const char *path) {
     for (int64_t i = 0; i < hn_kind_format.n; i++) {
         const hn_format *f = (const hn_format *)hn_kind_format.items[i];
-        if (f->detect(path))
-            return f->load(a, path);
+        if (f->detect(path)) return f->load(a, path);
     }
     if (hn_path_exists(path))
-        (void)HN_FAIL(a, HONE_E_MODEL, .what = "this is not a model", .where = path, .found = hn_path_is_dir(path) ? "a folder without config.json" : "a file",
-                      .wanted = "a folder with config.json and model.safetensors", .hint = "give the folder that holds the model, such as OUT/best");
-    else
-        (void)HN_FAIL(a, HONE_E_MODEL, .what = "there is no such model", .where = path, .hint = "check the path");
+        (void)HN_FAIL(a, HONE_E_MODEL, .what = "this is not a model", .where = path,
+                      .found = hn_path_is_dir(path) ? "a folder without config.json" : "a file",
+                      .wanted = "a folder with config.json and model.safetensors",
+                      .hint = "give the folder that holds the model, such as OUT/best");
+    else (void)HN_FAIL(a, HONE_E_MODEL, .what = "there is no such model", .where = path, .hint = "check the path");
     return NULL;
 }
 
-void hn_json_put(hn_arena *a, json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value))
-        (void)hn_json_own(a, NULL);
+void hn_json_put(hn_arena *a, json_t *object, const char *key, json_t *value) {
+    if (json_object_set_new(object, key, value)) (void)hn_json_own(a, NULL);
 }
 
 /* ---- public ---- */
-typedef struct { hone_job *job; const char *path; hone_model *m; const hone_model *from; } door;
+typedef struct {
+    hone_job *job;
+    const char *path;
+    hone_model *m;
+    const hone_model *from;
+} door;
 
-static bool load(void *arg)
-{
+static bool load(void *arg) {
     door *d = arg;
     d->m = hn_model_load(hn_job_arena(d->job), d->path);
     return d->m;
 }
-hone_model *hone_model_load(hone_job *job, const char *path)
-{
-    door d = { job, path, NULL, NULL };
+hone_model *hone_model_load(hone_job *job, const char *path) {
+    door d = {job, path, NULL, NULL};
     return hn_try(job, load, &d) ? d.m : NULL;
 }
 
-static bool save(void *arg)
-{
+static bool save(void *arg) {
     door *d = arg;
     return hn_model_save(hn_job_arena(d->job), d->from, d->path);
 }
-bool hone_model_save(hone_job *job, const hone_model *m, const char *path)
-{
-    door d = { job, path, NULL, m };
+bool hone_model_save(hone_job *job, const hone_model *m, const char *path) {
+    door d = {job, path, NULL, m};
     return hn_try(job, save, &d);
 }
 

@@ -12,7 +12,7 @@ static const hn_item *const archs[] = {
 #include "model/arch/archs.def"
 #undef ARCH
 };
-const hn_kind hn_kind_arch = { "arch", "architectures", archs, HN_LEN(archs) };
+const hn_kind hn_kind_arch = {"arch", "architectures", archs, HN_LEN(archs)};
 
 #define FORMAT(n) extern const hn_format hn_format_##n;
 #include "model/format/formats.def"
@@ -22,7 +22,7 @@ static const hn_item *const formats[] = {
 #include "model/format/formats.def"
 #undef FORMAT
 };
-const hn_kind hn_kind_format = { "format", "model formats", formats, HN_LEN(formats) };
+const hn_kind hn_kind_format = {"format", "model formats", formats, HN_LEN(formats)};
 
 #define SAMPLER(n) extern const hn_sampler hn_sampler_##n;
 #include "model/sample/samplers.def"
@@ -32,11 +32,11 @@ static const hn_item *const samplers[] = {
 #include "model/sample/samplers.def"
 #undef SAMPLER
 };
-const hn_kind hn_kind_sample = { "sample", "samplers, applied in this order", samplers, HN_LEN(samplers) };
+const hn_kind hn_kind_sample = {"sample", "samplers, applied in this order", samplers, HN_LEN(samplers)};
 
 static const hn_param rows[] = {
     HN_PARAM(hn_model_params, path, .doc = "folder of a model to start from; empty: from scratch"),
     HN_PARAM(hn_model_params, arch, .def = "gpt2", .kind = &hn_kind_arch, .doc = "architecture of a model made from scratch"),
 };
-const hn_section hn_section_model = HN_SECTION("model", "the model: a folder to start from, or a shape", hn_model_params, rows,
-                                               .variant = "arch", .scalar = "path");
+const hn_section hn_section_model =
+    HN_SECTION("model", "the model: a folder to start from, or a shape", hn_model_params, rows, .variant = "arch", .scalar = "path");

@@ -18,5 +18,6 @@ double hn_sched_factor(const hn_settings *s, int64_t step, int64_t steps)
     const hn_item *item;
     const void *own = hn_settings_variant(s, "sched", &item);
     if (step < p->warmup) return (double)(step + 1) / (double)(p->warmup + 1);
-    return ((const hn_sched *)item)->factor(step, steps, p, own);
+    if (p->steps > 0) steps = p->steps;
+    return ((const hn_sched *)item)->factor(HN_MIN(step, steps), steps, p, own);
 }

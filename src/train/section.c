@@ -38,6 +38,8 @@ static const hn_param sched_rows[] = {
              .doc = "steps over which the learning rate rises linearly to optim.lr"),
     HN_PARAM(hn_sched_params, min_ratio, .def = "0.1", .min = 0, .max = 1, .search_lo = 0, .search_hi = 0.3,
              .doc = "last learning rate as a share of optim.lr"),
+    HN_PARAM(hn_sched_params, steps, .def = "0", .min = 0, .max = 1e9, .unit = "steps",
+             .doc = "length of the schedule; a longer training goes on at its end; 0: as long as the training"),
 };
 const hn_section hn_section_sched = HN_SECTION("sched", "the learning rate over time", hn_sched_params, sched_rows,
                                                .variant = "name", .scalar = "name");

@@ -102,12 +102,17 @@ static bool explain(hn_trainer *t, double denominator, const char *seen)
 
 bool hn_trainer_step(hn_trainer *t, double *loss)
 {
-    int64_t n = t->p->batch * t->m->context, targets = 0;
-    double sum = 0, flops = 0;
-    for (int64_t k = 0; k < t->p->accumulate; k++) {
+    int64_t n = t->p->batch * t->m->context;
+    for (int64_t k = 0; k < t->p->accumulate; k++)
         hn_batch_get(t->batches, t->now.step * t->p->accumulate + k, t->x + k * n, t->y + k * n);
-        for (int64_t i = 0; i < n; i++) targets += t->y[k * n + i] >= 0;
-    }
+    return hn_trainer_step_on(t, loss);
+}
+
+bool hn_trainer_step_on(hn_trainer *t, double *loss)
+{
+    int64_t targets = 0;
+    double sum = 0, flops = 0;
+    for (int64_t i = 0, n = t->p->accumulate * t->p->batch * t->m->context; i < n; i++) targets += t->y[i] >= 0;
     double denominator = (double)HN_MAX(targets, 1);
     for (int64_t k = 0; k < t->p->accumulate; k++) {
         bool ok;

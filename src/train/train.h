@@ -18,7 +18,7 @@ typedef struct hn_train_params {
     int64_t save_every;          /* steps between checkpoints; 0: at the end and on a stop only */
 } hn_train_params;
 typedef struct hn_optim_params { const char *name; } hn_optim_params;     /* variant: kind `optim` */
-typedef struct hn_sched_params { const char *name; int64_t warmup; double min_ratio; } hn_sched_params;   /* variant: kind `sched`; the optimizer's lr is the peak */
+typedef struct hn_sched_params { const char *name; int64_t warmup; double min_ratio; int64_t steps; /* its length; 0: the training's */ } hn_sched_params;   /* variant: kind `sched`; the optimizer's lr is the peak */
 extern const hn_section hn_section_train, hn_section_optim, hn_section_sched;
 
 /* ---- optimizers: one update of one weight ---- */

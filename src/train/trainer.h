@@ -42,6 +42,8 @@ struct hn_trainer {
     bool loaded, tokenizer_saved;
 };
 
+bool hn_trainer_step_on(hn_trainer *t, double *loss) HN_CHECK;     /* one step on the batch that stands in x and y */
+
 float **hn_trainer_copies(hn_arena *a, const hone_model *m, bool copy);            /* (n_w) arrays shaped as the weights */
 void hn_trainer_take(hone_model *m, float *const *from);                           /* weights := from */
 void hn_trainer_keep(float *const *to, const hone_model *m);                       /* to := weights */

@@ -63,7 +63,7 @@ bool hn_text_check(hn_intake *in, const uint8_t *p, int64_t n) {
                        .hint = utf16 ? "this looks like UTF-16: convert it with iconv -f UTF-16 -t UTF-8"
                                      : "convert it, for example with iconv -f ISO-8859-1 -t UTF-8");
     }
-    const uint8_t *nul = memchr(p, 0, (size_t)n);
+    const uint8_t *nul = n > 0 ? memchr(p, 0, (size_t)n) : NULL;
     if (nul)
         return HN_FAIL(a, HONE_E_DATA, .what = "the file holds a zero byte", .where = hn_fmt(a, "%s: offset %lld", in->path, (long long)(nul - p)),
                        .hint = "text has none: is this a binary file?");

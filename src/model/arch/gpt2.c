@@ -11,7 +11,11 @@
 #include "model/model.h"
 #include <math.h>
 
-typedef struct { int64_t layers, heads, width, context; bool bias, tied; double dropout, mlp_ratio, eps; } gpt2;
+typedef struct {
+    int64_t layers, heads, width, context;
+    bool bias, tied;
+    double dropout, mlp_ratio, eps;
+} gpt2;
 
 static const hn_param params[] = {
     HN_PARAM(gpt2, layers, .def = "4", .min = 1, .max = 1024, .search_lo = 1, .search_hi = 12, .doc = "blocks of attention and MLP"),
@@ -21,45 +25,50 @@ static const hn_param params[] = {
     HN_PARAM(gpt2, context, .def = "64", .min = 1, .max = 1048576, .unit = "tokens", .doc = "longest text seen at once"),
     HN_PARAM(gpt2, bias, .def = "false", .doc = "biases in linear maps and layer norms"),
     HN_PARAM(gpt2, tied, .def = "true", .doc = "the head is the token embedding"),
-    HN_PARAM(gpt2, dropout, .def = "0", .min = 0, .max = 0.95, .search_lo = 0, .search_hi = 0.3, .doc = "embedding, attention and residual dropout"),
+    HN_PARAM(gpt2, dropout, .def = "0", .min = 0, .max = 0.95, .search_lo = 0, .search_hi = 0.3,
+             .doc = "embedding, attention and residual dropout"),
     HN_PARAM(gpt2, mlp_ratio, .def = "4", .min = 0.01, .max = 64, .doc = "width of the MLP over width"),
     HN_PARAM(gpt2, eps, .def = "1e-5", .min = 1e-12, .max = 1e-2, .doc = "epsilon of the layer norms"),
 };
 
-typedef struct { hone_tensor *w, *b; } affine;                  /* b is NULL without bias */
-typedef struct { affine ln_1, c_attn, attn_proj, ln_2, c_fc, mlp_proj; const char *attn_scope, *mlp_scope; } block;
-typedef struct { hone_tensor *wte, *wpe; block *h; affine ln_f; } table;
+typedef struct {
+    hone_tensor *w, *b;
+} affine; /* b is NULL without bias */
+typedef struct {
+    affine ln_1, c_attn, attn_proj, ln_2, c_fc, mlp_proj;
+    const char *attn_scope, *mlp_scope;
+} block;
+typedef struct {
+    hone_tensor *wte, *wpe;
+    block *h;
+    affine ln_f;
+} table;
 
 static int64_t hidden(const gpt2 *p) { return HN_MAX(llround(p->mlp_ratio * (double)p->width), 1); }
 
-static hone_tensor *weight(hone_model *m, const char *name, int dims, int64_t rows, int64_t cols, hn_init init, bool transposed)
-{
-    const int64_t matrix[] = { rows, cols }, vector[] = { cols };
+static hone_tensor *weight(hone_model *m, const char *name, int dims, int64_t rows, int64_t cols, hn_init init, bool transposed) {
+    const int64_t matrix[] = {rows, cols}, vector[] = {cols};
     hone_tensor *t = hn_weight_new(m->a, hn_strdup(m->a, name), dims, dims == 2 ? matrix : vector, m->null_storage);
-    m->w[m->n_w++] = (hn_weight){ .t = t, .init = init, .decay = dims == 2, .transposed = transposed };
+    m->w[m->n_w++] = (hn_weight){.t = t, .init = init, .decay = dims == 2, .transposed = transposed};
     return t;
 }
 
 /* A linear map (rows > 0) or a layer norm (rows 0) of the name "transformer.<part>". */
-static affine affine_new(hone_model *m, const char *part, int64_t rows, int64_t cols, hn_init init)
-{
-    affine f = { 0 };
+static affine affine_new(hone_model *m, const char *part, int64_t rows, int64_t cols, hn_init init) {
+    affine f = {0};
     f.w = weight(m, hn_fmt(m->a, "transformer.%s.weight", part), rows ? 2 : 1, rows, cols, init, rows > 0);
-    if (((const gpt2 *)m->params)->bias)
-        f.b = weight(m, hn_fmt(m->a, "transformer.%s.bias", part), 1, 0, cols, HN_INIT_ZEROS, false);
+    if (((const gpt2 *)m->params)->bias) f.b = weight(m, hn_fmt(m->a, "transformer.%s.bias", part), 1, 0, cols, HN_INIT_ZEROS, false);
     return f;
 }
 
-static bool build(hone_model *m)
-{
+static bool build(hone_model *m) {
     const gpt2 *p = m->params;
     int64_t C = p->width, F = hidden(p);
     if (C % p->heads)
         return HN_FAIL(m->a, HONE_E_VALUE, .what = "model.heads must divide model.width", .wanted = "width / heads without remainder",
                        .found = hn_fmt(m->a, "width %lld, heads %lld", (long long)C, (long long)p->heads),
                        .hint = hn_fmt(m->a, "take model.width=%lld", (long long)((C / p->heads + 1) * p->heads)));
-    if (m->vocab < 1)
-        return HN_FAIL(m->a, HONE_E_VALUE, .what = "the vocabulary is empty", .hint = "give the model a tokenizer or data");
+    if (m->vocab < 1) return HN_FAIL(m->a, HONE_E_VALUE, .what = "the vocabulary is empty", .hint = "give the model a tokenizer or data");
     m->context = p->context;
     m->width = C;
     m->layers = p->layers;
@@ -85,38 +94,36 @@ static bool build(hone_model *m)
     return true;
 }
 
-static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t layer, hone_tensor *x)
-{
+static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t layer, hone_tensor *x) {
     int64_t C = p->width;
     hn_scope_begin(t, b->attn_scope);
     hone_tensor *a = hone_layernorm(t, x, b->ln_1.w, b->ln_1.b, (float)p->eps);
-    hone_tensor *qkv = hone_linear(t, a, b->c_attn.w, b->c_attn.b, true, HONE_ACT_NONE);          /* (B,T,3C) */
-    hone_tensor *o = hone_attention(t, hone_columns(t, qkv, 0, C), hone_columns(t, qkv, C, C), hone_columns(t, qkv, 2 * C, C),
-                                    &(hone_attention_opts){ .heads = p->heads, .causal = true, .dropout = (float)p->dropout, .layer = layer });
+    hone_tensor *qkv = hone_linear(t, a, b->c_attn.w, b->c_attn.b, true, HONE_ACT_NONE); /* (B,T,3C) */
+    hone_tensor *o =
+        hone_attention(t, hone_columns(t, qkv, 0, C), hone_columns(t, qkv, C, C), hone_columns(t, qkv, 2 * C, C),
+                       &(hone_attention_opts){.heads = p->heads, .causal = true, .dropout = (float)p->dropout, .layer = layer});
     o = hone_linear(t, o, b->attn_proj.w, b->attn_proj.b, true, HONE_ACT_NONE);
     x = hone_add(t, x, hone_dropout(t, o, (float)p->dropout));
     hn_scope_end(t);
     return x;
 }
 
-static hone_tensor *mlp(hone_tape *t, const gpt2 *p, const block *b, hone_tensor *x)
-{
+static hone_tensor *mlp(hone_tape *t, const gpt2 *p, const block *b, hone_tensor *x) {
     hn_scope_begin(t, b->mlp_scope);
     hone_tensor *a = hone_layernorm(t, x, b->ln_2.w, b->ln_2.b, (float)p->eps);
-    a = hone_linear(t, a, b->c_fc.w, b->c_fc.b, true, HONE_ACT_GELU_TANH);                         /* (B,T,F) */
+    a = hone_linear(t, a, b->c_fc.w, b->c_fc.b, true, HONE_ACT_GELU_TANH); /* (B,T,F) */
     a = hone_linear(t, a, b->mlp_proj.w, b->mlp_proj.b, true, HONE_ACT_NONE);
     x = hone_add(t, x, hone_dropout(t, a, (float)p->dropout));
     hn_scope_end(t);
     return x;
 }
 
-static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids)
-{
+static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
     const gpt2 *p = m->params;
     const table *own = m->own;
     hn_block_begin(t);
     hn_scope_begin(t, "embed");
-    hone_tensor *x = hone_embedding(t, ids, own->wte, own->wpe);                                    /* (B,T,C) */
+    hone_tensor *x = hone_embedding(t, ids, own->wte, own->wpe); /* (B,T,C) */
     x = hone_dropout(t, x, (float)p->dropout);
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
@@ -133,14 +140,13 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids)
 
 /* ---- config.json ---- */
 
-static bool bad(hone_model *m, const char *where, const char *key, const char *wanted, const json_t *found)
-{
+static bool bad(hone_model *m, const char *where, const char *key, const char *wanted, const json_t *found) {
     return HN_FAIL(m->a, HONE_E_MODEL, .what = hn_fmt(m->a, "'%s' is not what gpt2 can be", key), .where = where, .wanted = wanted,
-                   .found = found ? hn_json_text(m->a, found, false) : "nothing", .hint = "check that config.json belongs to a GPT-2 model");
+                   .found = found ? hn_json_text(m->a, found, false) : "nothing",
+                   .hint = "check that config.json belongs to a GPT-2 model");
 }
 
-static bool size(hone_model *m, const json_t *c, const char *where, const char *key, int64_t max, int64_t *out)
-{
+static bool size(hone_model *m, const json_t *c, const char *where, const char *key, int64_t max, int64_t *out) {
     const json_t *v = json_object_get(c, key);
     if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > max)
         return bad(m, where, key, hn_fmt(m->a, "a whole number, 1 … %lld", (long long)max), v);
@@ -148,11 +154,9 @@ static bool size(hone_model *m, const json_t *c, const char *where, const char *
     return true;
 }
 
-static bool real(hone_model *m, const json_t *c, const char *where, const char *key, double min, double max, double *out)
-{
+static bool real(hone_model *m, const json_t *c, const char *where, const char *key, double min, double max, double *out) {
     const json_t *v = json_object_get(c, key);
-    if (!v || json_is_null(v))
-        return true;
+    if (!v || json_is_null(v)) return true;
     if (!json_is_number(v) || !(json_number_value(v) >= min && json_number_value(v) <= max))
         return bad(m, where, key, hn_fmt(m->a, "a number, %g … %g", min, max), v);
     *out = json_number_value(v);
@@ -160,20 +164,17 @@ static bool real(hone_model *m, const json_t *c, const char *where, const char *
 }
 
 /* The key is absent, null, or one of two texts (for booleans: "true", "false"). */
-static bool is(hone_model *m, const json_t *c, const char *where, const char *key, const char *one, const char *other)
-{
+static bool is(hone_model *m, const json_t *c, const char *where, const char *key, const char *one, const char *other) {
     const json_t *v = json_object_get(c, key);
     const char *s = json_is_string(v) ? json_string_value(v) : json_is_boolean(v) ? (json_is_true(v) ? "true" : "false") : "?";
-    if (!v || json_is_null(v) || !strcmp(s, one) || (other && !strcmp(s, other)))
-        return true;
+    if (!v || json_is_null(v) || !strcmp(s, one) || (other && !strcmp(s, other))) return true;
     return bad(m, where, key, other ? hn_fmt(m->a, "%s or %s", one, other) : one, v);
 }
 
-static bool config_read(hone_model *m, const json_t *c, const char *where)
-{
+static bool config_read(hone_model *m, const json_t *c, const char *where) {
     gpt2 *p = m->params;
     int64_t inner = 0;
-    double drop[3] = { 0.1, 0.1, 0.1 };                          /* the published defaults where config.json is silent */
+    double drop[3] = {0.1, 0.1, 0.1}; /* the published defaults where config.json is silent */
     if (!size(m, c, where, "n_layer", 1024, &p->layers) || !size(m, c, where, "n_head", 1024, &p->heads) ||
         !size(m, c, where, "n_embd", 65536, &p->width) || !size(m, c, where, "n_positions", 1048576, &p->context) ||
         !size(m, c, where, "vocab_size", INT32_MAX, &m->vocab))
@@ -183,15 +184,14 @@ static bool config_read(hone_model *m, const json_t *c, const char *where)
     const json_t *n_inner = json_object_get(c, "n_inner");
     p->mlp_ratio = 4;
     if (n_inner && !json_is_null(n_inner)) {
-        if (!size(m, c, where, "n_inner", 1 << 24, &inner))
-            return false;
+        if (!size(m, c, where, "n_inner", 1 << 24, &inner)) return false;
         p->mlp_ratio = (double)inner / (double)p->width;
     }
     p->eps = 1e-5;
     if (!real(m, c, where, "layer_norm_epsilon", 1e-12, 1e-2, &p->eps) || !real(m, c, where, "embd_pdrop", 0, 0.95, &drop[0]) ||
         !real(m, c, where, "attn_pdrop", 0, 0.95, &drop[1]) || !real(m, c, where, "resid_pdrop", 0, 0.95, &drop[2]))
         return false;
-    p->dropout = drop[2];                                        /* one value here; the residual's where a foreign config has several */
+    p->dropout = drop[2]; /* one value here; the residual's where a foreign config has several */
     if (!is(m, c, where, "activation_function", "gelu_new", "gelu_pytorch_tanh") || !is(m, c, where, "scale_attn_weights", "true", NULL) ||
         !is(m, c, where, "scale_attn_by_inverse_layer_idx", "false", NULL) || !is(m, c, where, "add_cross_attention", "false", NULL) ||
         !is(m, c, where, "tie_word_embeddings", "true", "false"))
@@ -201,48 +201,50 @@ static bool config_read(hone_model *m, const json_t *c, const char *where)
     return true;
 }
 
-static json_t *config_write(hn_arena *a, const hone_model *m)
-{
+static json_t *config_write(hn_arena *a, const hone_model *m) {
     const gpt2 *p = m->params;
-    json_t *c = hn_json_own(a, json_pack("{s:[s],s:s,s:f,s:s,s:f,s:f,s:f}", "architectures", "GPT2LMHeadModel", "activation_function", "gelu_new",
-                                         "layer_norm_epsilon", p->eps, "torch_dtype", "float32", "embd_pdrop", p->dropout,
+    json_t *c = hn_json_own(a, json_pack("{s:[s],s:s,s:f,s:s,s:f,s:f,s:f}", "architectures", "GPT2LMHeadModel", "activation_function",
+                                         "gelu_new", "layer_norm_epsilon", p->eps, "torch_dtype", "float32", "embd_pdrop", p->dropout,
                                          "attn_pdrop", p->dropout, "resid_pdrop", p->dropout));
-    const struct { const char *key; int64_t value; } sizes[] = { { "n_embd", p->width }, { "n_head", p->heads }, { "n_layer", p->layers },
-                                                                 { "n_positions", p->context }, { "vocab_size", m->vocab } };
-    for (int64_t i = 0; i < HN_LEN(sizes); i++)
-        hn_json_put(a, c, sizes[i].key, json_integer(sizes[i].value));
+    const struct {
+        const char *key;
+        int64_t value;
+    } sizes[] = {{"n_embd", p->width}, {"n_head", p->heads}, {"n_layer", p->layers}, {"n_positions", p->context}, {"vocab_size", m->vocab}};
+    for (int64_t i = 0; i < HN_LEN(sizes); i++) hn_json_put(a, c, sizes[i].key, json_integer(sizes[i].value));
     hn_json_put(a, c, "n_inner", hidden(p) == 4 * p->width ? json_null() : json_integer(hidden(p)));
     hn_json_put(a, c, "tie_word_embeddings", json_boolean(p->tied));
-    if (!p->bias)
-        hn_json_put(a, c, "hone", json_pack("{s:b}", "bias", 0));
+    if (!p->bias) hn_json_put(a, c, "hone", json_pack("{s:b}", "bias", 0));
     return c;
 }
 
-static int64_t absent(hn_arena *a, const hone_model *m, hn_absent **out)
-{
-    static const char *const parts[] = { "ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj" };
+static int64_t absent(hn_arena *a, const hone_model *m, hn_absent **out) {
+    static const char *const parts[] = {"ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"};
     const gpt2 *p = m->params;
-    const int64_t C = p->width, widths[] = { C, 3 * C, C, C, hidden(p), C };
+    const int64_t C = p->width, widths[] = {C, 3 * C, C, C, hidden(p), C};
     int64_t n = 0;
-    if (p->bias)
-        return 0;
+    if (p->bias) return 0;
     hn_absent *v = *out = hn_new_n(a, hn_absent, p->layers * HN_LEN(parts) + 1);
     for (int64_t i = 0; i < p->layers; i++)
         for (int64_t k = 0; k < HN_LEN(parts); k++)
-            v[n++] = (hn_absent){ hn_fmt(a, "transformer.h.%lld.%s.bias", (long long)i, parts[k]), 1, { widths[k] } };
-    v[n++] = (hn_absent){ "transformer.ln_f.bias", 1, { C } };
+            v[n++] = (hn_absent){hn_fmt(a, "transformer.h.%lld.%s.bias", (long long)i, parts[k]), 1, {widths[k]}};
+    v[n++] = (hn_absent){"transformer.ln_f.bias", 1, {C}};
     return n;
 }
 
 /* Old exports carry each layer's causal mask: "h.0.attn.bias", "h.0.attn.masked_bias". */
-static bool ignored(const char *name)
-{
+static bool ignored(const char *name) {
     size_t n = strlen(name);
     return (n > 10 && !strcmp(name + n - 10, ".attn.bias")) || (n > 17 && !strcmp(name + n - 17, ".attn.masked_bias"));
 }
 
 const hn_arch hn_arch_gpt2 = {
     HN_ITEM("gpt2", "GPT-2: learned positions, layer norm, gelu", "Radford et al. 2019", gpt2, params),
-    .build = build, .forward = forward, .hf_type = "gpt2", .config_read = config_read, .config_write = config_write,
-    .absent = absent, .ignored = ignored, .prefix = "transformer.",
+    .build = build,
+    .forward = forward,
+    .hf_type = "gpt2",
+    .config_read = config_read,
+    .config_write = config_write,
+    .absent = absent,
+    .ignored = ignored,
+    .prefix = "transformer.",
 };

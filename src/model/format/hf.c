@@ -18,19 +18,22 @@
 #include <unistd.h>
 
 enum { CONFIG_MAX = 16 << 20, INDEX_MAX = 256 << 20 };
-static const char *const ours[] = { "model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "config.json" };
+static const char *const ours[] = {"model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "config.json"};
 
 /* ---- reading ---- */
 
-typedef struct { const char *dir, *weights; hn_st *files; const char **paths; int64_t n; } shelf;     /* the files that hold tensors */
+typedef struct {
+    const char *dir, *weights;
+    hn_st *files;
+    const char **paths;
+    int64_t n;
+} shelf; /* the files that hold tensors */
 
-static bool bad(hn_arena *a, const char *where, const char *what, const char *hint)
-{
+static bool bad(hn_arena *a, const char *where, const char *what, const char *hint) {
     return HN_FAIL(a, HONE_E_MODEL, .what = what, .where = where, .hint = hint);
 }
 
-static json_t *read_object(hn_arena *a, const char *path, int64_t max)
-{
+static json_t *read_object(hn_arena *a, const char *path, int64_t max) {
     hn_bytes text;
     json_t *v = hn_file_read(a, path, max, &text) ? hn_json_parse(a, path, text.p, text.n, HONE_E_MODEL) : NULL;
     if (v && !json_is_object(v)) {
@@ -40,35 +43,28 @@ static json_t *read_object(hn_arena *a, const char *path, int64_t max)
     return v;
 }
 
-static bool open_file(hn_arena *a, shelf *s, const char *name)
-{
+static bool open_file(hn_arena *a, shelf *s, const char *name) {
     for (int64_t i = 0; i < s->n; i++)
-        if (!strcmp(hn_path_base(s->paths[i]), name))
-            return true;
+        if (!strcmp(hn_path_base(s->paths[i]), name)) return true;
     s->paths[s->n] = hn_path_join(a, s->dir, name);
     return hn_st_open(a, s->paths[s->n], &s->files[s->n]) && ++s->n;
 }
 
-static bool open_shards(hn_arena *a, shelf *s, const char *path)
-{
+static bool open_shards(hn_arena *a, shelf *s, const char *path) {
     json_t *index = read_object(a, path, INDEX_MAX), *map = json_object_get(index, "weight_map"), *file;
     const char *name;
-    if (!index)
-        return false;
-    if (!json_is_object(map) || !json_object_size(map))
-        return bad(a, path, "the index has no weight_map", "fetch the model again");
+    if (!index) return false;
+    if (!json_is_object(map) || !json_object_size(map)) return bad(a, path, "the index has no weight_map", "fetch the model again");
     s->files = hn_new_n(a, hn_st, (int64_t)json_object_size(map));
     s->paths = hn_new_n(a, const char *, (int64_t)json_object_size(map));
     json_object_foreach(map, name, file) {
         const char *f = json_string_value(file);
         if (!f || !*f || strchr(f, '/') || !strcmp(f, "..") || strlen(f) != json_string_length(file))
             return bad(a, path, hn_fmt(a, "the weight_map names no file of this folder for '%s'", name), "fetch the model again");
-        if (!open_file(a, s, f))
-            return false;
+        if (!open_file(a, s, f)) return false;
         if (!hn_st_find(&s->files[s->n - 1], name)) {
             bool found = false;
-            for (int64_t i = 0; i < s->n && !found; i++)
-                found = hn_st_find(&s->files[i], name);
+            for (int64_t i = 0; i < s->n && !found; i++) found = hn_st_find(&s->files[i], name);
             if (!found)
                 return bad(a, hn_path_join(a, s->dir, f), hn_fmt(a, "tensor '%s' is missing, though the index puts it here", name),
                            "fetch the model again");
@@ -77,57 +73,53 @@ static bool open_shards(hn_arena *a, shelf *s, const char *path)
     return true;
 }
 
-static bool open_all(hn_arena *a, shelf *s, const char *dir)
-{
+static bool open_all(hn_arena *a, shelf *s, const char *dir) {
     const char *one = hn_path_join(a, dir, "model.safetensors"), *index = hn_path_join(a, dir, "model.safetensors.index.json");
-    *s = (shelf){ .dir = dir, .weights = one };
+    *s = (shelf){.dir = dir, .weights = one};
     if (!hn_path_exists(one) && hn_path_exists(index)) {
         s->weights = index;
         return open_shards(a, s, index);
     }
     if (!hn_path_exists(one))
         return bad(a, one, "the folder has config.json but no model.safetensors",
-                   hn_path_exists(hn_path_join(a, dir, "pytorch_model.bin")) ? "pytorch_model.bin can run code and is not read; save it as safetensors"
-                                                                             : "fetch the whole model");
+                   hn_path_exists(hn_path_join(a, dir, "pytorch_model.bin"))
+                       ? "pytorch_model.bin can run code and is not read; save it as safetensors"
+                       : "fetch the whole model");
     s->files = hn_new(a, hn_st);
     s->paths = hn_new(a, const char *);
     return open_file(a, s, "model.safetensors");
 }
 
 /* By its full name, or without the architecture's prefix. */
-static const hn_st_tensor *find(const shelf *s, const hn_arch *arch, const char *name, const char **path)
-{
+static const hn_st_tensor *find(const shelf *s, const hn_arch *arch, const char *name, const char **path) {
     size_t n = arch->prefix ? strlen(arch->prefix) : 0;
     const char *bare = n && !strncmp(name, arch->prefix, n) ? name + n : NULL;
     for (int64_t i = 0; i < s->n; i++) {
         const hn_st_tensor *t = hn_st_find(&s->files[i], name);
-        if (!t && bare)
-            t = hn_st_find(&s->files[i], bare);
+        if (!t && bare) t = hn_st_find(&s->files[i], bare);
         *path = s->paths[i];
-        if (t)
-            return t;
+        if (t) return t;
     }
     *path = s->weights;
     return NULL;
 }
 
-static const char *shape_text(hn_arena *a, int dims, const int64_t *shape)
-{
-    hn_buf b = { 0 };
-    for (int i = 0; i < dims; i++)
-        hn_buf_fmt(a, &b, "%s%lld", i ? "," : "", (long long)shape[i]);
+static const char *shape_text(hn_arena *a, int dims, const int64_t *shape) {
+    hn_buf b = {0};
+    for (int i = 0; i < dims; i++) hn_buf_fmt(a, &b, "%s%lld", i ? "," : "", (long long)shape[i]);
     return hn_buf_str(a, &b);
 }
 
-static bool check_shape(hn_arena *a, const shelf *s, const hn_arch *arch, const char *name, int dims, const int64_t *shape, bool may_lack)
-{
+static bool check_shape(hn_arena *a, const shelf *s, const hn_arch *arch, const char *name, int dims, const int64_t *shape, bool may_lack) {
     const char *path;
     const hn_st_tensor *t = find(s, arch, name, &path);
     if (!t)
-        return may_lack || bad(a, path, hn_fmt(a, "tensor '%s' is missing", name), "the file does not belong to this config.json; fetch both again");
+        return may_lack ||
+               bad(a, path, hn_fmt(a, "tensor '%s' is missing", name), "the file does not belong to this config.json; fetch both again");
     if (t->dims != dims || (dims && memcmp(t->shape, shape, (size_t)dims * sizeof *shape)))
         return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "tensor '%s' does not fit config.json", name), .where = path,
-                       .wanted = hn_fmt(a, "shape (%s)", shape_text(a, dims, shape)), .found = hn_fmt(a, "(%s)", shape_text(a, t->dims, t->shape)),
+                       .wanted = hn_fmt(a, "shape (%s)", shape_text(a, dims, shape)),
+                       .found = hn_fmt(a, "(%s)", shape_text(a, t->dims, t->shape)),
                        .hint = "the file does not belong to this config.json; fetch both again");
     if (t->dtype != HONE_F32 && t->dtype != HONE_F16 && t->dtype != HONE_BF16)
         return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "tensor '%s' has numbers that hone does not read", name), .where = path,
@@ -135,19 +127,20 @@ static bool check_shape(hn_arena *a, const shelf *s, const hn_arch *arch, const 
     return true;
 }
 
-static float from_bits(uint32_t u) { float f; memcpy(&f, &u, sizeof f); return f; }
+static float from_bits(uint32_t u) {
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
 
-static float half(uint16_t h)
-{
+static float half(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = (h >> 10) & 31, m = h & 0x3ff;
-    if (e == 31)
-        return from_bits(sign | 0x7f800000 | m << 13);
+    if (e == 31) return from_bits(sign | 0x7f800000 | m << 13);
     return e ? from_bits(sign | (e + 112) << 23 | m << 13) : (sign ? -1.0f : 1.0f) * (float)m * 0x1p-24f;
 }
 
 /* Data in the file may stand at any address, so elements are copied out. */
-static float element(const hn_st_tensor *t, int64_t i)
-{
+static float element(const hn_st_tensor *t, int64_t i) {
     uint32_t w = 0;
     uint16_t h = 0;
     if (t->dtype == HONE_F32) {
@@ -158,8 +151,7 @@ static float element(const hn_st_tensor *t, int64_t i)
     return t->dtype == HONE_BF16 ? from_bits((uint32_t)h << 16) : half(h);
 }
 
-static bool fill(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *w)
-{
+static bool fill(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *w) {
     const char *path;
     const hn_st_tensor *t = find(s, arch, w->name, &path);
     float *out = w->data;
@@ -173,25 +165,21 @@ static bool fill(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *
     return true;
 }
 
-static bool all_zero(const hn_st_tensor *t)
-{
+static bool all_zero(const hn_st_tensor *t) {
     int64_t width = hone_dtype_bytes(t->dtype);
     for (int64_t i = 0; width && i < t->bytes / width; i++)
-        if (element(t, i) != 0)
-            return false;
+        if (element(t, i) != 0) return false;
     return true;
 }
 
 /* Every tensor in the files must be a weight, an absent one's zeros, a tied head's copy, or known to be without meaning. */
-static bool check_extra(hn_arena *a, const shelf *s, const hone_model *m, const hn_absent *absent, int64_t n_absent)
-{
+static bool check_extra(hn_arena *a, const shelf *s, const hone_model *m, const hn_absent *absent, int64_t n_absent) {
     hn_map *known = hn_map_new(a);
     size_t cut = m->arch->prefix ? strlen(m->arch->prefix) : 0;
     for (int64_t j = 0; j < m->n_w + n_absent; j++) {
         const char *name = j < m->n_w ? m->w[j].t->name : absent[j - m->n_w].name;
         hn_map_put(known, name, (int64_t)strlen(name), 1);
-        if (cut && !strncmp(name, m->arch->prefix, cut))
-            hn_map_put(known, name + cut, (int64_t)strlen(name + cut), 1);
+        if (cut && !strncmp(name, m->arch->prefix, cut)) hn_map_put(known, name + cut, (int64_t)strlen(name + cut), 1);
     }
     for (int64_t i = 0; i < s->n; i++)
         for (int64_t k = 0; k < s->files[i].n; k++) {
@@ -206,48 +194,42 @@ static bool check_extra(hn_arena *a, const shelf *s, const hone_model *m, const 
     return true;
 }
 
-/* The model laid out without memory and compared with the files. again: an absent tensor has content, so "hone" in config is out of date. */
-static hone_model *lay_out(hn_arena *a, const shelf *s, const hn_arch *arch, const json_t *config, const char *where, bool *again)
-{
+/* The model laid out without memory and compared with the files. again: an absent tensor has content, so "hone" in config is out of date.
+ */
+static hone_model *lay_out(hn_arena *a, const shelf *s, const hn_arch *arch, const json_t *config, const char *where, bool *again) {
     hone_model *m = hn_new(a, hone_model);
-    *m = (hone_model){ .a = a, .arch = arch, .null_storage = true };
+    *m = (hone_model){.a = a, .arch = arch, .null_storage = true};
     m->params = hn_alloc(a, 1, arch->item.size, 16);
     hn_params_defaults(a, arch->item.params, arch->item.n_params, m->params);
-    if (!arch->config_read(m, config, where) || !arch->build(m))
-        return NULL;
+    if (!arch->config_read(m, config, where) || !arch->build(m)) return NULL;
     hn_absent *absent = NULL;
     int64_t n_absent = arch->absent ? arch->absent(a, m, &absent) : 0;
     for (int64_t j = 0; j < m->n_w; j++)
-        if (!check_shape(a, s, arch, m->w[j].t->name, m->w[j].t->dims, m->w[j].t->shape, false))
-            return NULL;
+        if (!check_shape(a, s, arch, m->w[j].t->name, m->w[j].t->dims, m->w[j].t->shape, false)) return NULL;
     *again = false;
     for (int64_t j = 0; j < n_absent; j++) {
         const char *path;
         const hn_st_tensor *t = find(s, arch, absent[j].name, &path);
-        if (!check_shape(a, s, arch, absent[j].name, absent[j].dims, absent[j].shape, true))
-            return NULL;
+        if (!check_shape(a, s, arch, absent[j].name, absent[j].dims, absent[j].shape, true)) return NULL;
         *again |= t && !all_zero(t);
     }
     return check_extra(a, s, m, absent, n_absent) ? m : NULL;
 }
 
-static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *where)
-{
+static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *where) {
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    hn_buf known = { 0 };
+    hn_buf known = {0};
     for (int64_t i = 0; i < hn_kind_arch.n; i++) {
         const hn_arch *arch = (const hn_arch *)hn_kind_arch.items[i];
-        if (type && !strcmp(type, arch->hf_type))
-            return arch;
+        if (type && !strcmp(type, arch->hf_type)) return arch;
         hn_buf_fmt(a, &known, "%s%s", i ? ", " : "", arch->hf_type);
     }
-    (void)HN_FAIL(a, HONE_E_MODEL, .what = type ? hn_fmt(a, "model_type '%s' is unknown here", type) : "config.json has no model_type", .where = where,
-                  .wanted = hn_buf_str(a, &known), .hint = "only these architectures can be loaded");
+    (void)HN_FAIL(a, HONE_E_MODEL, .what = type ? hn_fmt(a, "model_type '%s' is unknown here", type) : "config.json has no model_type",
+                  .where = where, .wanted = hn_buf_str(a, &known), .hint = "only these architectures can be loaded");
     return NULL;
 }
 
-static hone_model *load(hn_arena *a, const char *dir)
-{
+static hone_model *load(hn_arena *a, const char *dir) {
     hn_arena *scratch = hn_arena_new(a);
     const char *where = hn_path_join(scratch, dir, "config.json"), *tokens = hn_path_join(scratch, dir, "tokenizer.json");
     json_t *config = read_object(a, where, CONFIG_MAX);
@@ -255,8 +237,7 @@ static hone_model *load(hn_arena *a, const char *dir)
     hone_model *m = NULL, *plan = NULL;
     shelf s;
     bool again = false;
-    if (arch && open_all(scratch, &s, dir))
-        plan = lay_out(scratch, &s, arch, config, where, &again);
+    if (arch && open_all(scratch, &s, dir)) plan = lay_out(scratch, &s, arch, config, where, &again);
     if (plan && again) {
         hn_log(a, "%s: the tensors that \"hone\" in config.json calls absent are there; all of them are used", dir);
         (void)json_object_del(config, "hone");
@@ -264,12 +245,10 @@ static hone_model *load(hn_arena *a, const char *dir)
     }
     if (plan && (m = hn_model_new(a, arch, plan->params, plan->vocab, false)))
         for (int64_t j = 0; m && j < m->n_w; j++)
-            if (!fill(a, &s, arch, m->w[j].t))
-                m = NULL;
+            if (!fill(a, &s, arch, m->w[j].t)) m = NULL;
     if (m) {
         m->config = config;
-        if (hn_path_exists(tokens) && !(m->tok = hn_tokenizer_load(a, dir)))
-            m = NULL;
+        if (hn_path_exists(tokens) && !(m->tok = hn_tokenizer_load(a, dir))) m = NULL;
     }
     if (m && m->tok && m->tok->vocab > m->vocab) {
         (void)HN_FAIL(a, HONE_E_MODEL, .what = "the tokenizer has more tokens than the model", .where = tokens,
@@ -283,111 +262,93 @@ static hone_model *load(hn_arena *a, const char *dir)
 
 /* ---- writing ---- */
 
-static bool write_json(hn_arena *a, const char *dir, const char *name, const json_t *v)
-{
-    hn_buf b = { 0 };
+static bool write_json(hn_arena *a, const char *dir, const char *name, const json_t *v) {
+    hn_buf b = {0};
     hn_buf_fmt(a, &b, "%s\n", hn_json_text(a, v, true));
     return hn_file_write(a, hn_path_join(a, dir, name), b.v, b.n);
 }
 
-static bool write_weights(hn_arena *a, const hone_model *m, const char *dir)
-{
+static bool write_weights(hn_arena *a, const hone_model *m, const char *dir) {
     hn_absent *absent = NULL;
     int64_t n_absent = m->arch->absent ? m->arch->absent(a, m, &absent) : 0, zeros = 0, n = 0;
     hn_st_tensor *v = hn_new_n(a, hn_st_tensor, m->n_w + n_absent);
     for (int64_t j = 0; j < m->n_w; j++, n++) {
         const hone_tensor *w = m->w[j].t;
-        v[n] = (hn_st_tensor){ .name = w->name, .dtype = HONE_F32, .dims = w->dims, .p = w->data, .bytes = hn_count(w) * 4 };
+        v[n] = (hn_st_tensor){.name = w->name, .dtype = HONE_F32, .dims = w->dims, .p = w->data, .bytes = hn_count(w) * 4};
         memcpy(v[n].shape, w->shape, sizeof v[n].shape);
     }
     for (int64_t j = 0; j < n_absent; j++, n++) {
-        v[n] = (hn_st_tensor){ .name = absent[j].name, .dtype = HONE_F32, .dims = absent[j].dims, .bytes = 4 };
-        for (int d = 0; d < v[n].dims; d++)
-            v[n].bytes *= v[n].shape[d] = absent[j].shape[d];
+        v[n] = (hn_st_tensor){.name = absent[j].name, .dtype = HONE_F32, .dims = absent[j].dims, .bytes = 4};
+        for (int d = 0; d < v[n].dims; d++) v[n].bytes *= v[n].shape[d] = absent[j].shape[d];
         zeros = HN_MAX(zeros, v[n].bytes);
     }
     const uint8_t *nothing = hn_alloc(a, zeros + 1, 1, 8);
-    for (int64_t j = m->n_w; j < n; j++)
-        v[j].p = nothing;
+    for (int64_t j = m->n_w; j < n; j++) v[j].p = nothing;
     json_t *metadata = hn_json_own(a, json_pack("{s:s}", "format", "pt"));
     return hn_st_write(a, hn_path_join(a, dir, "model.safetensors"), v, n, metadata);
 }
 
 static json_t *id_or_null(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
 
-static bool write_config(hn_arena *a, const hone_model *m, const char *dir)
-{
+static bool write_config(hn_arena *a, const hone_model *m, const char *dir) {
     json_t *config = hn_json_own(a, m->config ? json_deep_copy(m->config) : json_object()), *made = m->arch->config_write(a, m), *v;
     const char *key;
-    (void)json_object_del(config, "dtype");                     /* newer name of torch_dtype; we write f32 */
+    (void)json_object_del(config, "dtype"); /* newer name of torch_dtype; we write f32 */
     (void)json_object_del(config, "hone");
     hn_json_put(a, config, "model_type", json_string(m->arch->hf_type));
-    json_object_foreach(made, key, v)
-        hn_json_put(a, config, key, json_incref(v));
+    json_object_foreach(made, key, v) hn_json_put(a, config, key, json_incref(v));
     json_t *generation = hn_json_own(a, json_pack("{s:b}", "_from_model_config", 1));
     if (m->tok || !m->config) {
         hn_json_put(a, config, "bos_token_id", id_or_null(m->tok ? m->tok->bos : -1));
         hn_json_put(a, config, "eos_token_id", id_or_null(m->tok ? m->tok->eos : -1));
     }
-    static const char *const both[] = { "bos_token_id", "eos_token_id" };
+    static const char *const both[] = {"bos_token_id", "eos_token_id"};
     for (int64_t i = 0; i < HN_LEN(both); i++)
-        if ((v = json_object_get(config, both[i])))
-            hn_json_put(a, generation, both[i], json_incref(v));
+        if ((v = json_object_get(config, both[i]))) hn_json_put(a, generation, both[i], json_incref(v));
     return write_json(a, dir, "generation_config.json", generation) && write_json(a, dir, "config.json", config);
 }
 
 /* Only what we stage ourselves is ever removed: a folder of that name with other content makes rmdir fail. */
-static bool clear(hn_arena *a, const char *dir)
-{
-    for (int64_t i = 0; i < HN_LEN(ours); i++)
-        (void)unlink(hn_path_join(a, dir, ours[i]));
+static bool clear(hn_arena *a, const char *dir) {
+    for (int64_t i = 0; i < HN_LEN(ours); i++) (void)unlink(hn_path_join(a, dir, ours[i]));
     return !rmdir(dir) || errno == ENOENT || hn_fail_errno(a->job, "remove", dir);
 }
 
-static bool holds_only_ours(const char *dir)
-{
+static bool holds_only_ours(const char *dir) {
     DIR *d = opendir(dir);
     bool only = d;
     for (struct dirent *e; only && (e = readdir(d));) {
         bool known = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
-        for (int64_t i = 0; i < HN_LEN(ours); i++)
-            known |= !strcmp(e->d_name, ours[i]);
+        for (int64_t i = 0; i < HN_LEN(ours); i++) known |= !strcmp(e->d_name, ours[i]);
         only = known;
     }
-    if (d)
-        closedir(d);
+    if (d) closedir(d);
     return only;
 }
 
 /* Moves the staged files over those of dir; without tokenizer in the new model an old one must not stay. */
-static bool move_files(hn_arena *a, const char *stage, const char *dir)
-{
+static bool move_files(hn_arena *a, const char *stage, const char *dir) {
     for (int64_t i = 0; i < HN_LEN(ours); i++) {
         const char *from = hn_path_join(a, stage, ours[i]), *to = hn_path_join(a, dir, ours[i]);
-        if (hn_path_exists(from) ? rename(from, to) : unlink(to) && errno != ENOENT)
-            return hn_fail_errno(a->job, "replace", to);
+        if (hn_path_exists(from) ? rename(from, to) : unlink(to) && errno != ENOENT) return hn_fail_errno(a->job, "replace", to);
     }
     return hn_dir_sync(a, dir) && clear(a, stage);
 }
 
-static bool put_in_place(hn_arena *a, const char *stage, const char *dir)
-{
+static bool put_in_place(hn_arena *a, const char *stage, const char *dir) {
     const char *up = hn_fmt(a, "%s/..", stage);
     if (!hn_path_exists(dir))
         return (!rename(stage, dir) || hn_fail_errno(a->job, "create", dir)) && hn_dir_sync(a, hn_fmt(a, "%s/..", dir));
-    if (holds_only_ours(dir) && !renameat2(AT_FDCWD, stage, AT_FDCWD, dir, RENAME_EXCHANGE))
-        return hn_dir_sync(a, up) && clear(a, stage);
+    if (holds_only_ours(dir) && !renameat2(AT_FDCWD, stage, AT_FDCWD, dir, RENAME_EXCHANGE)) return hn_dir_sync(a, up) && clear(a, stage);
     return move_files(a, stage, dir);
 }
 
-static bool save(hn_arena *parent, const hone_model *m, const char *path)
-{
+static bool save(hn_arena *parent, const hone_model *m, const char *path) {
     hn_arena *a = hn_arena_new(parent);
     char *dir = hn_strdup(a, path);
-    for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/';)
-        dir[--n] = 0;
+    for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/';) dir[--n] = 0;
     char resolved[4096];
-    if (hn_path_exists(dir) && realpath(dir, resolved))          /* through links: the stage must stand beside the real folder */
+    if (hn_path_exists(dir) && realpath(dir, resolved)) /* through links: the stage must stand beside the real folder */
         dir = resolved;
     const char *stage = hn_fmt(a, "%s.hone-tmp", dir);
     bool ok = !hn_path_exists(dir) || hn_path_is_dir(dir) ||
@@ -397,7 +358,7 @@ static bool save(hn_arena *parent, const hone_model *m, const char *path)
         ok = write_weights(a, m, stage) && (!m->tok || hn_tokenizer_save(a, m->tok, stage)) && write_config(a, m, stage) &&
              put_in_place(a, stage, dir);
         if (!ok)
-            for (int64_t i = 0; i <= HN_LEN(ours); i++)          /* best effort: the first error is the one to tell */
+            for (int64_t i = 0; i <= HN_LEN(ours); i++) /* best effort: the first error is the one to tell */
                 (void)(i < HN_LEN(ours) ? unlink(hn_path_join(a, stage, ours[i])) : rmdir(stage));
     } else {
         ok = false;
@@ -406,11 +367,10 @@ static bool save(hn_arena *parent, const hone_model *m, const char *path)
     return ok;
 }
 
-static bool detect(const char *path)
-{
+static bool detect(const char *path) {
     char config[4096];
     return hn_path_is_dir(path) && snprintf(config, sizeof config, "%s/config.json", path) < (int)sizeof config && hn_path_exists(config);
 }
 
-const hn_format hn_format_hf = { HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
-                                 .detect = detect, .load = load, .save = save };
+const hn_format hn_format_hf = {HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
+                                .detect = detect, .load = load, .save = save};

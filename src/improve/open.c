@@ -1,0 +1,146 @@
+/* open.c - from settings to a runner: data, item sets, start model, ledger; a new run with a fixed plan, or the one that was killed. */
+#include "improve/run.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Held out as items: improve.held_out of the text, but no more than held_out_bytes. A first look at the files' sizes is enough. */
+static double held_out_share(hn_runner *r, const hn_corpus *c) {
+    double cap = (double)r->p->held_out_bytes / (double)HN_MAX(1, c->text.n);
+    return fmax(fmin(r->p->held_out, cap), 0.005);
+}
+
+static bool load_data(hn_runner *r) {
+    const hn_model_params *mp = hn_settings_get(r->base, "model");
+    hn_data_params d = *(const hn_data_params *)hn_settings_get(r->base, "data");
+    int64_t context = 0;
+    if (*mp->path) {
+        r->start = hn_model_load(r->a, mp->path);
+        if (!r->start) return false;
+        context = r->start->context;
+        /* the settings say what the start is, so that levers see it and the ledger tells it */
+        const hn_arch *arch = r->start->arch;
+        if (!hn_settings_set(r->base, r->a, "model.arch", arch->item.name, mp->path)) return false;
+        for (int64_t i = 0; i < arch->item.n_params; i++) {
+            const char *key = hn_fmt(r->a, "model.%s", arch->item.params[i].name);
+            if (!strcmp(arch->item.params[i].name, "dropout") && hn_settings_is_set(r->base, key)) continue;
+            if (!hn_settings_set(r->base, r->a, key, hn_params_text(r->a, &arch->item.params[i], r->start->params), mp->path)) return false;
+        }
+    } else {
+        double c;
+        const char *text = hn_settings_value(r->a, r->base, "model.context");
+        if (!text || !hn_parse_f64(text, &c)) return HN_FAIL(r->a, HONE_E_VALUE, .what = "this architecture has no context length");
+        context = (int64_t)c;
+    }
+    if (!d.valid.n) {
+        hn_corpus c;
+        if (!hn_corpus_read(r->a, &d.train, d.max_bytes, &c)) return false;
+        if (!hn_settings_is_set(r->base, "data.valid_fraction") &&
+            !hn_settings_set(r->base, r->a, "data.valid_fraction", hn_num(r->a, held_out_share(r, &c)), "improve"))
+            return false;
+        if (!hn_settings_is_set(r->base, "data.split") && !hn_settings_set(r->base, r->a, "data.split", "auto", "improve")) return false;
+    }
+    if (!hn_settings_set(r->base, r->a, "data.decontaminate", "true", "improve")) return false;
+    d = *(const hn_data_params *)hn_settings_get(r->base, "data");
+    if (!hn_dataset_load(r->a, &d, context, r->seed, r->start ? r->start->tok : NULL, &r->data)) return false;
+    const hn_train_params *tp = hn_settings_get(r->base, "train");
+    r->batch_tokens = context * tp->batch * HN_MAX(1, tp->accumulate);
+    return true;
+}
+
+/* The run's levers, placebo last and once. */
+static bool name_levers(hn_runner *r, const hn_strs *names) {
+    r->levers = hn_new_n(r->a, const hn_lever *, names->n + 1);
+    for (int64_t i = 0; i < names->n; i++) {
+        const hn_lever *l = (const hn_lever *)hn_kind_find(&hn_kind_lever, names->v[i]);
+        const char *near = l ? NULL : hn_kind_nearest(&hn_kind_lever, names->v[i]);
+        if (!l)
+            return HN_FAIL(r->a, HONE_E_VALUE, .what = hn_fmt(r->a, "improve.levers: unknown lever '%s'", names->v[i]),
+                           .hint = near ? hn_fmt(r->a, "Did you mean '%s'?", near) : "hone list lever shows all.");
+        bool twice = !strcmp(l->item.name, "placebo");
+        for (int64_t k = 0; k < r->n_levers; k++) twice |= r->levers[k] == l;
+        if (!twice) r->levers[r->n_levers++] = l;
+    }
+    r->levers[r->n_levers++] = (const hn_lever *)hn_kind_find(&hn_kind_lever, "placebo");
+    return true;
+}
+
+static bool plan_incumbent(hn_runner *r) {
+    hn_plan plan;
+    if (!hn_plan_make(r->a, r->base, &r->data, r->data.tok->vocab, &plan)) return false;
+    r->flops_step = plan.flops_step;
+    int64_t need = plan.bytes_peak * r->side, have = hn_memory_available();
+    if (need > have)
+        return HN_FAIL(r->a, HONE_E_MEMORY, .what = "the plan is larger than memory", .wanted = hn_fmt(r->a, "%lld MB", (long long)(need >> 20)),
+                       .found = hn_fmt(r->a, "%lld MB free", (long long)(have >> 20)), .hint = "Set improve.side_by_side=1, a smaller model or a smaller batch.");
+    return true;
+}
+
+static json_t *machine(hn_runner *r) {
+    return hn_json_own(r->a, json_pack("{s:s,s:i,s:s,s:s,s:I}", "cpu", hn_cpu_describe(r->a), "cores", hn_cpu_cores(), "isa", hn_isa_name(hn_cpu_isa()), "version",
+                                       HONE_VERSION, "memory_available", (json_int_t)hn_memory_available()));
+}
+
+static bool note_files(hn_runner *r) {
+    for (int64_t i = 0; i < r->data.corpus.n_files; i++) {
+        hn_bytes b;
+        if (!hn_file_map(r->a, r->data.corpus.files[i], &b) ||
+            !hn_ledger_file(r->ledger, r->run, r->data.corpus.files[i], b.n, hn_file_hash(b), "text"))
+            return false;
+    }
+    return true;
+}
+
+/* What the killed run had planned is what is done now. */
+static bool take_up(hn_runner *r, const json_t *plan) {
+    const json_t *levers = json_object_get(plan, "levers"), *steps = json_object_get(plan, "steps"), *sets = json_object_get(plan, "sets");
+    const char *sealed = json_string_value(json_object_get(json_object_get(sets, "sealed"), "hash"));
+    if (!json_is_array(levers) || !json_is_integer(steps) || !sealed)
+        return HN_FAIL(r->a, HONE_E_MODEL, .what = "the ledger holds no plan to go on from", .where = r->ledger_path, .hint = "Choose another out folder.");
+    if (strcmp(sealed, r->set[HN_SET_SEALED].hash))
+        return HN_FAIL(r->a, HONE_E_DATA, .what = "the text changed since the unfinished run in this folder began", .where = r->out,
+                       .hint = "Choose another out folder, or restore the text.");
+    hn_strs names = { hn_new_n(r->a, const char *, json_array_size(levers)), 0 };
+    for (size_t i = 0; i < json_array_size(levers); i++) {
+        const char *name = json_string_value(json_array_get(levers, i));
+        if (name) names.v[names.n++] = hn_strdup(r->a, name);
+    }
+    r->n_levers = 0;
+    r->steps = json_integer_value(steps);
+    return name_levers(r, &names) && hn_settings_set(r->base, r->a, "train.steps", hn_fmt(r->a, "%lld", (long long)r->steps), "ledger");
+}
+
+bool hn_runner_open(hn_runner *r, const hn_settings *s) {
+    hn_arena *a = r->a;
+    r->base = hn_settings_clone(a, s);
+    r->p = hn_settings_get(r->base, "improve");
+    r->budget = hn_settings_get(r->base, "budget");
+    double seed = 0;
+    const char *text = hn_settings_value(a, s, "seed");
+    if (text && !hn_parse_f64(text, &seed)) seed = 0;
+    r->seed = (uint64_t)seed;
+    r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
+    const char *recipe = hn_settings_write_yaml(a, s);
+    if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
+    if (!load_data(r) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
+    for (int k = 0; k < HN_SETS; k++)
+        hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters, (long long)r->set[k].tokens.bytes);
+    if (r->data.decontaminated_bytes > 0)
+        hn_log(a, "%lld bytes of training text removed: they overlap held-out text", (long long)r->data.decontaminated_bytes);
+    r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };
+    r->ledger_path = hn_path_join(a, r->out, "ledger.sqlite");
+    r->ledger = hn_ledger_open(a, r->ledger_path, false);
+    if (!r->ledger) return false;
+    json_t *plan = NULL;
+    if (!hn_ledger_run_unfinished(a, r->ledger, recipe, &r->run, &plan)) return false;
+    if (r->run) {
+        hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
+        return take_up(r, plan);
+    }
+    hn_speed speed;
+    if (!hn_speed_measure(r, &speed) || !hn_plan_fix(r, &speed)) return false;
+    hn_log(a, "plan: %lld levers, %lld steps a training, %.2g FLOPs each, %d side by side", (long long)r->n_levers, (long long)r->steps,
+           r->flops_step * (double)r->steps, r->side);
+    return hn_ledger_run_begin(r->ledger, recipe, hn_plan_json(r, &speed), machine(r), r->seed, &r->run) && note_files(r) &&
+           hn_file_write(a, hn_path_join(a, r->out, "recipe.yaml"), recipe, (int64_t)strlen(recipe));
+}

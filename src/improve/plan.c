@@ -1,0 +1,116 @@
+/* plan.c - what will be tried, for how many steps: fixed before any arm is trained, from the budget and the measured speed.
+ *
+ * The unit is one training of the incumbent. The number of units is known from the levers, their variants and the seeds; the
+ * budget divided by it gives the steps. When they would be too few, levers are dropped from the end of the list, never seeds. */
+#include "improve/run.h"
+
+#include <math.h>
+
+enum { CALIBRATION_WARM = 3 };
+static const double CALIBRATION_SECONDS = 1.5;
+
+typedef struct calibration { hn_runner *r; double *step_seconds; } calibration;
+
+static bool calibrate(hone_job *job, void *arg, int64_t i) {
+    calibration *c = arg;
+    hn_arena *a = hn_job_arena(job);
+    hn_settings *s = hn_settings_clone(a, c->r->base);
+    if (!hn_settings_set(s, a, "train.steps", "1000000", "plan")) return false;
+    hn_trainer *t = hn_trainer_new(a, s, &c->r->data, c->r->start, c->r->seed + (uint64_t)i);
+    if (!t) return false;
+    double loss, start = 0;
+    int64_t steps = 0;
+    for (;; steps++) {
+        if (steps == CALIBRATION_WARM) start = hn_now();
+        if (steps > CALIBRATION_WARM && hn_now() - start > CALIBRATION_SECONDS) break;
+        if (!hn_trainer_step(t, &loss)) return false;
+    }
+    c->step_seconds[i] = (hn_now() - start) / (double)(steps - CALIBRATION_WARM);
+    return true;
+}
+
+/* As many trainings at once as there will be, so that what they take from each other is in the figure. */
+bool hn_speed_measure(hn_runner *r, hn_speed *out) {
+    calibration c = { r, hn_new_n(r->a, double, r->side) };
+    if (!hn_jobs_run(r->a->job, r->side, r->side, calibrate, &c)) return false;
+    double worst = 0;
+    for (int i = 0; i < r->side; i++) worst = fmax(worst, c.step_seconds[i]);
+    out->step_seconds = worst;
+    out->eval_tokens_per_second = 2.5 * (double)r->batch_tokens / worst;     /* forward is a third of a step; windows are not all full */
+    return true;
+}
+
+/* Units (trainings of the incumbent) and evaluated sets of a whole run with these levers: the dearest case that is likely. */
+static void count_units(const hn_runner *r, int64_t n_levers, double *units, double *eval_tokens) {
+    double screen = 1, dear = 1, s2 = (double)r->p->screen_seeds, s4 = (double)r->p->confirm_seeds, arms = 1 + HN_LEVER_VARIANTS;
+    for (int64_t i = 0; i < n_levers; i++) {
+        const hn_lever *l = r->levers[i];
+        screen += l->costs_more ? 2 * 3.5 : HN_LEVER_VARIANTS;      /* 1.5 and 2 times, each beside its own incumbent */
+        arms += l->costs_more ? 4 : HN_LEVER_VARIANTS;
+        if (l->costs_more) dear = 2;
+    }
+    screen += HN_LEVER_VARIANTS;                                     /* placebo */
+    double go_on = (double)HN_MIN(r->p->confirm_arms, n_levers);
+    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear, tune = r->p->tune ? 4.5 : 0;
+    if (n_levers == 0) confirm = 2;
+    *units = tune + screen * s2 + (confirm + stack + seal) * s4;
+    double tokens[HN_SETS];
+    for (int k = 0; k < HN_SETS; k++) {
+        tokens[k] = 0;
+        for (int64_t i = 0; i < r->set[k].n; i++) tokens[k] += (double)r->set[k].tokens.spans[i].n;
+    }
+    *eval_tokens = (4.5 + arms * s2) * tokens[HN_SET_SCREEN] + (go_on + 3 + 4) * s4 * tokens[HN_SET_CONFIRM] + 2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
+}
+
+bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
+    double usable = r->budget->seconds * 0.9 * r->side, units = 1, tokens = 0;
+    for (;;) {
+        count_units(r, r->n_levers - 1, &units, &tokens);
+        double steps = (usable - tokens / speed->eval_tokens_per_second) / units / speed->step_seconds;
+        r->steps = r->budget->steps ? r->budget->steps : (int64_t)fmax(floor(steps), 0);
+        if (r->steps >= r->p->min_steps || r->budget->steps || r->n_levers <= 2) break;
+        hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds, r->levers[r->n_levers - 2]->item.name);
+        r->levers[r->n_levers - 2] = r->levers[r->n_levers - 1];
+        r->n_levers--;
+    }
+    if (r->steps < r->p->min_steps && !r->budget->steps) {
+        double need = (r->p->min_steps * units * speed->step_seconds + tokens / speed->eval_tokens_per_second) / 0.9 / r->side;
+        hn_warn(r->a, "a budget of %.0f s pays for %lld steps; going on with %lld, which will take about %.0f s", r->budget->seconds,
+                (long long)r->steps, (long long)r->p->min_steps, need);
+        r->steps = r->p->min_steps;
+    }
+    return hn_settings_set(r->base, r->a, "train.steps", hn_fmt(r->a, "%lld", (long long)r->steps), "plan");
+}
+
+bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
+    hn_plan plan;
+    if (!hn_plan_make(a, s, &r->data, r->data.tok->vocab, &plan)) return false;
+    double steps = cost * r->flops_step * (double)r->steps / plan.flops_step;
+    return hn_settings_set(s, a, "train.steps", hn_fmt(a, "%lld", (long long)fmax(1, floor(steps + 0.5))), "plan");
+}
+
+json_t *hn_plan_json(hn_runner *r, const hn_speed *speed) {
+    json_t *plan = hn_json_own(r->a, json_object()), *levers = json_array(), *sets = json_object();
+    for (int64_t i = 0; i < r->n_levers; i++) json_array_append_new(levers, json_string(r->levers[i]->item.name));
+    for (int k = 0; k < HN_SETS; k++)
+        json_object_set_new(sets, r->set[k].name, json_pack("{s:I,s:I,s:I,s:s}", "items", (json_int_t)r->set[k].n, "clusters", (json_int_t)r->set[k].clusters,
+                                                            "bytes", (json_int_t)r->set[k].tokens.bytes, "hash", r->set[k].hash));
+    json_object_set_new(plan, "metric", json_string("bits_per_byte"));
+    json_object_set_new(plan, "decided_on", json_string("mean bits per byte of an item; lower is better"));
+    json_object_set_new(plan, "levers", levers);
+    json_object_set_new(plan, "variants", json_integer(HN_LEVER_VARIANTS));
+    json_object_set_new(plan, "screen_seeds", json_integer(r->p->screen_seeds));
+    json_object_set_new(plan, "confirm_seeds", json_integer(r->p->confirm_seeds));
+    json_object_set_new(plan, "confirm_arms", json_integer(r->p->confirm_arms));
+    json_object_set_new(plan, "alpha", json_real(r->p->alpha));
+    json_object_set_new(plan, "test", json_string("one-sided t of the mean difference over items and seeds, Satterthwaite degrees of freedom, Holm over the confirmed arms"));
+    json_object_set_new(plan, "sets", sets);
+    json_object_set_new(plan, "steps", json_integer(r->steps));
+    json_object_set_new(plan, "flops_per_training", json_real(r->flops_step * (double)r->steps));
+    json_object_set_new(plan, "flops_per_step", json_real(r->flops_step));
+    json_object_set_new(plan, "side_by_side", json_integer(r->side));
+    json_object_set_new(plan, "seconds_per_step_measured", json_real(speed->step_seconds));
+    json_object_set_new(plan, "budget_seconds", json_real(r->budget->seconds));
+    json_object_set_new(plan, "seed", json_integer((json_int_t)r->seed));
+    return plan;
+}

@@ -1,0 +1,30 @@
+/* section.c - the `improve` and `budget` sections of a recipe. */
+#include "improve/improve.h"
+
+static const hn_param improve_rows[] = {
+    HN_PARAM(hn_improve_params, levers, .def = "lr,wider,deeper,dropout,ema,more-steps",
+             .doc = "levers to try, best bets first (a short budget drops from the end); placebo is always among them"),
+    HN_PARAM(hn_improve_params, alpha, .def = "0.05", .min = 0.0001, .max = 0.5,
+             .doc = "chance of keeping anything useless that is accepted, over all confirmed levers together"),
+    HN_PARAM(hn_improve_params, tune, .def = "true", .doc = "tune the incumbent's learning rate first, so that no lever wins by its absence"),
+    HN_PARAM(hn_improve_params, screen_seeds, .def = "2", .min = 1, .max = 64, .doc = "seeds of each arm in the screen"),
+    HN_PARAM(hn_improve_params, confirm_seeds, .def = "4", .min = 2, .max = 64, .doc = "fresh seeds of each arm in confirm, stack and seal"),
+    HN_PARAM(hn_improve_params, confirm_arms, .def = "3", .min = 1, .max = 32, .doc = "levers that go on from the screen, besides placebo"),
+    HN_PARAM(hn_improve_params, side_by_side, .def = "0", .min = 0, .max = 1024, .doc = "trainings at once, one thread each; 0: one per core"),
+    HN_PARAM(hn_improve_params, allow_cost, .def = "true",
+             .doc = "keep levers that cost more training when they beat an incumbent given the same extra cost"),
+    HN_PARAM(hn_improve_params, held_out, .def = "0.2", .min = 0.01, .max = 0.5,
+             .doc = "share of the text held out as items; at most held_out_bytes"),
+    HN_PARAM(hn_improve_params, held_out_bytes, .def = "262144", .min = 1024, .max = 1e12, .unit = "bytes", .doc = "no more text than this is held out"),
+    HN_PARAM(hn_improve_params, item_tokens, .def = "512", .min = 16, .max = 1e6, .unit = "tokens",
+             .doc = "a held-out piece longer than this makes several items, judged as one cluster"),
+    HN_PARAM(hn_improve_params, min_steps, .def = "100", .min = 1, .max = 1e9, .doc = "rather fewer levers than fewer steps than this"),
+};
+const hn_section hn_section_improve = HN_SECTION("improve", "what is tried and how it is judged", hn_improve_params, improve_rows);
+
+static const hn_param budget_rows[] = {
+    HN_PARAM(hn_budget_params, seconds, .def = "600", .min = 1, .max = 1e8, .unit = "s",
+             .doc = "wall-clock time to plan for; it fixes the plan before training, never a verdict"),
+    HN_PARAM(hn_budget_params, steps, .def = "0", .min = 0, .max = 1e9, .doc = "optimizer steps of the incumbent; 0: as the seconds allow"),
+};
+const hn_section hn_section_budget = HN_SECTION("budget", "what may be spent", hn_budget_params, budget_rows);

@@ -1,0 +1,184 @@
+/* trial.c - train an arm with several seeds and measure it; what the ledger already holds is read, not done again.
+ *
+ * Each (trial, seed) is a job of its own on one thread, so that trainings run side by side; its seed depends on phase, arm and
+ * number alone, so a run that was killed goes on to the same bits. A training that fails is recorded as failed; the rest goes on. */
+#include "improve/run.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *const hn_phase_names[HN_PHASES] = { "tune", "screen", "confirm", "stack", "seal" };
+enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
+
+hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
+    hn_trial *t = hn_new(r->a, hn_trial);
+    *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .failed = hn_new_n(r->a, bool, seeds) };
+    for (int k = 0; k < HN_SETS; k++) t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
+    return t;
+}
+
+/* Distinct for every training of a run, and small enough to read. */
+uint64_t hn_trial_seed(const hn_runner *r, const hn_trial *t, int64_t k) {
+    return r->seed * 1000000 + ((uint64_t)t->phase * MAX_ARMS + (uint64_t)t->index) * MAX_SEEDS + (uint64_t)k;
+}
+
+const char *hn_trial_folder(const hn_runner *r, hn_arena *a, const hn_trial *t, int64_t k) {
+    return hn_fmt(a, "%s/work/%s-%lld", r->out, t->name, (long long)k);
+}
+
+bool hn_trial_ok(const hn_trial *t) {
+    for (int64_t k = 0; k < t->seeds; k++)
+        if (t->failed[k]) return false;
+    return true;
+}
+
+double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set) {
+    return hn_trial_ok(t) ? hn_mean(t->x[set], t->seeds * r->set[set].n) : NAN;
+}
+
+typedef struct task { hn_trial *t; int64_t k; double seconds, flops; int64_t rss, steps; char error[256]; } task;
+typedef struct queue { hn_runner *r; task *v; int64_t n; atomic_long finished; double started; } queue;
+
+static hn_measure measure_of(const hn_runner *r, const task *w, int set) {
+    return (hn_measure){ .phase = hn_phase_names[w->t->phase], .arm = w->t->name, .set_name = r->set[set].name,
+                         .seed = (int64_t)hn_trial_seed(r, w->t, w->k), .state = "done" };
+}
+
+/* All sets of this seed from the ledger; *have tells whether nothing is left to do. */
+static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have) {
+    *have = true;
+    for (int k = 0; k < HN_SETS && *have; k++) {
+        if (!w->t->on[k]) continue;
+        hn_measure key = measure_of(r, w, k), m;
+        bool found = false;
+        if (!hn_ledger_get(a, l, r->run, key.phase, key.arm, key.seed, key.set_name, &m, &found)) return false;
+        if (!found) { *have = false; break; }
+        w->seconds = m.seconds, w->flops = m.flops, w->rss = m.peak_rss, w->steps = m.steps;
+        if (strcmp(m.state, "done")) {
+            w->t->failed[w->k] = true;
+            snprintf(w->error, sizeof w->error, "%s", m.error ? m.error : "");
+        } else if (m.n_items != r->set[k].n) {
+            return HN_FAIL(a, HONE_E_MODEL, .what = "the ledger's measurements are of other items", .where = r->ledger_path,
+                           .wanted = hn_fmt(a, "%lld items", (long long)r->set[k].n), .found = hn_fmt(a, "%lld", (long long)m.n_items),
+                           .hint = "the data changed since this run began: choose another out folder");
+        } else {
+            memcpy(w->t->x[k] + w->k * r->set[k].n, m.items, (size_t)m.n_items * sizeof(double));
+        }
+    }
+    if (*have && w->t->ship && !w->t->failed[w->k]) {
+        const char *config = hn_path_join(a, hn_trial_folder(r, a, w->t, w->k), "config.json");
+        *have = hn_path_exists(config) || hn_path_exists(hn_path_join(a, r->out, "best/config.json"));
+    }
+    return true;
+}
+
+static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int set, const hn_train_result *tr, const hn_lm_result *lm,
+                     const hn_items *items, const char *error) {
+    hn_measure m = measure_of(r, w, set);
+    bool found;
+    hn_measure old;
+    if (!hn_ledger_get(a, l, r->run, m.phase, m.arm, m.seed, m.set_name, &old, &found)) return false;
+    if (found) return true;
+    m.state = error ? "failed" : "done";
+    m.error = error;
+    m.recipe = w->t->settings ? hn_settings_write_yaml(a, w->t->settings) : NULL;
+    m.seconds = tr->seconds, m.flops = tr->flops, m.peak_rss = tr->peak_rss, m.steps = tr->step, m.tokens = tr->tokens;
+    m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? lm->accuracy : NAN;
+    if (items) m.items = items->bits_per_byte, m.n_items = items->n;
+    double *curve = hn_new_n(a, double, 3 * tr->n_curve + 1);
+    for (int64_t i = 0; i < tr->n_curve; i++) {
+        curve[3 * i] = (double)tr->curve[i].step;
+        curve[3 * i + 1] = tr->curve[i].train;
+        curve[3 * i + 2] = tr->curve[i].valid;
+    }
+    m.curve = curve, m.n_curve = tr->n_curve;
+    return hn_ledger_put(l, r->run, &m);
+}
+
+static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_model **model) {
+    if (!w->t->settings) { *model = r->start; return true; }
+    hn_settings *s = hn_settings_clone(a, w->t->settings);      /* of this thread's own */
+    if (!hn_settings_set(s, a, "train.eval_every", "0", "improve") || !hn_settings_set(s, a, "train.patience", "0", "improve")) return false;
+    hn_trainer *t = hn_trainer_new(a, s, &r->data, r->start, hn_trial_seed(r, w->t, w->k));
+    if (!t || !hn_trainer_run(t, NULL, tr)) return false;
+    *model = hn_trainer_model(t);
+    return true;
+}
+
+static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
+    hn_train_result tr = { .train_loss = NAN };
+    hone_model *model = NULL;
+    double started = hn_now();
+    bool ok = train(r, a, w, &tr, &model);
+    if (!ok && hone_error_code(a->job) == HONE_E_INTERRUPTED) return false;
+    if (ok && w->t->ship) ok = hn_mkdirs(a, hn_fmt(a, "%s/work", r->out)) && hn_model_save(a, model, hn_trial_folder(r, a, w->t, w->k));
+    for (int k = 0; ok && k < HN_SETS; k++) {
+        if (!w->t->on[k]) continue;
+        hn_lm_result lm;
+        hn_items items;
+        int64_t batch = HN_MAX(1, r->batch_tokens / model->context);
+        ok = hn_eval_lm(a, model, &r->set[k].tokens, model->context, batch, &lm, &items);
+        if (!ok) break;
+        HN_ASSERT(items.n == r->set[k].n);
+        memcpy(w->t->x[k] + w->k * items.n, items.bits_per_byte, (size_t)items.n * sizeof(double));
+        tr.seconds = hn_now() - started;
+        if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
+    }
+    if (!ok) {       /* recorded, and the others go on */
+        const char *error = hn_strdup(a, hone_error_message(a->job));
+        hone_error_clear(a->job);
+        hn_warn(a, "%s, seed %lld failed: %s", w->t->name, (long long)hn_trial_seed(r, w->t, w->k), error);
+        w->t->failed[w->k] = true;
+        snprintf(w->error, sizeof w->error, "%s", error);
+        tr.seconds = hn_now() - started;
+        for (int k = 0; k < HN_SETS; k++)
+            if (w->t->on[k] && !remember(r, a, l, w, k, &tr, NULL, NULL, error)) return false;
+    }
+    w->seconds = tr.seconds, w->flops = tr.flops, w->rss = tr.peak_rss, w->steps = tr.step;
+    return true;
+}
+
+static bool run_task(hone_job *job, void *arg, int64_t i) {
+    queue *b = arg;
+    hn_arena *a = hn_job_arena(job);
+    task *w = &b->v[i];
+    bool have = false;
+    hn_job_quiet(job);      /* many trainings at once: only their ends are told */
+    if (hn_stopped(job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped");
+    hn_ledger *l = hn_ledger_open(a, b->r->ledger_path, false);
+    if (!l || !recall(b->r, a, l, w, &have)) return false;
+    if (!have && !work(b->r, a, l, w)) return false;
+    const hn_trial *t = w->t;
+    int shown = t->on[HN_SET_CONFIRM] ? HN_SET_CONFIRM : HN_SET_SCREEN;
+    int64_t n = b->r->set[shown].n;
+    long finished = atomic_fetch_add(&b->finished, 1) + 1;
+    hn_emit(b->r->a->job, &(hone_event){ .type = HONE_EVENT_PROGRESS, .what = hn_fmt(a, "%s: %s", hn_phase_names[t->phase], t->name), .value = NAN,
+                                         .step = finished, .total = b->n, .rate = (double)finished / (hn_now() - b->started), .unit = "trainings",
+                                         .loss = t->failed[w->k] ? NAN : hn_mean(t->x[shown] + w->k * n, n) });
+    return true;
+}
+
+bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) {
+    queue b = { .r = r, .started = hn_now() };
+    int64_t total = 0;
+    for (int64_t i = 0; i < n; i++) total += v[i]->seeds;
+    b.v = hn_new_n(r->a, task, total);
+    /* dearest first: the last of a batch should be short, since nothing runs beside it */
+    double limit = INFINITY;
+    while (b.n < total) {
+        double dearest = 0;
+        for (int64_t i = 0; i < n; i++)
+            if (v[i]->cost < limit) dearest = fmax(dearest, v[i]->cost);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = 0; v[i]->cost == dearest && k < v[i]->seeds; k++) b.v[b.n++] = (task){ .t = v[i], .k = k };
+        limit = dearest;
+    }
+    if (!hn_jobs_run(r->a->job, b.n, r->side, run_task, &b)) return false;
+    for (int64_t i = 0; i < b.n; i++) {
+        hn_trial *t = b.v[i].t;
+        t->seconds += b.v[i].seconds, t->flops += b.v[i].flops, t->steps = b.v[i].steps;
+        t->peak_rss = HN_MAX(t->peak_rss, b.v[i].rss);
+        if (t->failed[b.v[i].k] && !t->error) t->error = hn_strdup(r->a, b.v[i].error);
+    }
+    return true;
+}
