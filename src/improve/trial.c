@@ -115,7 +115,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     for (int k = 0; ok && k < HN_SETS; k++) {
         if (!w->t->on[k]) continue;
         hn_lm_result lm;
-        hn_items items;
+        hn_items items = { 0 };
         int64_t batch = HN_MAX(1, r->batch_tokens / model->context);
         ok = hn_eval_lm(a, model, &r->set[k].tokens, model->context, batch, &lm, &items);
         if (!ok) break;
