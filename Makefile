@@ -64,16 +64,35 @@ RUN_TESTS := HONE=$(abspath $(BUILD)/hone) SAN=$(SAN) LC_ALL=C.UTF-8 CMOCKA_MESS
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:$(TSAN_OPTIONS) tools/run-tests
 test:
 	@tools/setup test
-	@$(MAKE) --no-print-directory all $(TESTS)
+	@$(MAKE) --no-print-directory all $(TESTS) $(REPLAYS)
 	@$(RUN_TESTS) $(TESTS) $(wildcard tests/cli/*.sh)
 units: $(TESTS)
 	@$(RUN_TESTS) $(TESTS)
+
+# Parsers of foreign bytes: each fuzz/NAME.c has a corpus in fuzz/corpus/NAME. `make test` replays the corpora (tests/cli/fuzz.sh);
+# `make fuzz` searches on from them with libFuzzer, FUZZ_SECONDS for each of FUZZ, and keeps what it finds in build/fuzz.
+FUZZ         ?= $(patsubst fuzz/%.c,%,$(filter-out fuzz/driver.c,$(wildcard fuzz/*.c)))
+FUZZ_SECONDS ?= 30
+REPLAYS      := $(FUZZ:%=$(BUILD)/fuzz/%)
+$(REPLAYS): %: %.o $(BUILD)/fuzz/driver.o $(BUILD)/libhone.a
+	$(CC) $(CFLAGS) $^ -o $@ $(LIBS)
+$(FUZZ:%=$(BUILD)/fuzzers/%): $(BUILD)/fuzzers/%: $(BUILD)/fuzz/%.o $(BUILD)/libhone.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS)
+fuzz:
+	@command -v clang >/dev/null || { echo "make fuzz needs clang: apt-get install clang libclang-rt-dev"; exit 1; }
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang OPT=-O1 SAN=fuzzer-no-link,address,undefined fuzz-run
+fuzz-run: $(FUZZ:%=$(BUILD)/fuzzers/%)
+	@for n in $(FUZZ); do mkdir -p $(BUILD)/found/$$n fuzz/corpus/$$n; log=$(BUILD)/found/$$n.log; echo "fuzz $$n: $(FUZZ_SECONDS) s"; \
+	 $(BUILD)/fuzzers/$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+	 -artifact_prefix=$(BUILD)/found/$$n- $(BUILD)/found/$$n fuzz/corpus/$$n >$$log 2>&1 && grep '^Done' $$log || \
+	 { tail -n 60 $$log; echo "fuzz $$n: FAILED, see $$log"; exit 1; }; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all test units
 .SECONDARY:
 
-.PHONY: improve lint format
+.PHONY: improve lint format fuzz fuzz-run
 # The main job on an embedded default: text made from a seed, at most six minutes on two cores.
 improve:
 	@tools/setup

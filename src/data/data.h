@@ -90,7 +90,7 @@ typedef struct hn_tokens { const void *ids; int width; int64_t n, vocab; hn_span
 static inline int32_t hn_token_at(const hn_tokens *t, int64_t i) { return t->width == 2 ? ((const uint16_t *)t->ids)[i] : ((const int32_t *)t->ids)[i]; }
 bool hn_tokens_make(hn_arena *a, const hn_tokenizer *t, const hn_corpus *c, const hn_split *s, bool held_out, hn_tokens *out) HN_CHECK;
 bool hn_tokens_save(hn_arena *a, const hn_tokens *t, uint64_t tokenizer_hash, const char *path) HN_CHECK;
-bool hn_tokens_parse(hn_arena *a, const char *where, hn_bytes file, hn_tokens *out) HN_CHECK;   /* ids point into file; the fuzz target */
+bool hn_tokens_parse(hn_arena *a, const char *where, hn_bytes file, hn_tokens *out) HN_CHECK;   /* file.p aligned to 8; ids point into it; the fuzz target */
 bool hn_tokens_map(hn_arena *a, const char *path, hn_tokens *out) HN_CHECK;      /* every size checked; truncated or foreign: E_MODEL */
 
 /* All of the above in one: what a trainer wants. tokenizer: NULL trains or loads what params say. */

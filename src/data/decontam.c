@@ -95,10 +95,11 @@ static void keep(hn_arena *a, const hn_corpus *c, pieces *out, const hn_piece *p
     if (chars >= 2) hn_push(a, out, (hn_piece){ from, to - from, p->doc, false });
 }
 
-static void cut_piece(hn_arena *a, const hn_corpus *c, const gram_set *set, const hn_piece *p, words *w, pieces *out) {
+/* Words lie in scratch, what is kept in a. */
+static void cut_piece(hn_arena *a, hn_arena *scratch, const hn_corpus *c, const gram_set *set, const hn_piece *p, words *w, pieces *out) {
     int64_t at = p->start, end = p->start + p->bytes;      /* text from `at` on is not yet decided */
     const uint8_t *text = c->text.p;
-    find_words(a, c, p, w);
+    find_words(scratch, c, p, w);
     for (int64_t k = 0; k + GRAM <= w->n; k++) {
         if (!has(set, gram(w, k))) continue;
         int64_t from = HN_MAX(w->v[k].start - AROUND, at), to = HN_MIN(w->v[k + GRAM - 1].end + AROUND, end);
@@ -118,7 +119,7 @@ bool hn_decontaminate(hn_arena *a, const hn_corpus *c, hn_split *s, int64_t *byt
     int64_t left = 0;
     for (int64_t i = 0; i < s->n; i++) {
         if (s->v[i].held_out) hn_push(a, &out, s->v[i]);
-        else cut_piece(scratch, c, &set, &s->v[i], &w, &out);
+        else cut_piece(a, scratch, c, &set, &s->v[i], &w, &out);
     }
     hn_arena_free(scratch);
     for (int64_t i = 0; i < out.n; i++) left += out.v[i].held_out ? 0 : out.v[i].bytes;

@@ -51,7 +51,7 @@ bool hn_text_blank(const void *text, int64_t n) {
 bool hn_text_check(hn_intake *in, const uint8_t *p, int64_t n) {
     hn_arena *a = in->a;
     int64_t bad = 0;
-    if (!n) return HN_FAIL(a, HONE_E_DATA, .what = "the file is empty", .where = in->path, .wanted = "UTF-8 text");
+    if (n <= 0) return HN_FAIL(a, HONE_E_DATA, .what = "the file is empty", .where = in->path, .wanted = "UTF-8 text");
     while (bad < n && !p[bad]) bad++;
     if (bad == n)
         return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "the file holds only zero bytes (%lld of them)", (long long)n),
