@@ -40,6 +40,10 @@ void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *
 static inline int64_t hn_cdiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; }          /* floats to a cache line */
 static inline float *hn_take(float **p, int64_t n) { float *r = *p; *p += hn_round(n); return r; }
+static inline void hn_zero_rows(const hone_tensor *x)                             /* what a fresh gradient of odd use needs */
+{
+    for (int64_t r = 0; r < hn_rows(x); r++) memset((float *)x->data + r * x->ld, 0, (size_t)hn_cols(x) * sizeof(float));
+}
 /* Sums over rows (bias and norm gradients): at most 64 chunks, each of at least 64 rows. */
 static inline int64_t hn_chunk_rows(int64_t rows) { return HN_MAX(64, hn_cdiv(rows, 64)); }
 #endif

@@ -17,6 +17,7 @@ typedef struct {
     float *y, *pre;
     /* backward */
     float *dpre, *dx, *dw, *db, *db_part, *dw_part;      /* dpre: dy itself without an activation */
+    float beta;                                          /* of dx: 0 where it holds rubbish */
     int64_t lddx, lddw, row_tiles, wa, wb, splits;
 } job;
 
@@ -74,7 +75,7 @@ static void backward_rows(job *j, int64_t task)
         memset(p, 0, (size_t)j->N * sizeof *p);
         for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->N, j->N);
     }
-    if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->N, j->w, j->ldw, 1, j->dx + r0 * j->lddx, j->lddx);
+    if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->N, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
 }
 static void backward_weight(job *j, int64_t task)
 {
@@ -124,9 +125,10 @@ static void backward(hn_call *c, hone_tensor *const dx[])
     if (j.act != HONE_ACT_NONE) j.dpre = hn_take(&s, j.M * j.N), j.pre = c->aux[0]->data;
     if (c->in[2]) { j.db_part = s; s += j.row_tiles * hn_round(j.N); }
     j.dw_part = s;
-    if (dx[0]) j.dx = dx[0]->data, j.lddx = dx[0]->ld;
+    if (dx[0]) j.dx = dx[0]->data, j.lddx = dx[0]->ld, j.beta = dx[0]->fresh ? 0 : 1;
     if (dx[1]) j.dw = dx[1]->data, j.lddw = dx[1]->ld;
     if (c->in[2] && dx[2]) j.db = dx[2]->data;
+    for (int i = 1; i < 3; i++) if (dx[i] && dx[i]->fresh) hn_zero_rows(dx[i]);
 
     int64_t weights = j.dw ? j.wa * j.wb * j.splits : 0;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
@@ -143,4 +145,4 @@ static void backward(hn_call *c, hone_tensor *const dx[])
     }
 }
 extern const hn_kernel hn_cpu_linear;
-const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes };
+const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .overwrites = true };
