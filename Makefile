@@ -88,6 +88,15 @@ fuzz-run: $(FUZZ:%=$(BUILD)/fuzzers/%)
 	 -artifact_prefix=$(BUILD)/found/$$n- $(BUILD)/found/$$n fuzz/corpus/$$n >$$log 2>&1 && grep '^Done' $$log || \
 	 { tail -n 60 $$log; echo "fuzz $$n: FAILED, see $$log"; exit 1; }; done
 
+# Examples see the public headers only. The test that runs them needs them built.
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
+examples: $(EXAMPLES)
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libhone.a
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -Isrc,$(CFLAGS)) $< -o $@ $(BUILD)/libhone.a $(LIBS)
+$(BUILD)/tests/test_examples: $(EXAMPLES)
+.PHONY: examples
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all test units
 .SECONDARY:

@@ -14,6 +14,8 @@ HONE_API hone_model *hone_model_load(hone_job *job, const char *path) HONE_CHECK
 HONE_API bool hone_model_save(hone_job *job, const hone_model *m, const char *path) HONE_CHECK;
 HONE_API int64_t hone_model_parameters(const hone_model *m);
 
+/* How tokens are chosen. All zero: the likeliest token each time, 256 of them. Order: temperature, top_k, top_p, min_p. A draw depends
+ * on (seed, position) alone. */
 typedef struct hone_sampling {
     int64_t max_tokens;         /* 0: 256 */
     double temperature;         /* 0: greedy */
@@ -30,7 +32,9 @@ typedef struct hone_generation {
     const char *finish_reason;          /* "stop" or "length" */
 } hone_generation;
 
-/* Continues prompt. on_piece (may be NULL) gets each new piece of valid UTF-8 as soon as it is complete; returning false stops. */
+/* Continues prompt (s may be NULL: all zero). When the context is full, its last half is read again and generation goes on.
+ * on_piece (may be NULL) gets each new piece of valid UTF-8 as soon as it is complete; returning false stops. Several jobs may
+ * generate with one model at the same time. */
 HONE_API bool hone_generate(hone_job *job, hone_model *m, const char *prompt, const hone_sampling *s,
                             bool (*on_piece)(void *user, const char *piece, int64_t bytes), void *user, hone_generation *out) HONE_CHECK;
 

@@ -133,50 +133,54 @@ static bool prompt_ids(hn_arena *a, const hone_model *m, const char *prompt, hn_
                              .hint = "this model has no token that begins a text: give at least one character");
 }
 
+static bool all_finite(const float *v, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
+}
+
+static bool decode(call *c, hn_arena *a, hn_ids *ids, flow *f, int64_t *made) {
+    const hn_tokenizer *tok = c->m->tok;
+    hn_arena *scratch = hn_arena_new(a);
+    float *logits = hn_new_n(a, float, c->m->vocab);
+    int64_t V = HN_MIN(c->m->vocab, tok->vocab); /* rows that pad the embedding stand for nothing */
+    for (int64_t max = c->s->max_tokens ? c->s->max_tokens : 256; *made < max && !f->stopped; hn_arena_reset(scratch)) {
+        if (hn_stopped(c->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while generating");
+        if (!next_logits(c->tape, c->m, ids, logits)) return false;
+        if (!all_finite(logits, V))
+            return HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids->n),
+                           .hint = "its weights are damaged or too large");
+        int32_t id = hn_sample(scratch, logits, V, c->s, ids->n);
+        if (id == tok->eos) {
+            f->stopped = true;
+            break;
+        }
+        hn_push(a, ids, id);
+        ++*made;
+        for (int64_t i = 0; i < tok->pieces[id].n; i++) take_byte(f, tok->pieces[id].p[i]);
+        tell(f, false);
+    }
+    finish(f);
+    return true;
+}
+
 static bool run(void *arg) {
     call *c = arg;
     hone_model *m = c->m;
-    hn_arena *result = hn_job_arena(c->job), *a = hn_arena_new(result), *scratch = hn_arena_new(a);
+    hn_arena *result = hn_job_arena(c->job), *a = hn_arena_new(result);
     flow f = {.a = result, .s = c->s, .on_piece = c->on_piece, .user = c->user};
     hn_ids ids = {0};
-    const char *reason = "length";
-    int64_t max = c->s->max_tokens ? c->s->max_tokens : 256, made = 0;
-    bool ok = check(a, c->s) && prompt_ids(a, m, c->prompt, &ids) && (c->tape = hone_tape_new(c->job, NULL)) &&
-              hone_tape_cache(c->tape, m->layers, 1, m->context, m->width);
-    int64_t V = ok ? HN_MIN(m->vocab, m->tok->vocab) : 0; /* rows that pad the embedding stand for nothing */
-    float *logits = hn_new_n(a, float, m->vocab);
+    int64_t made = 0;
     double start = hn_now();
-    for (; ok && made < max && !f.stopped; hn_arena_reset(scratch)) {
-        if (!(ok = next_logits(c->tape, m, &ids, logits))) break;
-        int32_t id = hn_sample(scratch, logits, V, c->s, ids.n);
-        if (!isfinite(logits[id])) {
-            ok = HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids.n),
-                         .hint = "its weights are damaged or too large");
-            break;
-        }
-        if (hn_stopped(c->job)) {
-            ok = HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while generating");
-            break;
-        }
-        if (id == m->tok->eos) {
-            f.stopped = true;
-            break;
-        }
-        hn_push(a, &ids, id);
-        made++;
-        for (int64_t i = 0; i < m->tok->pieces[id].n; i++) take_byte(&f, m->tok->pieces[id].p[i]);
-        tell(&f, false);
-    }
-    if (ok) {
-        finish(&f);
-        double seconds = hn_now() - start;
-        const char *text = hn_buf_str(result, &f.text);
-        *c->out = (hone_generation){.text = (char *)text,
+    bool ok = check(a, c->s) && prompt_ids(a, m, c->prompt, &ids) && (c->tape = hone_tape_new(c->job, NULL)) &&
+              hone_tape_cache(c->tape, m->layers, 1, m->context, m->width) && decode(c, a, &ids, &f, &made);
+    double seconds = hn_now() - start;
+    if (ok)
+        *c->out = (hone_generation){.text = (char *)hn_buf_str(result, &f.text),
                                     .text_bytes = f.text.n,
                                     .tokens = made,
                                     .tokens_per_second = seconds > 0 ? (double)made / seconds : 0,
-                                    .finish_reason = f.stopped ? "stop" : reason};
-    }
+                                    .finish_reason = f.stopped ? "stop" : "length"};
     hone_tape_free(c->tape);
     hn_arena_free(a);
     return ok;

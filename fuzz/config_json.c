@@ -1,0 +1,35 @@
+/* config_json.c - fuzz target: any bytes as config.json; what an architecture accepts must be laid out and written again. */
+#include "model/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+typedef struct input {
+    hn_arena *a;
+    hn_bytes file;
+} input;
+
+static bool parse(void *arg) {
+    input *in = arg;
+    hn_arena *a = in->a;
+    json_t *config = hn_json_parse(a, "config.json", in->file.p, in->file.n, HONE_E_MODEL);
+    for (int64_t i = 0; config && i < hn_kind_arch.n; i++) {
+        const hn_arch *arch = (const hn_arch *)hn_kind_arch.items[i];
+        hone_model m = {.a = a, .arch = arch, .null_storage = true};
+        m.params = hn_alloc(a, 1, arch->item.size, 16);
+        hn_params_defaults(a, arch->item.params, arch->item.n_params, m.params);
+        if (!arch->config_read(&m, config, "config.json") || !arch->build(&m)) return false;
+        hone_model again = {.a = a, .arch = arch, .null_storage = true, .params = hn_alloc(a, 1, arch->item.size, 16)};
+        hn_params_defaults(a, arch->item.params, arch->item.n_params, again.params);
+        HN_ASSERT(arch->config_read(&again, arch->config_write(a, &m), "again") && again.vocab == m.vocab);
+    }
+    return config;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    hone_job *job = hone_open(&(hone_options){.threads = 1});
+    if (!job) return 0;
+    input in = {hn_job_arena(job), {data, (int64_t)size}};
+    bool ok = hn_try(job, parse, &in);
+    HN_ASSERT(ok || hone_error_code(job) != HONE_OK);
+    hone_close(job);
+    return 0;
+}
