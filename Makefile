@@ -97,6 +97,7 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/libhone.a
 $(BUILD)/tests/test_examples: $(EXAMPLES)
 .PHONY: examples
 
+$(BUILD)/src/improve/preset.o: recipes/text.yaml
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all test units
 .SECONDARY:

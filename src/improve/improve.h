@@ -46,6 +46,7 @@ bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, dou
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) HN_CHECK;      /* fails: this model has no such setting */
 bool hn_lever_from_scratch(hn_lever_call *c) HN_CHECK;                           /* fails when training starts from given weights */
 
+extern const char hn_recipe_text[];         /* recipes/text.yaml, the preset of the command (preset.c) */
 /* Runs or resumes the job in `out`; the result is in out/ledger.sqlite, out/best, out/report.html. resume: go on from the ledger there. */
 bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) HN_CHECK;
 #endif
