@@ -175,6 +175,7 @@ bool hn_db_exec(hn_db *db, const char *sql, const char *types, ...) HN_CHECK;
 bool hn_db_script(hn_db *db, const char *sql) HN_CHECK;
 hn_row *hn_db_query(hn_arena *a, hn_db *db, const char *sql, const char *types, ...) HN_CHECK;   /* NULL on error */
 bool hn_row_next(hn_row *r);                               /* false at the end (check hone_error_code) */
+void hn_row_close(hn_row *r);                              /* before the end: an open row holds its snapshot, and a write after another process's would fail */
 int64_t hn_row_i(hn_row *r, int col);
 double hn_row_d(hn_row *r, int col);                       /* NULL → NaN */
 const char *hn_row_s(hn_arena *a, hn_row *r, int col);     /* copied; NULL → "" */

@@ -135,6 +135,10 @@ bool hn_row_next(hn_row *r) {
     return false;
 }
 
+void hn_row_close(hn_row *r) {
+    if (r) finalize(r);
+}
+
 bool hn_db_exec(hn_db *db, const char *sql, const char *types, ...) {
     hn_arena *scratch = hn_arena_new(db->a);
     va_list args;
