@@ -367,8 +367,8 @@ static bool seal(hn_runner *r, const kept_levers *k, const verdicts *v, json_t *
     json_object_set_new(res, "metric", json_string("bits_per_byte"));
     json_object_set_new(res, "start", json_real(hn_mean(start->x[HN_SET_SEALED], start->seeds * s->n)));
     json_object_set_new(res, "end", json_real(stay ? hn_mean(start->x[HN_SET_SEALED], s->n) : hn_mean(end->x[HN_SET_SEALED], end->seeds * s->n)));
-    json_object_set_new(res, "difference", json_real(stay ? 0 : -diff.mean));
-    json_object_set_new(res, "ci95", stay ? json_pack("[f,f]", 0.0, 0.0) : json_pack("[f,f]", -diff.hi, -diff.lo));
+    json_object_set_new(res, "difference", json_real(stay ? 0 : 0 - diff.mean));
+    json_object_set_new(res, "ci95", stay ? json_pack("[f,f]", 0.0, 0.0) : json_pack("[f,f]", 0 - diff.hi, 0 - diff.lo));
     json_object_set_new(res, "gain", json_real(stay ? 0 : diff.mean));
     json_object_set_new(res, "higher_is_better", json_false());
     json_object_set_new(res, "sealed_hash", json_string(s->hash));
@@ -378,7 +378,7 @@ static bool seal(hn_runner *r, const kept_levers *k, const verdicts *v, json_t *
     json_object_set_new(res, "what", json_string(!changed ? "nothing was proven: the start is shipped" : stay ? "no candidate beat the model as it is: it is shipped unchanged" : k->n ? end->did : "plain training on this text"));
     json_object_set_new(res, "cost", json_real(end->cost));
     json_object_set_new(res, "file", json_pack("{s:f,s:f,s:f,s:[f,f]}", "start", hn_mean(start->x[HN_SET_SEALED] + sb * s->n, s->n), "end",
-                                               hn_mean(shipped->x[HN_SET_SEALED] + eb * s->n, s->n), "difference", -file.mean, "ci95", -file.hi, -file.lo));
+                                               hn_mean(shipped->x[HN_SET_SEALED] + eb * s->n, s->n), "difference", 0 - file.mean, "ci95", 0 - file.hi, 0 - file.lo));
     json_object_set_new(res, "out", json_string(r->out));
     *result = res;
     hn_decision sealed = { .difference = diff.mean, .lo = diff.lo, .hi = diff.hi, .se = diff.se, .df = diff.df, .t = NAN, .p = NAN, .p_adjusted = NAN, .p_harm = NAN,
