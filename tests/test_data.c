@@ -10,7 +10,9 @@ static void reads_text_as_it_is(void **state) {
     assert_int_equal(c.n_docs, 1);
     expect_doc(&c, 0, "one\r\ntwo\r\n");
     assert_int_equal(c.valid_from, 1);
-    assert_true(read_one(w, put_text(w, "b.txt", "<|endoftext|>\nfirst\n<|endoftext|>\r\n \n<|endoftext|>  \nsecond <|endoftext|> still\n<|endoftext|>"), &c));
+    assert_true(read_one(
+        w, put_text(w, "b.txt", "<|endoftext|>\nfirst\n<|endoftext|>\r\n \n<|endoftext|>  \nsecond <|endoftext|> still\n<|endoftext|>"),
+        &c));
     assert_int_equal(c.n_docs, 2);
     expect_doc(&c, 0, "first\n");
     expect_doc(&c, 1, "second <|endoftext|> still\n");
@@ -90,8 +92,10 @@ static void peels_off_compression(void **state) {
 static void sets_bad_rows_aside(void **state) {
     world *w = *state;
     hn_corpus c;
-    const char *rows = "\xEF\xBB\xBF{\"text\": \"caf\\u00e9 \\ud83d\\ude00\", \"id\": 1}\n\n{\"text\": \"cut off\n[1]\n{\"body\": \"x\"}\n{\"text\": 7}\n{\"text\": \" \"}\n"
-                       "{\"text\":\"a\\u0000b\"}\n{\"text\":\"x\",\"text\":\"y\"}\n{\"text\": \"bad \xFF byte\"}\r\n  {\"text\": \"last\\n\"}";
+    const char *rows =
+        "\xEF\xBB\xBF{\"text\": \"caf\\u00e9 \\ud83d\\ude00\", \"id\": 1}\n\n{\"text\": \"cut off\n[1]\n{\"body\": \"x\"}\n{\"text\": "
+        "7}\n{\"text\": \" \"}\n"
+        "{\"text\":\"a\\u0000b\"}\n{\"text\":\"x\",\"text\":\"y\"}\n{\"text\": \"bad \xFF byte\"}\r\n  {\"text\": \"last\\n\"}";
     assert_true(read_one(w, put_text(w, "r.jsonl", rows), &c));
     assert_int_equal(c.n_docs, 2);
     expect_doc(&c, 0, "café 😀");
@@ -310,7 +314,8 @@ static void many_documents_of_real_text(void **state) {
     if (!path) return;
     assert_true(hn_dataset_load(w->a, &p, 64, 1, NULL, &d));
     assert_int_equal(d.corpus.text.n, 3000210);
-    check_split(&d.corpus, &(hn_split){ d.split.v, d.split.n, d.split.train_bytes, d.split.valid_bytes, d.split.gap_bytes + d.decontaminated_bytes, "" });
+    check_split(&d.corpus, &(hn_split){ d.split.v, d.split.n, d.split.train_bytes, d.split.valid_bytes,
+                                        d.split.gap_bytes + d.decontaminated_bytes, "" });
     assert_true(d.tok->vocab > 3000);
 }
 

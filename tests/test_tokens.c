@@ -77,12 +77,20 @@ static void unknown_characters_are_named(void **state) {
 
 static void broken_tokenizer_files_are_refused(void **state) {
     world *w = *state;
-    static const char shell[] = "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\\\\s\\\\S]\"}},\"model\":{\"type\":\"WordLevel\",\"vocab\":%s,\"unk_token\":\"<unk>\"}}";
-    static const struct { const char *vocab, *word; } cases[] = {
-        { "{\"a\":0,\"b\":0}", "two vocabulary entries have the id 0" }, { "{\"a\":0,\"b\":2}", "0 to 1" },
-        { "{\"a\":0,\"b\":-1}", "no usable id" },   { "{\"a\":0,\"b\":\"1\"}", "something else" },   { "{\"a\":0,\"bc\":1}", "not one character" },
-        { "{\"\":0}", "not one character" },      { "{}", "no vocabulary" },                        { "[1]", "no vocabulary" },
-        { "{\"a\":0,\"a\":1}", "t.json" },             { "{\"a\":0", "t.json" },                         { "{\"a\":4294967296}", "no usable id" } };
+    static const char shell[] = "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\\\\s\\\\S]\"}},\"model\":{\"type\":"
+                                "\"WordLevel\",\"vocab\":%s,\"unk_token\":\"<unk>\"}}";
+    static const struct { const char *vocab, *word;
+    } cases[] = { { "{\"a\":0,\"b\":0}", "two vocabulary entries have the id 0" },
+                  { "{\"a\":0,\"b\":2}", "0 to 1" },
+                  { "{\"a\":0,\"b\":-1}", "no usable id" },
+                  { "{\"a\":0,\"b\":\"1\"}", "something else" },
+                  { "{\"a\":0,\"bc\":1}", "not one character" },
+                  { "{\"\":0}", "not one character" },
+                  { "{}", "no vocabulary" },
+                  { "[1]", "no vocabulary" },
+                  { "{\"a\":0,\"a\":1}", "t.json" },
+                  { "{\"a\":0", "t.json" },
+                  { "{\"a\":4294967296}", "no usable id" } };
     for (int64_t i = 0; i < HN_LEN(cases); i++) {
         const char *text = hn_fmt(w->a, shell, cases[i].vocab);
         assert_null(hn_tokenizer_parse(w->a, "t.json", text, (int64_t)strlen(text)));
@@ -105,7 +113,9 @@ static void broken_tokenizer_files_are_refused(void **state) {
 /* ---- token files ---- */
 
 static hn_tokens some_tokens(world *w, int64_t vocab) {
-    hn_tokens t = { .width = vocab > 65536 ? 4 : 2, .vocab = vocab, .n = 100, .n_spans = 2, .bytes = 150, .spans = hn_new_n(w->a, hn_span, 2) };
+    hn_tokens t = {
+        .width = vocab > 65536 ? 4 : 2, .vocab = vocab, .n = 100, .n_spans = 2, .bytes = 150, .spans = hn_new_n(w->a, hn_span, 2)
+    };
     int32_t *wide = hn_new_n(w->a, int32_t, 100);
     uint16_t *narrow = hn_new_n(w->a, uint16_t, 100);
     for (int i = 0; i < 100; i++) narrow[i] = (uint16_t)(wide[i] = (int32_t)((i * 37) % vocab));
@@ -135,7 +145,8 @@ static void token_files_come_back(void **state) {
 }
 
 /* Changes bytes of a good file, mends the checksums unless told not to, and expects a refusal that allocates next to nothing. */
-static void expect_refused(world *w, hn_bytes good, int64_t at, const void *change, int64_t n, int64_t length, bool mend, const char *word) {
+static void expect_refused(world *w, hn_bytes good, int64_t at, const void *change, int64_t n, int64_t length, bool mend,
+                           const char *word) {
     uint8_t *p = hn_alloc(w->a, good.n, 1, 8);      /* as a mapped file is: aligned */
     hn_tokens t;
     memcpy(p, good.p, (size_t)good.n);
@@ -199,6 +210,40 @@ static void cache_is_used_and_mended(void **state) {
         assert_int_equal(system(hn_fmt(w->a, "test $(ls '%s' | wc -l) = 2", p.cache)), 0);
         assert_int_equal(strstr(w->warning, "made again") != NULL, k == 2);
         if (k == 1) assert_int_equal(system(hn_fmt(w->a, "for f in '%s'/*; do head -c 200 $f > $f.x && mv $f.x $f; done", p.cache)), 0);
+    }
+}
+
+typedef struct { world *w; hn_arena *a; hn_data_params *p; } loading;
+static bool load_all(void *arg) {
+    loading *l = arg;
+    hn_dataset d;
+    return hn_dataset_load(l->a, l->p, 8, 1, NULL, &d) && hn_tokenizer_save(l->a, d.tok, hn_path_join(l->a, l->w->dir, "saved"));
+}
+
+/* The n-th allocation, read or write fails, for every n: an error with the right code, nothing kept, no half-written file. */
+static void faults_leave_nothing_behind(void **state) {
+    world *w = *state;
+    hn_data_params p = defaults(w->a);
+    static const hone_code codes[] = { HONE_E_MEMORY, HONE_E_IO, HONE_E_SPACE };
+    const char *files[] = { put_text(w, "a.txt", make_text(w->a, 3000, 8)),
+                            put_text(w, "b.jsonl", "{\"text\":\"some words\"}\nbad\n{\"text\":\"and more\"}\n") };
+    p.train = (hn_strs){ files, 2 };
+    p.decontaminate = true;
+    for (hn_fault f = 0; f < HN_FAULT_COUNT; f++) {
+        int64_t n = 1;
+        for (bool ok = false; !ok; n++) {
+            p.cache = hn_fmt(w->a, "%s/cache-%d-%lld", w->dir, f, (long long)n);
+            hn_arena *a = hn_arena_new(w->a);
+            hn_fault_set(f, n);
+            ok = hn_try(w->job, load_all, &(loading){ w, a, &p });
+            hn_fault_set(f, 0);
+            hn_arena_free(a);
+            if (!ok) assert_true(hone_error_code(w->job) == codes[f] || hone_error_code(w->job) == HONE_E_IO);
+            hone_error_clear(w->job);
+            assert_true(n < 2000);
+        }
+        assert_int_equal(system(hn_fmt(w->a, "! find '%s' | grep '\\.tmp'", w->dir)), 0);
+        assert_true(n > 4);
     }
 }
 
@@ -341,10 +386,12 @@ static void batches_refuse_what_cannot_be(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(tokenizers_agree_with_python), TEST(bytes_that_are_no_text_come_back), TEST(unknown_characters_are_named),
-        TEST(broken_tokenizer_files_are_refused), TEST(token_files_come_back), TEST(lying_token_files_are_refused),
-        TEST(cache_is_used_and_mended), TEST(windows_stay_inside_and_repeat), TEST(an_epoch_visits_each_window_once),
-        TEST(random_starts_are_uniform), TEST(batches_refuse_what_cannot_be),
+        TEST(tokenizers_agree_with_python),   TEST(bytes_that_are_no_text_come_back),
+        TEST(unknown_characters_are_named),   TEST(broken_tokenizer_files_are_refused),
+        TEST(token_files_come_back),          TEST(lying_token_files_are_refused),
+        TEST(cache_is_used_and_mended),       TEST(faults_leave_nothing_behind),
+        TEST(windows_stay_inside_and_repeat), TEST(an_epoch_visits_each_window_once),
+        TEST(random_starts_are_uniform),      TEST(batches_refuse_what_cannot_be),
     };
     return cmocka_run_group_tests_name("tokens", tests, NULL, NULL);
 }

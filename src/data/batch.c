@@ -28,7 +28,9 @@ hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T
         return NULL;
     }
     hn_batches *b = hn_new(a, hn_batches);
-    *b = (hn_batches){ .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans), .epoch = -1, .half_bits = 1 };
+    *b = (hn_batches){
+        .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans), .epoch = -1, .half_bits = 1
+    };
     for (int64_t i = 0; i < t->n_spans; i++) {
         hn_span s = t->spans[i];
         if (s.n < 2) continue;

@@ -8,7 +8,9 @@
 
 typedef HN_VEC(const char *) names;
 
-static bool ends_with(const char *s, int64_t n, const char *suffix, int64_t k) { return n > k && strncasecmp(s + n - k, suffix, (size_t)k) == 0; }
+static bool ends_with(const char *s, int64_t n, const char *suffix, int64_t k) {
+    return n > k && strncasecmp(s + n - k, suffix, (size_t)k) == 0;
+}
 
 /* Which reader takes a file of this name; .gz and .zst say nothing about the content. NULL: none. */
 static const hn_reader_item *reader_for(const char *path) {
@@ -29,7 +31,8 @@ static const hn_reader_item *reader_for(const char *path) {
 
 static const char *known_suffixes(hn_arena *a) {
     hn_buf b = { 0 };
-    for (int64_t i = 0; i < hn_kind_read.n; i++) hn_buf_fmt(a, &b, "%s%s", i ? " " : "", ((const hn_reader_item *)hn_kind_read.items[i])->suffixes);
+    for (int64_t i = 0; i < hn_kind_read.n; i++)
+        hn_buf_fmt(a, &b, "%s%s", i ? " " : "", ((const hn_reader_item *)hn_kind_read.items[i])->suffixes);
     return hn_buf_str(a, &b);
 }
 
@@ -51,7 +54,8 @@ static bool list_folder(hn_arena *a, const char *path, names *out) {
     if (errno) return hn_fail_errno(a->job, "reading the folder", path);
     hn_arena_free(scratch);
     if (out->n == first)
-        return HN_FAIL(a, HONE_E_DATA, .what = "no data file in this folder", .where = path, .wanted = hn_fmt(a, "files that end in %s", known_suffixes(a)));
+        return HN_FAIL(a, HONE_E_DATA, .what = "no data file in this folder", .where = path,
+                       .wanted = hn_fmt(a, "files that end in %s", known_suffixes(a)));
     qsort(out->v + first, (size_t)(out->n - first), sizeof *out->v, by_name);
     return true;
 }
@@ -61,7 +65,8 @@ static bool list_paths(hn_arena *a, const hn_strs *paths, names *out) {
         const char *p = paths->v[i];
         struct stat st;
         if (stat(p, &st) != 0)
-            return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "cannot read the data file: %s", strerror(errno)), .where = p, .hint = "check the path");
+            return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "cannot read the data file: %s", strerror(errno)), .where = p,
+                           .hint = "check the path");
         if (S_ISDIR(st.st_mode)) {
             if (!list_folder(a, p, out)) return false;
         } else if (!reader_for(p)) {
@@ -75,13 +80,22 @@ static bool list_paths(hn_arena *a, const hn_strs *paths, names *out) {
 static void finish(hn_intake *in, const names *files, int64_t valid_from, hn_corpus *out) {
     uint64_t h = hn_hash(in->text.v ? in->text.v : "", in->text.n, 0);
     for (int64_t i = 0; i < in->docs.n; i++) h = hn_hash(&in->docs.v[i].bytes, sizeof in->docs.v[i].bytes, h);
-    *out = (hn_corpus){ .text = { (const uint8_t *)in->text.v, in->text.n }, .docs = in->docs.v, .n_docs = in->docs.n, .files = files->v, .n_files = files->n,
-                        .valid_from = valid_from, .bad_rows = in->n_bad, .bad = in->bad.v, .n_bad = in->bad.n, .hash = h };
+    *out = (hn_corpus){ .text = { (const uint8_t *)in->text.v, in->text.n },
+                        .docs = in->docs.v,
+                        .n_docs = in->docs.n,
+                        .files = files->v,
+                        .n_files = files->n,
+                        .valid_from = valid_from,
+                        .bad_rows = in->n_bad,
+                        .bad = in->bad.v,
+                        .n_bad = in->bad.n,
+                        .hash = h };
 }
 
 bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) {
     names files = { 0 };
-    if (!train || !train->n) return HN_FAIL(a, HONE_E_DATA, .what = "no training text is given", .hint = "set data.train to a file or a folder");
+    if (!train || !train->n)
+        return HN_FAIL(a, HONE_E_DATA, .what = "no training text is given", .hint = "set data.train to a file or a folder");
     if (!list_paths(a, train, &files)) return false;
     int64_t valid_from = files.n;
     if (!list_paths(a, valid, &files)) return false;
@@ -100,7 +114,9 @@ bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid
     return true;
 }
 
-bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) { return hn_corpus_read_both(a, paths, NULL, max_bytes, out); }
+bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) {
+    return hn_corpus_read_both(a, paths, NULL, max_bytes, out);
+}
 
 bool hn_corpus_from_text(hn_arena *a, const char *name, const void *p, int64_t n, hn_corpus *out) {
     hn_intake in = { .a = a, .path = name };

@@ -21,14 +21,15 @@ static bool tokens_for(hn_arena *a, const hn_data_params *p, hn_dataset *d, uint
         return made;
     }
     uint64_t key[3] = { d->corpus.hash, split_hash(&d->split), tokenizer_hash };
-    const char *file = hn_fmt(a, "%s/%016llx-%s.tok", p->cache, (unsigned long long)hn_hash(key, sizeof key, 0), held_out ? "valid" : "train");
+    const char *file =
+        hn_fmt(a, "%s/%016llx-%s.tok", p->cache, (unsigned long long)hn_hash(key, sizeof key, 0), held_out ? "valid" : "train");
     if (hn_path_exists(file)) {
         if (hn_tokens_map(a, file, out) && out->tokenizer_hash == tokenizer_hash && out->vocab == d->tok->vocab) return true;
         hn_warn(a, "token file %s is damaged and is made again: %s", file, hone_error_message(a->job));
         hone_error_clear(a->job);
     }
-    return hn_mkdirs(a, p->cache) && hn_tokens_make(a, d->tok, &d->corpus, &d->split, held_out, out) && hn_tokens_save(a, out, tokenizer_hash, file) &&
-           hn_tokens_map(a, file, out);
+    return hn_mkdirs(a, p->cache) && hn_tokens_make(a, d->tok, &d->corpus, &d->split, held_out, out) &&
+           hn_tokens_save(a, out, tokenizer_hash, file) && hn_tokens_map(a, file, out);
 }
 
 static hn_tokenizer *tokenizer_for(hn_arena *a, const char *name, const hn_dataset *d) {
@@ -36,7 +37,8 @@ static hn_tokenizer *tokenizer_for(hn_arena *a, const char *name, const hn_datas
     return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train(a, name, &d->corpus, &d->split);
 }
 
-bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
+bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer,
+                            hn_dataset *out) {
     if (!hn_split_make(a, &out->corpus, p, context, seed, &out->split)) return false;
     if (p->decontaminate) {
         if (!hn_decontaminate(a, &out->corpus, &out->split, &out->decontaminated_bytes)) return false;
@@ -51,5 +53,6 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
 
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
     *out = (hn_dataset){ 0 };
-    return hn_corpus_read_both(a, &p->train, &p->valid, p->max_bytes, &out->corpus) && hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
+    return hn_corpus_read_both(a, &p->train, &p->valid, p->max_bytes, &out->corpus) &&
+           hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
 }

@@ -4,17 +4,20 @@
 static const hn_param rows[] = {
     HN_PARAM(hn_data_params, train, .doc = "files or folders with training text (.txt, .jsonl; also .gz, .zst)"),
     HN_PARAM(hn_data_params, valid, .doc = "held-out files or folders; none: cut from the training text by data.split"),
-    HN_PARAM(hn_data_params, split, .def = "auto", .choices = "auto|tail|blocks|hash",
-             .doc = "how to hold text out: the tail, contiguous blocks, or whole documents by hash; auto: hash for many documents, else blocks"),
+    HN_PARAM(
+        hn_data_params, split, .def = "auto", .choices = "auto|tail|blocks|hash",
+        .doc = "how to hold text out: the tail, contiguous blocks, or whole documents by hash; auto: hash for many documents, else blocks"),
     HN_PARAM(hn_data_params, valid_fraction, .def = "0.1", .min = 0.0001, .max = 0.9, .doc = "share of the text that is held out"),
     HN_PARAM(hn_data_params, block_bytes, .def = "0", .min = 0, .max = 1073741824, .unit = "bytes",
              .doc = "size of a block; 0: about 1500 blocks in all, each at least four contexts and at most 64 KiB"),
     HN_PARAM(hn_data_params, gap, .def = "-1", .min = -1, .max = 1073741824, .unit = "bytes",
              .doc = "text dropped on each side of held-out text; -1: one context for blocks, none for tail and hash"),
     HN_PARAM(hn_data_params, tokenizer, .def = "char", .doc = "char, byte, or a tokenizer.json (or a folder that has one)"),
-    HN_PARAM(hn_data_params, max_bytes, .def = "0", .min = 0, .max = 9e18, .unit = "bytes", .doc = "refuse more text than this; 0: no limit"),
+    HN_PARAM(hn_data_params, max_bytes, .def = "0", .min = 0, .max = 9e18, .unit = "bytes",
+             .doc = "refuse more text than this; 0: no limit"),
     HN_PARAM(hn_data_params, cache, .doc = "folder that keeps token files between runs; empty: tokens stay in memory"),
     HN_PARAM(hn_data_params, decontaminate, .def = "false", .doc = "remove training text that shares 13 words in a row with held-out text"),
 };
 
-const hn_section hn_section_data = HN_SECTION("data", "the text to learn from and the text held out", hn_data_params, rows, .scalar = "train");
+const hn_section hn_section_data =
+    HN_SECTION("data", "the text to learn from and the text held out", hn_data_params, rows, .scalar = "train");

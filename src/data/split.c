@@ -123,8 +123,8 @@ static void cut_blocks(cutter *k) {
         add_gap(k, (start - from) + (to - end));
         add_piece(k, start, end, b.v[i].doc, false);
     }
-    k->out->how = hn_fmt(k->a, "blocks: %lld of %lld blocks of about %lld bytes held out, gap %lld bytes", (long long)held, (long long)b.n, (long long)k->block,
-                         (long long)k->gap);
+    k->out->how = hn_fmt(k->a, "blocks: %lld of %lld blocks of about %lld bytes held out, gap %lld bytes", (long long)held, (long long)b.n,
+                         (long long)k->block, (long long)k->gap);
 }
 
 static void take_given(cutter *k) {
@@ -139,12 +139,13 @@ static bool check_sides(cutter *k) {
     const hn_split *s = k->out;
     if (s->train_bytes && s->valid_bytes) return true;
     bool blocks = k->block > 0;
-    return HN_FAIL(k->a, HONE_E_DATA, .what = s->valid_bytes ? "the split leaves nothing to train on" : "the split holds nothing out",
-                   .where = k->c->n_files ? k->c->files[0] : NULL,
-                   .wanted = blocks ? hn_fmt(k->a, "at least %lld bytes of text: two blocks of %lld", 2 * (long long)k->block, (long long)k->block)
-                                    : "at least two characters on each side",
-                   .found = hn_fmt(k->a, "%lld bytes in %lld documents (%s)", (long long)k->c->text.n, (long long)k->c->n_docs, s->how),
-                   .hint = !strncmp(s->how, "hash", 4) ? "give more documents, or set data.split to blocks" : "give more text, or set data.valid");
+    return HN_FAIL(
+        k->a, HONE_E_DATA, .what = s->valid_bytes ? "the split leaves nothing to train on" : "the split holds nothing out",
+        .where = k->c->n_files ? k->c->files[0] : NULL,
+        .wanted = blocks ? hn_fmt(k->a, "at least %lld bytes of text: two blocks of %lld", 2 * (long long)k->block, (long long)k->block)
+                         : "at least two characters on each side",
+        .found = hn_fmt(k->a, "%lld bytes in %lld documents (%s)", (long long)k->c->text.n, (long long)k->c->n_docs, s->how),
+        .hint = !strncmp(s->how, "hash", 4) ? "give more documents, or set data.split to blocks" : "give more text, or set data.valid");
 }
 
 bool hn_split_make(hn_arena *a, const hn_corpus *c, const hn_data_params *p, int64_t context, uint64_t seed, hn_split *out) {

@@ -28,7 +28,9 @@ bool hn_tokenizer_vocab(hn_arena *a, const json_t *root, const char *where, cons
     const char *key;
     json_t *value;
     *n = (int64_t)json_object_size(vocab);
-    if (!*n) return HN_FAIL(a, HONE_E_MODEL, .what = "the tokenizer has no vocabulary", .where = where, .wanted = "model.vocab as an object of texts and ids");
+    if (!*n)
+        return HN_FAIL(a, HONE_E_MODEL, .what = "the tokenizer has no vocabulary", .where = where,
+                       .wanted = "model.vocab as an object of texts and ids");
     *keys = hn_new_n(a, const char *, *n);
     json_object_foreach(vocab, key, value) {
         int64_t id = json_is_integer(value) ? (int64_t)json_integer_value(value) : -1;
@@ -47,8 +49,10 @@ bool hn_tokenizer_vocab(hn_arena *a, const json_t *root, const char *where, cons
 int hn_utf8_put(uint32_t cp, uint8_t out[4]) {
     if (cp < 0x80) return out[0] = (uint8_t)cp, 1;
     if (cp < 0x800) return out[0] = (uint8_t)(0xC0 | cp >> 6), out[1] = (uint8_t)(0x80 | (cp & 63)), 2;
-    if (cp < 0x10000) return out[0] = (uint8_t)(0xE0 | cp >> 12), out[1] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[2] = (uint8_t)(0x80 | (cp & 63)), 3;
-    out[0] = (uint8_t)(0xF0 | cp >> 18), out[1] = (uint8_t)(0x80 | (cp >> 12 & 63)), out[2] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[3] = (uint8_t)(0x80 | (cp & 63));
+    if (cp < 0x10000)
+        return out[0] = (uint8_t)(0xE0 | cp >> 12), out[1] = (uint8_t)(0x80 | (cp >> 6 & 63)), out[2] = (uint8_t)(0x80 | (cp & 63)), 3;
+    out[0] = (uint8_t)(0xF0 | cp >> 18), out[1] = (uint8_t)(0x80 | (cp >> 12 & 63)), out[2] = (uint8_t)(0x80 | (cp >> 6 & 63)),
+    out[3] = (uint8_t)(0x80 | (cp & 63));
     return 4;
 }
 
@@ -62,7 +66,8 @@ hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus 
     const hn_token_item *kind = (const hn_token_item *)hn_kind_find(&hn_kind_token, name);
     if (!kind) {
         const char *near = hn_kind_nearest(&hn_kind_token, name);
-        (void)!HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "there is no tokenizer '%s'", name), .wanted = "char, byte, or the path of a tokenizer.json",
+        (void)!HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "there is no tokenizer '%s'", name),
+                       .wanted = "char, byte, or the path of a tokenizer.json",
                        .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
         return NULL;
     }
@@ -81,7 +86,8 @@ hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, 
     if (root)
         (void)!HN_FAIL(a, HONE_E_MODEL, .what = "no tokenizer here reads this file", .where = where,
                        .wanted = "a character tokenizer (WordLevel over single characters) or a byte tokenizer (BPE without merges)",
-                       .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"), hn_tokenizer_part(root, "pre_tokenizer")));
+                       .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"),
+                                       hn_tokenizer_part(root, "pre_tokenizer")));
     return NULL;
 }
 

@@ -71,13 +71,15 @@ bool hn_tokens_save(hn_arena *a, const hn_tokens *t, uint64_t tokenizer_hash, co
     memcpy(h.magic, magic, sizeof magic);
     h.header_hash = hn_hash(&h, offsetof(header, header_hash), 0);
     hn_writer *w = hn_writer_open(s, path);
-    bool ok = w && hn_write(w, &h, sizeof h) && hn_write(w, spans, t->n_spans * SPAN) && hn_write(w, t->ids, t->n * t->width) && hn_writer_commit(w);
+    bool ok = w && hn_write(w, &h, sizeof h) && hn_write(w, spans, t->n_spans * SPAN) && hn_write(w, t->ids, t->n * t->width) &&
+              hn_writer_commit(w);
     hn_arena_free(s);
     return ok;
 }
 
 static bool bad(hn_arena *a, const char *where, int64_t offset, const char *what) {
-    return HN_FAIL(a, HONE_E_MODEL, .what = what, .where = hn_fmt(a, "%s: offset %lld", where, (long long)offset), .hint = "delete the file; it is made again");
+    return HN_FAIL(a, HONE_E_MODEL, .what = what, .where = hn_fmt(a, "%s: offset %lld", where, (long long)offset),
+                   .hint = "delete the file; it is made again");
 }
 
 /* n and k small enough that no product can overflow, then the exact length. */
@@ -91,17 +93,28 @@ bool hn_tokens_parse(hn_arena *a, const char *where, hn_bytes file, hn_tokens *o
     header h;
     if (file.n < HEADER || memcmp(file.p, magic, sizeof magic) != 0) return bad(a, where, 0, "this is not a token file");
     memcpy(&h, file.p, sizeof h);
-    if (h.version != VERSION) return bad(a, where, 8, hn_fmt(a, "token file of version %u; this program reads version %d", (unsigned)h.version, VERSION));
+    if (h.version != VERSION)
+        return bad(a, where, 8, hn_fmt(a, "token file of version %u; this program reads version %d", (unsigned)h.version, VERSION));
     if (h.header_hash != hn_hash(&h, offsetof(header, header_hash), 0)) return bad(a, where, 64, "the header's checksum is wrong");
     if (h.width != 2 && h.width != 4) return bad(a, where, 12, "ids must be 2 or 4 bytes wide");
-    if (h.vocab < 1 || h.vocab > (h.width == 2 ? UINT16_MAX + 1 : INT32_MAX)) return bad(a, where, 16, "the vocabulary's size is impossible");
+    if (h.vocab < 1 || h.vocab > (h.width == 2 ? UINT16_MAX + 1 : INT32_MAX))
+        return bad(a, where, 16, "the vocabulary's size is impossible");
     if (!sizes_fit(&h, file.n))
-        return bad(a, where, 24, hn_fmt(a, "the header speaks of %lld tokens in %lld spans, but the file has %lld bytes", (long long)h.n, (long long)h.n_spans,
-                                        (long long)file.n));
+        return bad(a, where, 24,
+                   hn_fmt(a, "the header speaks of %lld tokens in %lld spans, but the file has %lld bytes", (long long)h.n,
+                          (long long)h.n_spans, (long long)file.n));
     const uint8_t *spans = file.p + HEADER, *ids = spans + h.n_spans * SPAN;
-    if (h.payload_hash != payload_hash(spans, h.n_spans, ids, h.n * h.width)) return bad(a, where, HEADER, "the checksum of the contents is wrong");
-    *out = (hn_tokens){ .ids = ids, .width = (int)h.width, .n = h.n, .vocab = h.vocab, .n_spans = h.n_spans, .bytes = h.bytes, .hash = h.payload_hash,
-                        .tokenizer_hash = h.tokenizer_hash, .spans = hn_new_n(a, hn_span, h.n_spans) };
+    if (h.payload_hash != payload_hash(spans, h.n_spans, ids, h.n * h.width))
+        return bad(a, where, HEADER, "the checksum of the contents is wrong");
+    *out = (hn_tokens){ .ids = ids,
+                        .width = (int)h.width,
+                        .n = h.n,
+                        .vocab = h.vocab,
+                        .n_spans = h.n_spans,
+                        .bytes = h.bytes,
+                        .hash = h.payload_hash,
+                        .tokenizer_hash = h.tokenizer_hash,
+                        .spans = hn_new_n(a, hn_span, h.n_spans) };
     int64_t at = 0, bytes = 0;
     for (int64_t i = 0; i < h.n_spans; i++) {
         file_span f;

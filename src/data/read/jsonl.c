@@ -15,14 +15,19 @@ static void set_aside(hn_jsonl *j, const char *why) {
     hn_intake_bad(j->in, j->lines, why);
 }
 
-/* The row's text as a new document, or the reason why not; false only when memory or the size limit says no. */
+/* The row's text as a new document, or the reason why not; false only when memory or the size limit says no.
+ * Room is made beforehand, since an allocation that unwinds would leave the parsed row behind; its text is no longer than the row. */
 static bool take_row(hn_jsonl *j, const char *p, int64_t n) {
     hn_intake *in = j->in;
+    if (!hn_intake_room(in, n)) return false;
+    hn_vec_grow(in->a, &in->docs, 1);
+    hn_vec_grow(in->a, &in->bad, 1);
     json_error_t e;
     json_t *row = json_loadb(p, (size_t)n, JSON_REJECT_DUPLICATES, &e);
     if (!row) {
         if (json_error_code(&e) == json_error_out_of_memory)
-            return HN_FAIL(in->a, HONE_E_MEMORY, .what = "no memory for a row", .where = hn_fmt(in->a, "%s:%lld", in->path, (long long)j->lines));
+            return HN_FAIL(in->a, HONE_E_MEMORY, .what = "no memory for a row",
+                           .where = hn_fmt(in->a, "%s:%lld", in->path, (long long)j->lines));
         if (in->bad.n < HN_BAD_ROWS_KEPT || !j->first_why) set_aside(j, hn_fmt(in->a, "not JSON: %s", e.text));
         else set_aside(j, "not JSON");
         return true;
@@ -30,19 +35,18 @@ static bool take_row(hn_jsonl *j, const char *p, int64_t n) {
     const json_t *text = json_object_get(row, "text");
     const char *s = json_string_value(text);
     int64_t len = (int64_t)json_string_length(text);
-    bool ok = true;
     if (!json_is_object(row)) set_aside(j, "not a JSON object");
     else if (!text) set_aside(j, "no \"text\"");
     else if (!s) set_aside(j, "\"text\" is not a string");
     else if (hn_text_blank(s, len)) set_aside(j, "\"text\" is empty");
-    else if ((ok = hn_intake_room(in, len))) {
+    else {
         memcpy(in->text.v + in->text.n, s, (size_t)len);
         hn_intake_doc(in, in->text.n, len);
         in->text.n += len;
         j->good++;
     }
     json_decref(row);
-    return ok;
+    return true;
 }
 
 static bool end_line(hn_jsonl *j) {
@@ -82,14 +86,15 @@ bool hn_jsonl_end(hn_jsonl *j) {
     if (!j->nonzero)
         return HN_FAIL(in->a, HONE_E_DATA, .what = "the file holds only zero bytes", .where = hn_fmt(in->a, "%s: offset 0", in->path),
                        .hint = "it was probably cut off while being copied; fetch it again");
-    if (!j->good && !j->rows) return HN_FAIL(in->a, HONE_E_DATA, .what = "the file has no rows", .where = in->path, .wanted = "rows {\"text\": \"…\"}");
+    if (!j->good && !j->rows)
+        return HN_FAIL(in->a, HONE_E_DATA, .what = "the file has no rows", .where = in->path, .wanted = "rows {\"text\": \"…\"}");
     if (!j->good)
         return HN_FAIL(in->a, HONE_E_DATA, .what = hn_fmt(in->a, "none of the %lld rows can be used", (long long)j->rows),
                        .where = hn_fmt(in->a, "%s:%lld", in->path, (long long)j->first_bad), .wanted = "{\"text\": \"…\"} on each line",
                        .found = j->first_why);
     if (j->good < j->rows)
-        hn_warn(in->a, "%s: %lld of %lld rows set aside; the first is line %lld: %s", in->path, (long long)(j->rows - j->good), (long long)j->rows,
-                (long long)j->first_bad, j->first_why);
+        hn_warn(in->a, "%s: %lld of %lld rows set aside; the first is line %lld: %s", in->path, (long long)(j->rows - j->good),
+                (long long)j->rows, (long long)j->first_bad, j->first_why);
     return true;
 }
 

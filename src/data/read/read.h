@@ -32,7 +32,13 @@ bool hn_text_blank(const void *p, int64_t n);             /* nothing but white s
 bool hn_txt_take(hn_intake *in, int64_t from) HN_CHECK;
 
 /* read/jsonl.c: lines come in arbitrary slices. */
-typedef struct hn_jsonl { hn_intake *in; hn_buf line; int64_t lines, rows, good, first_bad; const char *first_why; bool nonzero, too_long; } hn_jsonl;
+typedef struct hn_jsonl {
+    hn_intake *in;
+    hn_buf line;
+    int64_t lines, rows, good, first_bad;
+    const char *first_why;
+    bool nonzero, too_long;
+} hn_jsonl;
 bool hn_jsonl_feed(hn_jsonl *j, const void *p, int64_t n) HN_CHECK;
 bool hn_jsonl_end(hn_jsonl *j) HN_CHECK;
 #endif

@@ -53,7 +53,8 @@ static bool encode(const hn_tokenizer *t, hn_arena *a, const uint8_t *p, int64_t
         int32_t id = id_of(own, cp);
         if (id < 0) id = t->unk;
         if (id < 0)
-            return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "the character '%.*s' (U+%04X) is not in the tokenizer's alphabet", used, p + i, (unsigned)cp),
+            return HN_FAIL(a, HONE_E_DATA,
+                           .what = hn_fmt(a, "the character '%.*s' (U+%04X) is not in the tokenizer's alphabet", used, p + i, (unsigned)cp),
                            .where = hn_fmt(a, "offset %lld", (long long)i), .hint = "train with text that has it, or use tokenizer byte");
         out->v[out->n++] = id;
         i += used;
@@ -82,8 +83,8 @@ static bool load(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *w
         if (n && hn_utf8_next(p, n, &cp) == n) *slot(a, own, cp) = (int32_t)id + 1;
         else if (unk && !strcmp(unk, keys[id])) t->unk = (int32_t)id;
         else
-            return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "entry %lld of a character vocabulary is not one character", (long long)id), .where = where,
-                           .found = hn_fmt(a, "\"%.40s\"", keys[id]));
+            return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "entry %lld of a character vocabulary is not one character", (long long)id),
+                           .where = where, .found = hn_fmt(a, "\"%.40s\"", keys[id]));
     }
     t->own = own;
     return true;
@@ -91,13 +92,15 @@ static bool load(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *w
 
 static json_t *save(hn_arena *a, const hn_tokenizer *t) {
     json_t *vocab = hn_json_own(a, json_object());
-    for (int64_t id = 0; id < t->vocab; id++)
-        json_object_set_new(vocab, hn_strndup(a, (const char *)t->pieces[id].p, t->pieces[id].n), json_integer(id));
+    for (int64_t id = 0; id < t->vocab; id++) {
+        const char *key = hn_strndup(a, (const char *)t->pieces[id].p, t->pieces[id].n);
+        json_object_set_new(vocab, key, json_integer(id));
+    }
     const char *unk = t->unk >= 0 ? hn_strndup(a, (const char *)t->pieces[t->unk].p, t->pieces[t->unk].n) : "<unk>";
-    return hn_json_own(a, json_pack("{s:s, s:n, s:n, s:[], s:n, s:{s:s, s:{s:s}, s:s, s:b}, s:n, s:{s:s}, s:{s:s, s:O, s:s}}", "version", "1.0", "truncation",
-                                    "padding", "added_tokens", "normalizer", "pre_tokenizer", "type", "Split", "pattern", "Regex", any_character, "behavior",
-                                    "Isolated", "invert", 0, "post_processor", "decoder", "type", "Fuse", "model", "type", "WordLevel", "vocab", vocab,
-                                    "unk_token", unk));
+    return hn_json_own(a, json_pack("{s:s, s:n, s:n, s:[], s:n, s:{s:s, s:{s:s}, s:s, s:b}, s:n, s:{s:s}, s:{s:s, s:O, s:s}}", "version",
+                                    "1.0", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "type", "Split",
+                                    "pattern", "Regex", any_character, "behavior", "Isolated", "invert", 0, "post_processor", "decoder",
+                                    "type", "Fuse", "model", "type", "WordLevel", "vocab", vocab, "unk_token", unk));
 }
 
 const hn_token_item hn_token_char = { HN_ITEM0("char", "one token per character of the text", "karpathy/nanoGPT data/shakespeare_char"),
