@@ -6,6 +6,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -364,6 +365,47 @@ static void a_stop_reaches_those_beneath(void **s) {
     hone_close(child);
 }
 
+static int status_after(int first, int second) {
+    pid_t pid = fork();
+    if (!pid) {
+        hone_job *j = hone_open(&(hone_options){ .threads = 1 });
+        hn_stop_from_signals(j);
+        raise(first);
+        usleep(1000);                           /* the thread sanitizer hands signals over at waits */
+        if (second) raise(second);
+        usleep(1000);
+        _exit(hn_stopped(j) ? 7 : 8);
+    }
+    int status = -1;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void the_second_interrupt_ends_at_once(void **s) {
+    assert_int_equal(status_after(SIGINT, 0), 7);
+    assert_int_equal(status_after(SIGTERM, SIGTERM), 7);
+    assert_int_equal(status_after(SIGINT, SIGINT), 130);
+}
+
+static void nothing_to_unwind_to(void **s) {            /* refused outside of any hn_try: says so and aborts */
+    int ends[2], status;
+    char text[1000] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        dup2(ends[1], 2);
+        signal(SIGABRT, SIG_DFL);
+        hone_job *j = hone_open(&(hone_options){ .threads = 1 });
+        hn_alloc(hn_job_arena(j), 1LL << 40, 1 << 20, 8);
+        _exit(0);
+    }
+    close(ends[1]);
+    for (ssize_t n = 0, k; (k = read(ends[0], text + n, sizeof text - 1 - (size_t)n)) > 0;) n += k;
+    close(ends[0]);
+    assert_true(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text, "memory refused: wanted 1152921504606846976 bytes"));
+    assert_non_null(strstr(text, "no hn_try of this job"));
+}
+
 /* ---- the machine ---- */
 
 static void the_machine_has_something(void **s) {
@@ -419,7 +461,8 @@ int main(void) {
         T(things_go_last_made_first), T(memory_is_zeroed_aligned_and_counted), T(vectors_grow_and_recycle),
         T(refused_memory_unwinds_to_the_innermost_try), T(every_allocation_may_fail), T(messages_read_well), T(events_reach_the_sink_of_the_root),
         T(numbers_read_back), T(the_nearest_word), T(utf8_by_the_book), T(maps_keep_order), T(philox_gives_the_published_numbers),
-        T(random_numbers_are_even), T(every_task_runs_once), T(jobs_side_by_side), T(a_stop_reaches_those_beneath), T(the_machine_has_something),
+        T(random_numbers_are_even), T(every_task_runs_once), T(jobs_side_by_side), T(a_stop_reaches_those_beneath), T(the_second_interrupt_ends_at_once),
+        T(nothing_to_unwind_to), T(the_machine_has_something),
         T(json_reads_and_writes), T(json_errors_name_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
