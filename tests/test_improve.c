@@ -1,0 +1,266 @@
+/* test_improve.c - the main job on tiny models: what levers change, that sets share nothing, that a killed run goes on to the same end. */
+#include "improve/run.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const hn_section *const sections[] = { &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim,
+                                              &hn_section_sched, &hn_section_improve, &hn_section_budget };
+
+static hn_settings *recipe(hn_arena *a) {
+    hn_settings *s = hn_settings_new(a, sections, HN_LEN(sections));
+    assert_true(hn_settings_yaml(s, a, "recipes/text.yaml", (hn_bytes){ (const uint8_t *)hn_recipe_text, (int64_t)strlen(hn_recipe_text) }));
+    return s;
+}
+
+static double number(hn_arena *a, const hn_settings *s, const char *key) {
+    double x = NAN;
+    const char *text = hn_settings_value(a, s, key);
+    assert_non_null(text);
+    assert_true(hn_parse_f64(text, &x));
+    return x;
+}
+
+/* ---- levers ---- */
+
+static const hn_lever *pull(hn_arena *a, hn_settings *s, const char *name, int64_t variant, hn_lever_call *c) {
+    const hn_lever *l = (const hn_lever *)hn_kind_find(&hn_kind_lever, name);
+    assert_non_null(l);
+    void *p = l->item.size ? hn_alloc(a, 1, l->item.size, 16) : NULL;
+    if (p) hn_params_defaults(a, l->item.params, l->item.n_params, p);
+    *c = (hn_lever_call){ .a = a, .candidate = s, .params = p, .variant = variant, .name = name, .cost = 1 };
+    assert_true(l->apply(c));
+    assert_non_null(c->did);
+    return l;
+}
+
+static void levers_change_what_they_say(void **state) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hn_lever_call c;
+    hn_settings *old = recipe(a), *s;
+    double width = number(a, old, "model.width"), heads = number(a, old, "model.heads"), lr = number(a, old, "optim.lr");
+
+    pull(a, s = hn_settings_clone(a, old), "placebo", 1, &c);
+    assert_string_equal(hn_settings_write_yaml(a, s), hn_settings_write_yaml(a, old));
+    assert_true(c.cost == 1);
+
+    for (int64_t v = 0; v < HN_LEVER_VARIANTS; v++) {
+        pull(a, s = hn_settings_clone(a, old), "wider", v, &c);
+        double w = number(a, s, "model.width"), h = number(a, s, "model.heads");
+        assert_true(w > width && h > heads && w / h == width / heads);      /* the head size stays */
+        assert_float_equal(number(a, s, "optim.lr") * w, lr * width, 1e-9); /* the rate shrinks with the width */
+        pull(a, s = hn_settings_clone(a, old), "deeper", v, &c);
+        assert_true(number(a, s, "model.layers") > number(a, old, "model.layers"));
+        pull(a, s = hn_settings_clone(a, old), "more-steps", v, &c);
+        assert_true(c.cost > 1);
+        pull(a, s = hn_settings_clone(a, old), "ema", v, &c);
+        assert_true(number(a, s, "train.ema") > 0 && number(a, s, "train.ema") < 1);
+        pull(a, s = hn_settings_clone(a, old), "dropout", v, &c);
+        assert_true(number(a, s, "model.dropout") > 0);
+    }
+    pull(a, s = hn_settings_clone(a, old), "lr", 0, &c);
+    assert_float_equal(number(a, s, "optim.lr"), lr / 2, 1e-12);
+    pull(a, s = hn_settings_clone(a, old), "lr", 1, &c);
+    assert_float_equal(number(a, s, "optim.lr"), lr * 2, 1e-12);
+    hone_close(job);
+}
+
+static void shape_levers_refuse_given_weights(void **state) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hn_settings *s = recipe(a);
+    assert_true(hn_settings_set(s, a, "model.path", "some/folder", "test"));
+    hn_lever_call c = { .a = a, .candidate = s, .name = "wider", .cost = 1 };
+    assert_false(((const hn_lever *)hn_kind_find(&hn_kind_lever, "wider"))->apply(&c));
+    assert_non_null(strstr(hone_error_message(job), "would not fit"));
+    hone_close(job);
+}
+
+/* ---- whole runs, tiny ---- */
+
+typedef struct run_case {
+    const char *text, *out;
+    const char *extra[8];       /* key, value, … */
+    int64_t stop_after;         /* trainings, 0: never */
+    hone_job *job;
+    char *lines;                /* all answer lines */
+    size_t size;
+    FILE *f;
+    bool ok;
+    hone_code code;
+    int64_t trainings;
+} run_case;
+
+static void heard(void *user, const hone_event *e) {
+    run_case *r = user;
+    if (e->type != HONE_EVENT_PROGRESS) return;
+    r->trainings++;
+    if (r->stop_after && r->trainings >= r->stop_after) hone_stop(r->job);
+}
+
+static void line(void *user, const json_t *v) {
+    run_case *r = user;
+    char *s = json_dumps(v, JSON_COMPACT);
+    fprintf(r->f, "%s\n", s);
+    free(s);
+}
+
+static bool body(void *arg) {
+    run_case *r = arg;
+    hn_arena *a = hn_job_arena(r->job);
+    hn_settings *s = recipe(a);
+    static const char *const tiny[] = { "model.layers", "1", "model.heads", "2", "model.width", "16", "model.context", "16", "train.batch", "4",
+                                        "budget.steps", "6", "sched.warmup", "1", "improve.tune", "false", "improve.item_tokens", "128",
+                                        "improve.held_out_bytes", "12000", "improve.levers", "lr,more-steps,deeper", "improve.confirm_seeds", "2",
+                                        "improve.screen_seeds", "1", "optim.lr", "0.003" };
+    for (int64_t i = 0; i < HN_LEN(tiny); i += 2)
+        if (!hn_settings_set(s, a, tiny[i], tiny[i + 1], "test")) return false;
+    for (int64_t i = 0; i + 1 < HN_LEN(r->extra) && r->extra[i]; i += 2)
+        if (!hn_settings_set(s, a, r->extra[i], r->extra[i + 1], "test")) return false;
+    return hn_settings_set(s, a, "data.train", r->text, "test") && hn_improve_run(a, s, r->out, line, r);
+}
+
+static void run(run_case *r) {
+    r->f = open_memstream(&r->lines, &r->size);
+    r->job = hone_open(&(hone_options){ .threads = 2, .on_event = heard, .user = r });
+    r->ok = hn_try(r->job, body, r);
+    r->code = hone_error_code(r->job);
+    fclose(r->f);
+    if (!r->ok && r->code != HONE_E_INTERRUPTED) print_message("improve said: %s\n", hone_error_message(r->job));
+    hone_close(r->job);
+}
+
+static char folder[] = "/tmp/hone-improve-XXXXXX";
+static char text_path[64];
+
+static int setup(void **state) {
+    if (!mkdtemp(folder)) return -1;
+    snprintf(text_path, sizeof text_path, "%s/text.txt", folder);
+    hone_job *job = hone_open(NULL);
+    hn_buf text = { 0 };
+    hn_synth_text(hn_job_arena(job), 1, 60000, &text);
+    bool ok = hn_file_write(hn_job_arena(job), text_path, text.v, text.n);
+    hone_close(job);
+    return ok ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    hone_job *job = hone_open(NULL);
+    bool ok = hn_remove_tree(hn_job_arena(job), folder);
+    hone_close(job);
+    return ok ? 0 : -1;
+}
+
+/* The last line without what depends on the folder's name and on time. */
+static void expect_same_result(const char *x, const char *y) {
+    static const char *const keys[] = { "start", "end", "difference", "ci95", "sealed_hash", "levers", "file" };
+    const char *lx = x, *ly = y;
+    for (const char *p = x; *p; p++) if (p > x && p[-1] == '\n') lx = p;
+    for (const char *p = y; *p; p++) if (p > y && p[-1] == '\n') ly = p;
+    json_t *a = json_loads(lx, 0, NULL), *b = json_loads(ly, 0, NULL);
+    assert_non_null(a);
+    assert_non_null(b);
+    for (int64_t i = 0; i < HN_LEN(keys); i++) {
+        assert_non_null(json_object_get(a, keys[i]));
+        assert_true(json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])));
+    }
+    json_decref(a);
+    json_decref(b);
+}
+
+static void a_run_leaves_model_ledger_report(void **state) {
+    char out[96];
+    snprintf(out, sizeof out, "%s/whole", folder);
+    run_case r = { .text = text_path, .out = out };
+    run(&r);
+    assert_true(r.ok);
+    assert_non_null(strstr(r.lines, "\"lever\":\"placebo\""));
+    assert_non_null(strstr(r.lines, "\"lever\":\"lr\""));
+    assert_non_null(strstr(r.lines, "\"sealed_hash\""));
+    char path[160];
+    static const char *const files[] = { "best/config.json", "best/model.safetensors", "best/tokenizer.json", "start/config.json", "ledger.sqlite", "report.html", "recipe.yaml" };
+    for (int64_t i = 0; i < HN_LEN(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", out, files[i]);
+        assert_true(hn_path_exists(path));
+    }
+    snprintf(path, sizeof path, "%s/work", out);
+    assert_false(hn_path_exists(path));
+    free(r.lines);
+}
+
+static void a_stopped_run_goes_on_to_the_same_end(void **state) {
+    char whole[96], parts[96];
+    snprintf(whole, sizeof whole, "%s/whole2", folder);
+    snprintf(parts, sizeof parts, "%s/parts", folder);
+    run_case r = { .text = text_path, .out = whole };
+    run(&r);
+    assert_true(r.ok);
+    bool done = false;
+    for (int64_t stop = 3, tries = 0; !done && tries < 20; stop += 4, tries++) {      /* what the ledger holds is told again, then more is done */
+        run_case part = { .text = text_path, .out = parts, .stop_after = stop };
+        run(&part);
+        done = part.ok;
+        if (!done) assert_int_equal(part.code, HONE_E_INTERRUPTED);
+        else expect_same_result(r.lines, part.lines);
+        free(part.lines);
+    }
+    assert_true(done);
+    free(r.lines);
+}
+
+static void a_lever_that_fails_is_recorded_and_the_rest_goes_on(void **state) {
+    char out[96];
+    snprintf(out, sizeof out, "%s/failing", folder);
+    /* shape levers cannot be pulled on given weights; the run itself must not stop for that */
+    char start[128];
+    snprintf(start, sizeof start, "%s/whole/best", folder);
+    run_case r = { .text = text_path, .out = out, .extra = { "model.path", start } };
+    run(&r);
+    assert_true(r.ok);
+    assert_non_null(strstr(r.lines, "\"lever\":\"deeper\",\"verdict\":\"failed\""));
+    assert_non_null(strstr(r.lines, "\"lever\":\"continue\""));
+    free(r.lines);
+}
+
+static void nothing_to_judge_by_is_said(void **state) {
+    char path[96], out[96];
+    snprintf(path, sizeof path, "%s/short.txt", folder);
+    snprintf(out, sizeof out, "%s/short", folder);
+    hone_job *job = hone_open(NULL);
+    assert_true(hn_file_write(hn_job_arena(job), path, "To be or not to be, that is the question.\n", 42));
+    hone_close(job);
+    run_case r = { .text = path, .out = out };
+    run(&r);
+    assert_false(r.ok);
+    assert_int_equal(r.code, HONE_E_DATA);
+    free(r.lines);
+}
+
+static void an_unknown_lever_names_the_nearest(void **state) {
+    char out[96];
+    snprintf(out, sizeof out, "%s/unknown", folder);
+    run_case r = { .text = text_path, .out = out, .extra = { "improve.levers", "widder" } };
+    run(&r);
+    assert_false(r.ok);
+    assert_int_equal(r.code, HONE_E_VALUE);
+    free(r.lines);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(levers_change_what_they_say),
+        cmocka_unit_test(shape_levers_refuse_given_weights),
+        cmocka_unit_test(a_run_leaves_model_ledger_report),
+        cmocka_unit_test(a_stopped_run_goes_on_to_the_same_end),
+        cmocka_unit_test(a_lever_that_fails_is_recorded_and_the_rest_goes_on),
+        cmocka_unit_test(nothing_to_judge_by_is_said),
+        cmocka_unit_test(an_unknown_lever_names_the_nearest),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
