@@ -5,7 +5,9 @@
  * (step, train, valid) triples. The file says what it is by application_id and meta.version. */
 #include "eval/eval.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <unistd.h>
 
 enum { APPLICATION_ID = 0x686f6e65 /* "hone" */ };
 
@@ -54,9 +56,25 @@ static bool check(hn_ledger *l, bool *empty) {
     return true;
 }
 
+/* Opening for writing turns a database into write-ahead mode, which would change a foreign one. Ours are in that mode from birth, so a file
+ * that is not (byte 18 of its header) is looked at through a read-only door first. */
+static bool may_be_touched(hn_arena *a, const char *path) {
+    uint8_t head[20] = { 0 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool other_mode = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && !memcmp(head, "SQLite format 3", 16) && head[18] != 2;
+    if (fd >= 0) close(fd);
+    if (!other_mode) return true;
+    hn_arena *scratch = hn_arena_new(a);
+    hn_ledger l = { .a = scratch, .path = path, .db = hn_db_open(scratch, path, true) };
+    bool empty = false, ok = l.db && check(&l, &empty);
+    hn_arena_free(scratch);
+    return ok;
+}
+
 hn_ledger *hn_ledger_open(hn_arena *a, const char *path, bool read_only) {
     hn_ledger *l = hn_new(a, hn_ledger);
     bool empty = false;
+    if (!read_only && !may_be_touched(a, path)) return NULL;
     *l = (hn_ledger){ .a = a, .path = hn_strdup(a, path), .db = hn_db_open(a, path, read_only) };
     if (!l->db || !check(l, &empty)) return NULL;
     if (empty && read_only)
@@ -106,12 +124,15 @@ bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe, int
 }
 
 bool hn_ledger_put(hn_ledger *l, int64_t run, const hn_measure *m) {
-    return hn_db_exec(l->db,
+    hn_arena *scratch = hn_arena_new(l->a);   /* a ledger stays open for hours: nothing may gather in its arena */
+    bool ok = hn_db_exec(l->db,
                       "INSERT INTO measurements(run, phase, arm, seed, set_name, state, seconds, flops, peak_rss, steps, tokens, loss, accuracy, train_loss, recipe, error,"
                       " n_items, items, n_curve, curve, extra, at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                       "ississddiiidddssibibss", run, m->phase, m->arm, m->seed, m->set_name, m->state, m->seconds, m->flops, m->peak_rss, m->steps,
                       m->tokens, m->loss, m->accuracy, m->train_loss, m->recipe, m->error, m->n_items, (const void *)m->items, m->n_items * (int64_t)sizeof(double), m->n_curve,
-                      (const void *)m->curve, m->n_curve * 3 * (int64_t)sizeof(double), m->extra ? hn_json_text(l->a, m->extra, false) : NULL, hn_time_utc(l->a));
+                      (const void *)m->curve, m->n_curve * 3 * (int64_t)sizeof(double), m->extra ? hn_json_text(scratch, m->extra, false) : NULL, hn_time_utc(scratch));
+    hn_arena_free(scratch);
+    return ok;
 }
 
 static bool blob(hn_arena *a, hn_ledger *l, hn_row *r, int col, int64_t n, const double **out) {
