@@ -4,21 +4,13 @@
  * files, and only then are weights allocated, so a config cannot make us ask for memory that no file pays for. f16 and bf16
  * become f32. Tensors that are neither weights nor known leftovers are refused: they would change what the model computes.
  *
- * Saving is staged in DIR.hone-tmp. A new folder is renamed into place; one that holds only files of ours is exchanged with the
- * staged one in a single system call; where that is impossible, or a stranger's files lie there, files are renamed one by one,
- * config.json last. Whatever fails before that leaves the old model whole.
+ * A folder is saved as a whole: format/folder.c.
  * Source: https://huggingface.co/docs/transformers (config.json, sharded checkpoints). */
-#include "model/model.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include "model/format/folder.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 enum { CONFIG_MAX = 16 << 20, INDEX_MAX = 256 << 20 };
-static const char *const ours[] = {"model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "config.json"};
 
 /* ---- reading ---- */
 
@@ -75,7 +67,7 @@ static bool open_shards(hn_arena *a, shelf *s, const char *path) {
 
 static bool open_all(hn_arena *a, shelf *s, const char *dir) {
     const char *one = hn_path_join(a, dir, "model.safetensors"), *index = hn_path_join(a, dir, "model.safetensors.index.json");
-    *s = (shelf){.dir = dir, .weights = one};
+    *s = (shelf){ .dir = dir, .weights = one };
     if (!hn_path_exists(one) && hn_path_exists(index)) {
         s->weights = index;
         return open_shards(a, s, index);
@@ -105,7 +97,7 @@ static const hn_st_tensor *find(const shelf *s, const hn_arch *arch, const char 
 }
 
 static const char *shape_text(hn_arena *a, int dims, const int64_t *shape) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (int i = 0; i < dims; i++) hn_buf_fmt(a, &b, "%s%lld", i ? "," : "", (long long)shape[i]);
     return hn_buf_str(a, &b);
 }
@@ -198,7 +190,7 @@ static bool check_extra(hn_arena *a, const shelf *s, const hone_model *m, const 
  */
 static hone_model *lay_out(hn_arena *a, const shelf *s, const hn_arch *arch, const json_t *config, const char *where, bool *again) {
     hone_model *m = hn_new(a, hone_model);
-    *m = (hone_model){.a = a, .arch = arch, .null_storage = true};
+    *m = (hone_model){ .a = a, .arch = arch, .null_storage = true };
     m->params = hn_alloc(a, 1, arch->item.size, 16);
     hn_params_defaults(a, arch->item.params, arch->item.n_params, m->params);
     if (!arch->config_read(m, config, where) || !arch->build(m)) return NULL;
@@ -218,7 +210,7 @@ static hone_model *lay_out(hn_arena *a, const shelf *s, const hn_arch *arch, con
 
 static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *where) {
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    hn_buf known = {0};
+    hn_buf known = { 0 };
     for (int64_t i = 0; i < hn_kind_arch.n; i++) {
         const hn_arch *arch = (const hn_arch *)hn_kind_arch.items[i];
         if (type && !strcmp(type, arch->hf_type)) return arch;
@@ -263,7 +255,7 @@ static hone_model *load(hn_arena *a, const char *dir) {
 /* ---- writing ---- */
 
 static bool write_json(hn_arena *a, const char *dir, const char *name, const json_t *v) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "%s\n", hn_json_text(a, v, true));
     return hn_file_write(a, hn_path_join(a, dir, name), b.v, b.n);
 }
@@ -274,11 +266,11 @@ static bool write_weights(hn_arena *a, const hone_model *m, const char *dir) {
     hn_st_tensor *v = hn_new_n(a, hn_st_tensor, m->n_w + n_absent);
     for (int64_t j = 0; j < m->n_w; j++, n++) {
         const hone_tensor *w = m->w[j].t;
-        v[n] = (hn_st_tensor){.name = w->name, .dtype = HONE_F32, .dims = w->dims, .p = w->data, .bytes = hn_count(w) * 4};
+        v[n] = (hn_st_tensor){ .name = w->name, .dtype = HONE_F32, .dims = w->dims, .p = w->data, .bytes = hn_count(w) * 4 };
         memcpy(v[n].shape, w->shape, sizeof v[n].shape);
     }
     for (int64_t j = 0; j < n_absent; j++, n++) {
-        v[n] = (hn_st_tensor){.name = absent[j].name, .dtype = HONE_F32, .dims = absent[j].dims, .bytes = 4};
+        v[n] = (hn_st_tensor){ .name = absent[j].name, .dtype = HONE_F32, .dims = absent[j].dims, .bytes = 4 };
         for (int d = 0; d < v[n].dims; d++) v[n].bytes *= v[n].shape[d] = absent[j].shape[d];
         zeros = HN_MAX(zeros, v[n].bytes);
     }
@@ -302,69 +294,22 @@ static bool write_config(hn_arena *a, const hone_model *m, const char *dir) {
         hn_json_put(a, config, "bos_token_id", id_or_null(m->tok ? m->tok->bos : -1));
         hn_json_put(a, config, "eos_token_id", id_or_null(m->tok ? m->tok->eos : -1));
     }
-    static const char *const both[] = {"bos_token_id", "eos_token_id"};
+    static const char *const both[] = { "bos_token_id", "eos_token_id" };
     for (int64_t i = 0; i < HN_LEN(both); i++)
         if ((v = json_object_get(config, both[i]))) hn_json_put(a, generation, both[i], json_incref(v));
     return write_json(a, dir, "generation_config.json", generation) && write_json(a, dir, "config.json", config);
 }
 
-/* Only what we stage ourselves is ever removed: a folder of that name with other content makes rmdir fail. */
-static bool clear(hn_arena *a, const char *dir) {
-    for (int64_t i = 0; i < HN_LEN(ours); i++) (void)unlink(hn_path_join(a, dir, ours[i]));
-    return !rmdir(dir) || errno == ENOENT || hn_fail_errno(a->job, "remove", dir);
+static bool fill_folder(hn_arena *a, const char *stage, const void *arg) {
+    const hone_model *m = arg;
+    return write_weights(a, m, stage) && (!m->tok || hn_tokenizer_save(a, m->tok, stage)) && write_config(a, m, stage);
 }
 
-static bool holds_only_ours(const char *dir) {
-    DIR *d = opendir(dir);
-    bool only = d;
-    for (struct dirent *e; only && (e = readdir(d));) {
-        bool known = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
-        for (int64_t i = 0; i < HN_LEN(ours); i++) known |= !strcmp(e->d_name, ours[i]);
-        only = known;
-    }
-    if (d) closedir(d);
-    return only;
-}
-
-/* Moves the staged files over those of dir; without tokenizer in the new model an old one must not stay. */
-static bool move_files(hn_arena *a, const char *stage, const char *dir) {
-    for (int64_t i = 0; i < HN_LEN(ours); i++) {
-        const char *from = hn_path_join(a, stage, ours[i]), *to = hn_path_join(a, dir, ours[i]);
-        if (hn_path_exists(from) ? rename(from, to) : unlink(to) && errno != ENOENT) return hn_fail_errno(a->job, "replace", to);
-    }
-    return hn_dir_sync(a, dir) && clear(a, stage);
-}
-
-static bool put_in_place(hn_arena *a, const char *stage, const char *dir) {
-    const char *up = hn_fmt(a, "%s/..", stage);
-    if (!hn_path_exists(dir))
-        return (!rename(stage, dir) || hn_fail_errno(a->job, "create", dir)) && hn_dir_sync(a, hn_fmt(a, "%s/..", dir));
-    if (holds_only_ours(dir) && !renameat2(AT_FDCWD, stage, AT_FDCWD, dir, RENAME_EXCHANGE)) return hn_dir_sync(a, up) && clear(a, stage);
-    return move_files(a, stage, dir);
-}
-
-static bool save(hn_arena *parent, const hone_model *m, const char *path) {
-    hn_arena *a = hn_arena_new(parent);
-    char *dir = hn_strdup(a, path);
-    for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/';) dir[--n] = 0;
-    char resolved[4096];
-    if (hn_path_exists(dir) && realpath(dir, resolved)) /* through links: the stage must stand beside the real folder */
-        dir = resolved;
-    const char *stage = hn_fmt(a, "%s.hone-tmp", dir);
-    bool ok = !hn_path_exists(dir) || hn_path_is_dir(dir) ||
-              HN_FAIL(a, HONE_E_IO, .what = "a model is saved as a folder, but a file of this name is in the way", .where = dir,
-                      .hint = "choose another name or move the file away");
-    if (ok && clear(a, stage) && hn_mkdirs(a, stage)) {
-        ok = write_weights(a, m, stage) && (!m->tok || hn_tokenizer_save(a, m->tok, stage)) && write_config(a, m, stage) &&
-             put_in_place(a, stage, dir);
-        if (!ok)
-            for (int64_t i = 0; i <= HN_LEN(ours); i++) /* best effort: the first error is the one to tell */
-                (void)(i < HN_LEN(ours) ? unlink(hn_path_join(a, stage, ours[i])) : rmdir(stage));
-    } else {
-        ok = false;
-    }
-    hn_arena_free(a);
-    return ok;
+/* The config goes last: without it the folder is no model. */
+static bool save(hn_arena *a, const hone_model *m, const char *path) {
+    static const char *names[] = { "model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                                   "config.json" };
+    return hn_folder_replace(a, path, &(hn_strs){ names, HN_LEN(names) }, fill_folder, m);
 }
 
 static bool detect(const char *path) {
@@ -372,5 +317,5 @@ static bool detect(const char *path) {
     return hn_path_is_dir(path) && snprintf(config, sizeof config, "%s/config.json", path) < (int)sizeof config && hn_path_exists(config);
 }
 
-const hn_format hn_format_hf = {HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
-                                .detect = detect, .load = load, .save = save};
+const hn_format hn_format_hf = { HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
+                                 .detect = detect, .load = load, .save = save };
