@@ -1,4 +1,5 @@
-/* The decision of `improve`: against numbers worked out with numpy, at its edges, and in simulated worlds (the full table: make simulate). */
+/* The decision of `improve`: against numbers worked out with numpy, at its edges, and in simulated worlds (the full table: make simulate).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,21 +9,18 @@
 #include "sim/world.c"
 
 static int setup(void **state) { return (*state = hone_open(NULL)) ? 0 : -1; }
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     hone_close(*state);
     return 0;
 }
 
-static void near_rel(double got, double want, double tolerance, const char *what, int64_t row)
-{
+static void near_rel(double got, double want, double tolerance, const char *what, int64_t row) {
     if (fabs(got - want) <= tolerance * fabs(want)) return;
     fail_msg("%s, arm %lld: got %.17g, wanted %.17g", what, (long long)row, got, want);
 }
 
 /* Unequal seed counts, clusters, one arm better, one worse, one with more spread than the others. */
-static void as_worked_out_by_hand(void **state)
-{
+static void as_worked_out_by_hand(void **state) {
     const hn_arm inc = { "incumbent", golden_arm0, 4 }, incs[] = { inc, inc, inc };
     const hn_arm arms[] = { { "good", golden_arm1, 4 }, { "bad", golden_arm2, 3 }, { "placebo", golden_arm3, 2 } };
     hn_decision d[3];
@@ -48,8 +46,7 @@ static void as_worked_out_by_hand(void **state)
 }
 
 /* An arm's own larger spread is used, with its own degrees of freedom, and the two-level interval is the single decision's. */
-static void own_spread_when_larger(void **state)
-{
+static void own_spread_when_larger(void **state) {
     const double quiet[] = { 1, 2, 3, 1.01, 2.01, 3.01, 0.99, 1.99, 2.99 }, wild[] = { 1.5, 2.6, 3.5, 0.5, 1.4, 2.5, 1, 2, 3.2 };
     const hn_arm incs[] = { { "i", quiet, 3 } }, arms[] = { { "w", wild, 3 } };
     hn_decision d;
@@ -62,40 +59,38 @@ static void own_spread_when_larger(void **state)
     near_rel(i.hi, d.hi, 1e-12, "hi", 0);
 }
 
-static void what_cannot_be_known_is_not_claimed(void **state)
-{
+static void what_cannot_be_known_is_not_claimed(void **state) {
     hn_arena *a = hn_job_arena(*state);
     const double x[] = { 2.0, 2.1, 1.9, 2.05 }, y[] = { 1.0, 1.1, 0.9, 1.02 }, broken[] = { 1, NAN, 1, 1 };
     hn_arm inc = { "i", x, 4 }, arm = { "a", y, 4 };
     hn_decision d;
-    hn_decide(a, &inc, &arm, 1, NULL, 1, 0.05, &d);                 /* one item */
+    hn_decide(a, &inc, &arm, 1, NULL, 1, 0.05, &d); /* one item */
     assert_int_equal(d.verdict, HN_UNDECIDED);
     assert_true(d.p == 1 && d.lo == -INFINITY && d.hi == INFINITY && d.detectable == INFINITY && fabs(d.difference - 1.0075) < 1e-12);
     inc.seeds = arm.seeds = 1;
-    hn_decide(a, &inc, &arm, 1, NULL, 4, 0.05, &d);                 /* one seed each */
+    hn_decide(a, &inc, &arm, 1, NULL, 4, 0.05, &d); /* one seed each */
     assert_int_equal(d.verdict, HN_UNDECIDED);
     assert_true(d.p == 1 && d.p_harm == 1 && d.detectable == INFINITY);
     const int32_t one_source[] = { 7, 7 };
     inc.seeds = arm.seeds = 2;
-    hn_decide(a, &inc, &arm, 1, one_source, 2, 0.05, &d);           /* one cluster */
+    hn_decide(a, &inc, &arm, 1, one_source, 2, 0.05, &d); /* one cluster */
     assert_int_equal(d.verdict, HN_UNDECIDED);
-    hn_decide(a, &inc, &arm, 1, NULL, 0, 0.05, &d);                 /* nothing */
+    hn_decide(a, &inc, &arm, 1, NULL, 0, 0.05, &d); /* nothing */
     assert_int_equal(d.verdict, HN_FAILED);
-    hn_decide(a, NULL, NULL, 0, NULL, 2, 0.05, NULL);               /* no arm */
+    hn_decide(a, NULL, NULL, 0, NULL, 2, 0.05, NULL); /* no arm */
     const hn_arm incs[] = { inc, inc }, arms[] = { { "nan", broken, 2 }, arm };
     hn_decision two[2];
     hn_decide(a, incs, arms, 2, NULL, 2, 0.05, two);
     assert_int_equal(two[0].verdict, HN_FAILED);
     assert_true(isnan(two[0].difference) && two[0].p_adjusted == 1);
-    assert_true(isfinite(two[1].difference));                       /* and the failed arm still counts as a test */
+    assert_true(isfinite(two[1].difference)); /* and the failed arm still counts as a test */
     near_rel(two[1].p_adjusted, 2 * two[1].p, 1e-12, "holm", 1);
     const hn_arm bad_inc = { "i", broken, 2 };
     hn_decide(a, &bad_inc, &arm, 1, NULL, 2, 0.05, &d);
     assert_int_equal(d.verdict, HN_FAILED);
 }
 
-static void no_spread_at_all(void **state)
-{
+static void no_spread_at_all(void **state) {
     hn_arena *a = hn_job_arena(*state);
     const double x[] = { 2, 2, 2, 2 }, y[] = { 1, 1, 1, 1 };
     const hn_arm two = { "x", x, 2 }, one = { "y", y, 2 };
@@ -109,8 +104,7 @@ static void no_spread_at_all(void **state)
     assert_true(d.p == 1 && d.difference == 0);
 }
 
-static void false_keeps_and_power(void **state)
-{
+static void false_keeps_and_power(void **state) {
     hn_arena *a = hn_job_arena(*state);
     const double none[WORLD_ARMS] = { 0 };
     const world worlds[] = {
@@ -118,7 +112,7 @@ static void false_keeps_and_power(void **state)
         { "seeds decide", 4, 60, 0.01, 0.02, 0.02, { 1, 1, 1, 1, 1 }, 1 },
         { "clusters", 4, 80, 0.03, 0.004, 0.02, { 1, 1, 1, 1, 1 }, 4 },
     };
-    enum { N = 1500 };   /* standard error of a rate of 5 %: 0.56 % */
+    enum { N = 1500 }; /* standard error of a rate of 5 %: 0.56 % */
     for (int64_t i = 0; i < HN_LEN(worlds); i++) {
         tally t = simulate(a, &worlds[i], none, N, 100 + (uint64_t)i);
         assert_true(t.any_kept < 0.057 + 2 * 0.0056);
@@ -129,8 +123,7 @@ static void false_keeps_and_power(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_worked_out_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(own_spread_when_larger, setup, teardown),

@@ -8,22 +8,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int by_value(const void *x, const void *y)
-{
+static int by_value(const void *x, const void *y) {
     double a = *(const double *)x, b = *(const double *)y;
     return (a > b) - (a < b);
 }
 
-static double percentile(const double *sorted, int64_t n, double p)
-{
+static double percentile(const double *sorted, int64_t n, double p) {
     double at = HN_MIN(HN_MAX(p, 0), 1) * (double)(n - 1);
     int64_t i = (int64_t)at;
     return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
 }
 
 /* Skewness of the jackknife values, over six. */
-static double acceleration(hn_arena *a, const double *sum, const double *count, int64_t groups, double total, double items)
-{
+static double acceleration(hn_arena *a, const double *sum, const double *count, int64_t groups, double total, double items) {
     double *left = hn_new_n(a, double, groups), mean, cubes = 0, squares = 0;
     for (int64_t g = 0; g < groups; g++) left[g] = (total - sum[g]) / (items - count[g]);
     mean = hn_mean(left, groups);
@@ -35,8 +32,7 @@ static double acceleration(hn_arena *a, const double *sum, const double *count, 
     return squares > 0 ? cubes / (6 * pow(squares, 1.5)) : 0;
 }
 
-hn_interval hn_bootstrap_bca(hn_arena *a, const double *d, const int32_t *cluster, int64_t n, double level, int64_t draws, uint64_t seed)
-{
+hn_interval hn_bootstrap_bca(hn_arena *a, const double *d, const int32_t *cluster, int64_t n, double level, int64_t draws, uint64_t seed) {
     hn_arena *tmp = hn_arena_new(a);
     double *sum = hn_new_n(tmp, double, n + 1), *count = hn_new_n(tmp, double, n + 1), total = 0;
     hn_map *seen = hn_map_new(tmp);
@@ -68,7 +64,8 @@ hn_interval hn_bootstrap_bca(hn_arena *a, const double *d, const int32_t *cluste
         out.se = sqrt(hn_var(boot, draws));
         /* When every draw lies on one side, half a draw is granted to the other: the quantile stays finite. */
         double share = HN_MIN(HN_MAX(below / (double)draws, 0.5 / (double)draws), 1 - 0.5 / (double)draws);
-        double z0 = hn_norm_quantile(share), acc = acceleration(tmp, sum, count, groups, total, (double)n), z = hn_norm_quantile(0.5 + 0.5 * level);
+        double z0 = hn_norm_quantile(share), acc = acceleration(tmp, sum, count, groups, total, (double)n),
+               z = hn_norm_quantile(0.5 + 0.5 * level);
         double lo = hn_norm_cdf(z0 + (z0 - z) / (1 - acc * (z0 - z))), hi = hn_norm_cdf(z0 + (z0 + z) / (1 - acc * (z0 + z)));
         out.lo = percentile(boot, draws, lo);
         out.hi = percentile(boot, draws, hi);

@@ -10,18 +10,29 @@
  *
  * Invariants: nothing is claimed from what cannot be estimated. One unit, or no arm with two seeds: V is infinite, p = 1, undecided.
  * A loss that is not finite, in the arm or its incumbent: failed. No spread at all and a difference: p is 0 or 1.
- * Sources: Satterthwaite 1946; Holm 1979; Miller 2024 (arXiv:2411.00640) for clusters. Simulated error rates: docs/results/simulation.md. */
+ * Sources: Satterthwaite 1946; Holm 1979; Miller 2024 (arXiv:2411.00640) for clusters. Simulated error rates: docs/results/simulation.md.
+ */
 #include "eval/eval.h"
 #include <math.h>
 
 static const double POWER = 0.8, LEVEL = 0.95;
 
-typedef struct units { const int32_t *of; int64_t n, items; double *size; } units;   /* of: unit of each item, NULL: itself */
-typedef struct summary { double *unit; /* (n) mean over seeds */ double mean, var; /* of the seed means */ int64_t seeds; bool finite; } summary;
-typedef struct spread { double var, df; } spread;
+typedef struct units {
+    const int32_t *of;
+    int64_t n, items;
+    double *size;
+} units; /* of: unit of each item, NULL: itself */
+typedef struct summary {
+    double *unit;     /* (n) mean over seeds */
+    double mean, var; /* of the seed means */
+    int64_t seeds;
+    bool finite;
+} summary;
+typedef struct spread {
+    double var, df;
+} spread;
 
-static units find_units(hn_arena *a, const int32_t *cluster, int64_t n)
-{
+static units find_units(hn_arena *a, const int32_t *cluster, int64_t n) {
     units u = { NULL, n, n, hn_new_n(a, double, n + 1) };
     if (!cluster) {
         for (int64_t i = 0; i < n; i++) u.size[i] = 1;
@@ -40,8 +51,7 @@ static units find_units(hn_arena *a, const int32_t *cluster, int64_t n)
     return u;
 }
 
-static summary summarize(hn_arena *a, const hn_arm *arm, const units *u)
-{
+static summary summarize(hn_arena *a, const hn_arm *arm, const units *u) {
     summary m = { hn_new_n(a, double, u->n + 1), 0, 0, arm->seeds, arm->seeds > 0 && u->n > 0 };
     double *seed_mean = hn_new_n(a, double, arm->seeds + 1);
     for (int64_t s = 0; s < arm->seeds; s++) {
@@ -59,15 +69,13 @@ static summary summarize(hn_arena *a, const hn_arm *arm, const units *u)
 }
 
 /* Is arms[k]'s data already among those counted? Several arms may share one incumbent. */
-static bool counted_before(const hn_arm *incumbents, const hn_arm *arms, int64_t k, const double *x)
-{
+static bool counted_before(const hn_arm *incumbents, const hn_arm *arms, int64_t k, const double *x) {
     for (int64_t j = 0; j < k; j++)
         if (incumbents[j].x == x || arms[j].x == x) return true;
     return false;
 }
 
-static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const summary *inc, const summary *arm, int64_t n_arms)
-{
+static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const summary *inc, const summary *arm, int64_t n_arms) {
     double ss = 0, df = 0;
     for (int64_t k = 0; k < n_arms; k++) {
         const summary *both[2] = { &inc[k], &arm[k] };
@@ -82,10 +90,19 @@ static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const sum
 }
 
 /* One arm against its incumbent; adjusted p-values, verdict and detectable come later. */
-static hn_decision compare(const summary *inc, const summary *arm, spread pooled, int64_t n)
-{
-    hn_decision d = { .difference = NAN, .se = NAN, .df = NAN, .t = NAN, .p = 1, .p_harm = 1, .lo = NAN, .hi = NAN, .detectable = NAN,
-                      .seed_var = NAN, .item_var = NAN, .verdict = HN_FAILED };
+static hn_decision compare(const summary *inc, const summary *arm, spread pooled, int64_t n) {
+    hn_decision d = { .difference = NAN,
+                      .se = NAN,
+                      .df = NAN,
+                      .t = NAN,
+                      .p = 1,
+                      .p_harm = 1,
+                      .lo = NAN,
+                      .hi = NAN,
+                      .detectable = NAN,
+                      .seed_var = NAN,
+                      .item_var = NAN,
+                      .verdict = HN_FAILED };
     if (!inc->finite || !arm->finite) return d;
     d.verdict = HN_UNDECIDED;
     d.difference = inc->mean - arm->mean;
@@ -95,7 +112,8 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
     for (int64_t i = 0; i < n; i++) ss += (inc->unit[i] - arm->unit[i] - mean) * (inc->unit[i] - arm->unit[i] - mean);
     d.seed_var = s.var;
     d.item_var = n > 1 ? ss / (double)(n - 1) : INFINITY;
-    double seed_part = s.var * (1 / (double)inc->seeds + 1 / (double)arm->seeds), item_part = d.item_var / (double)n, v = seed_part + item_part;
+    double seed_part = s.var * (1 / (double)inc->seeds + 1 / (double)arm->seeds), item_part = d.item_var / (double)n,
+           v = seed_part + item_part;
     d.se = sqrt(v);
     if (!isfinite(v)) {
         d.df = d.t = 0;
@@ -123,16 +141,14 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
 
 /* The gain that this run, with the bar that its own spread and degrees of freedom set, would have kept with 80 % power at the strictest
  * Holm level: se·(t(1 − α/m) + t(0.8)). */
-static double detectable(const hn_decision *d, double alpha, int64_t m)
-{
+static double detectable(const hn_decision *d, double alpha, int64_t m) {
     if (d->verdict == HN_FAILED) return NAN;
     if (!(d->se < INFINITY)) return INFINITY;
     return d->se == 0 ? 0 : d->se * (hn_t_quantile(1 - alpha / (double)m, d->df) + hn_t_quantile(POWER, d->df));
 }
 
 void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_t n_arms, const int32_t *cluster, int64_t n, double alpha,
-               hn_decision *out)
-{
+               hn_decision *out) {
     hn_arena *tmp = hn_arena_new(a);
     units u = find_units(tmp, cluster, n);
     summary *inc = hn_new_n(tmp, summary, n_arms + 1), *arm = hn_new_n(tmp, summary, n_arms + 1);
@@ -157,16 +173,14 @@ void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_
     hn_arena_free(tmp);
 }
 
-hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level)
-{
+hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level) {
     hn_decision d;
     hn_decide(a, from, to, 1, cluster, n, 1 - level, &d);
     double half = d.se > 0 && d.se < INFINITY ? hn_t_quantile(0.5 + 0.5 * level, d.df) * d.se : d.se;
     return (hn_interval){ d.difference, d.difference - half, d.difference + half, d.se, d.df };
 }
 
-const char *hn_verdict_name(hn_verdict v)
-{
+const char *hn_verdict_name(hn_verdict v) {
     static const char *const names[] = { "kept", "harmful", "undecided", "failed" };
     HN_ASSERT(v >= 0 && v < HN_LEN(names));
     return names[v];

@@ -1,8 +1,7 @@
 /* world.c - draws worlds and asks hn_decide about each. The model is in world.h. */
 #include "sim/world.h"
 
-static void draw(const world *w, const double gain[WORLD_ARMS], const double *item, hn_rng *rng, double *x[WORLD_ARMS])
-{
+static void draw(const world *w, const double gain[WORLD_ARMS], const double *item, hn_rng *rng, double *x[WORLD_ARMS]) {
     double own[4096];
     HN_ASSERT(w->items <= HN_LEN(own));
     for (int arm = 0; arm < WORLD_ARMS; arm++) {
@@ -14,8 +13,7 @@ static void draw(const world *w, const double gain[WORLD_ARMS], const double *it
     }
 }
 
-tally simulate(hn_arena *parent, const world *w, const double gain[WORLD_ARMS], int64_t worlds, uint64_t seed)
-{
+tally simulate(hn_arena *parent, const world *w, const double gain[WORLD_ARMS], int64_t worlds, uint64_t seed) {
     hn_arena *a = hn_arena_new(parent);
     int64_t m = WORLD_ARMS - 1;
     double *x[WORLD_ARMS], *item = hn_new_n(a, double, w->items);
