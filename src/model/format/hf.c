@@ -4,9 +4,9 @@
  * files, and only then are weights allocated, so a config cannot make us ask for memory that no file pays for. f16 and bf16
  * become f32. Tensors that are neither weights nor known leftovers are refused: they would change what the model computes.
  *
- * A folder is saved as a whole: format/folder.c.
+ * A folder is saved as a whole: model/folder.c.
  * Source: https://huggingface.co/docs/transformers (config.json, sharded checkpoints). */
-#include "model/format/folder.h"
+#include "model/folder.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  * ours is exchanged with the staged one in a single system call; where that is impossible, or a stranger's files lie there, files
  * are renamed one by one in the order of the list, so the file that makes the rest count goes last. Whatever fails before that
  * leaves the old folder whole. */
-#include "model/format/folder.h"
+#include "model/folder.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
