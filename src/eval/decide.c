@@ -2,37 +2,27 @@
  *
  * A *unit* is an item, or a cluster of items that share a source (its mean then). For an arm of S seeds and an incumbent of S' seeds:
  *     D = mean over units of the difference incumbent − arm, both averaged over their seeds          (loss: positive is better)
- *     V = s²/S' + s²/S + sd²(dᵢ)/n        which is 2s²/S + sd²(dᵢ)/n for equal seeds
- * s² is the variance of an arm's mean loss from seed to seed: the larger of the one pooled over all arms of the round, incumbents among
- * them, and the arm's own. sd²(dᵢ) is the variance over the n units of the difference averaged over seeds; it holds a little seed noise,
+ *     V = s'²/S' + s²/S + sd²(dᵢ)/n        which is 2s²/S + sd²(dᵢ)/n for equal seeds and spreads
+ * s², and s'² for the incumbent, is the variance of an arm's mean loss from seed to seed: the larger of the one pooled over all arms of
+ * the round, incumbents among them, and that arm's own. Each side's own counts: with the lever's alone, an incumbent whose seeds spread
+ * three times as far as the levers' let 8.8 % of useless levers through in simulated worlds. sd²(dᵢ) is the variance over the n units of the difference averaged over seeds; it holds a little seed noise,
  * which errs on the careful side. t = D/√V has Satterthwaite's degrees of freedom: those of the s² that was taken, and n − 1.
  * Holm's correction over all arms of the round, the failed among them: the plan fixes how many tests there are, not the outcome.
  *
  * Invariants: nothing is claimed from what cannot be estimated. One unit, or no arm with two seeds: V is infinite, p = 1, undecided.
  * A loss that is not finite, in the arm or its incumbent: failed. No spread at all and a difference: p is 0 or 1.
- * Sources: Satterthwaite 1946; Holm 1979; Miller 2024 (arXiv:2411.00640) for clusters. Simulated error rates: docs/results/simulation.md.
- */
+ * Sources: Satterthwaite 1946; Holm 1979; Miller 2024 (arXiv:2411.00640) for clusters. Simulated error rates: docs/results/simulation.md. */
 #include "eval/eval.h"
 #include <math.h>
 
 static const double POWER = 0.8, LEVEL = 0.95;
 
-typedef struct units {
-    const int32_t *of;
-    int64_t n, items;
-    double *size;
-} units; /* of: unit of each item, NULL: itself */
-typedef struct summary {
-    double *unit;     /* (n) mean over seeds */
-    double mean, var; /* of the seed means */
-    int64_t seeds;
-    bool finite;
-} summary;
-typedef struct spread {
-    double var, df;
-} spread;
+typedef struct units { const int32_t *of; int64_t n, items; double *size; } units;   /* of: unit of each item, NULL: itself */
+typedef struct summary { double *unit; /* (n) mean over seeds */ double mean, var; /* of the seed means */ int64_t seeds; bool finite; } summary;
+typedef struct spread { double var, df; } spread;
 
-static units find_units(hn_arena *a, const int32_t *cluster, int64_t n) {
+static units find_units(hn_arena *a, const int32_t *cluster, int64_t n)
+{
     units u = { NULL, n, n, hn_new_n(a, double, n + 1) };
     if (!cluster) {
         for (int64_t i = 0; i < n; i++) u.size[i] = 1;
@@ -51,7 +41,8 @@ static units find_units(hn_arena *a, const int32_t *cluster, int64_t n) {
     return u;
 }
 
-static summary summarize(hn_arena *a, const hn_arm *arm, const units *u) {
+static summary summarize(hn_arena *a, const hn_arm *arm, const units *u)
+{
     summary m = { hn_new_n(a, double, u->n + 1), 0, 0, arm->seeds, arm->seeds > 0 && u->n > 0 };
     double *seed_mean = hn_new_n(a, double, arm->seeds + 1);
     for (int64_t s = 0; s < arm->seeds; s++) {
@@ -69,13 +60,15 @@ static summary summarize(hn_arena *a, const hn_arm *arm, const units *u) {
 }
 
 /* Is arms[k]'s data already among those counted? Several arms may share one incumbent. */
-static bool counted_before(const hn_arm *incumbents, const hn_arm *arms, int64_t k, const double *x) {
+static bool counted_before(const hn_arm *incumbents, const hn_arm *arms, int64_t k, const double *x)
+{
     for (int64_t j = 0; j < k; j++)
         if (incumbents[j].x == x || arms[j].x == x) return true;
     return false;
 }
 
-static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const summary *inc, const summary *arm, int64_t n_arms) {
+static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const summary *inc, const summary *arm, int64_t n_arms)
+{
     double ss = 0, df = 0;
     for (int64_t k = 0; k < n_arms; k++) {
         const summary *both[2] = { &inc[k], &arm[k] };
@@ -89,31 +82,26 @@ static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const sum
     return (spread){ df > 0 ? ss / df : INFINITY, df };
 }
 
+static spread own_or(const summary *arm, spread pooled)
+{
+    return arm->seeds > 1 && arm->var > pooled.var ? (spread){ arm->var, (double)(arm->seeds - 1) } : pooled;
+}
+
 /* One arm against its incumbent; adjusted p-values, verdict and detectable come later. */
-static hn_decision compare(const summary *inc, const summary *arm, spread pooled, int64_t n) {
-    hn_decision d = { .difference = NAN,
-                      .se = NAN,
-                      .df = NAN,
-                      .t = NAN,
-                      .p = 1,
-                      .p_harm = 1,
-                      .lo = NAN,
-                      .hi = NAN,
-                      .detectable = NAN,
-                      .seed_var = NAN,
-                      .item_var = NAN,
-                      .verdict = HN_FAILED };
+static hn_decision compare(const summary *inc, const summary *arm, spread pooled, int64_t n)
+{
+    hn_decision d = { .difference = NAN, .se = NAN, .df = NAN, .t = NAN, .p = 1, .p_harm = 1, .lo = NAN, .hi = NAN, .detectable = NAN,
+                      .seed_var = NAN, .item_var = NAN, .verdict = HN_FAILED };
     if (!inc->finite || !arm->finite) return d;
     d.verdict = HN_UNDECIDED;
     d.difference = inc->mean - arm->mean;
-    spread s = arm->seeds > 1 && arm->var > pooled.var ? (spread){ arm->var, (double)(arm->seeds - 1) } : pooled;
+    spread s = own_or(arm, pooled), si = own_or(inc, pooled);
     double mean = 0, ss = 0;
     for (int64_t i = 0; i < n; i++) mean += (inc->unit[i] - arm->unit[i]) / (double)n;
     for (int64_t i = 0; i < n; i++) ss += (inc->unit[i] - arm->unit[i] - mean) * (inc->unit[i] - arm->unit[i] - mean);
-    d.seed_var = s.var;
+    d.seed_var = 0.5 * (s.var + si.var);
     d.item_var = n > 1 ? ss / (double)(n - 1) : INFINITY;
-    double seed_part = s.var * (1 / (double)inc->seeds + 1 / (double)arm->seeds), item_part = d.item_var / (double)n,
-           v = seed_part + item_part;
+    double seed_a = s.var / (double)arm->seeds, seed_i = si.var / (double)inc->seeds, seed_part = seed_a + seed_i, item_part = d.item_var / (double)n, v = seed_part + item_part;
     d.se = sqrt(v);
     if (!isfinite(v)) {
         d.df = d.t = 0;
@@ -129,7 +117,9 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
         d.lo = d.hi = d.difference;
         return d;
     }
-    d.df = v * v / (seed_part * seed_part / s.df + item_part * item_part / (double)(n - 1));
+    bool one_estimate = s.var == pooled.var && si.var == pooled.var;      /* both sides lean on the same degrees of freedom */
+    double seed_doubt = one_estimate ? seed_part * seed_part / pooled.df : seed_a * seed_a / s.df + seed_i * seed_i / si.df;
+    d.df = v * v / (seed_doubt + item_part * item_part / (double)(n - 1));
     d.t = d.difference / d.se;
     d.p = hn_t_cdf(-d.t, d.df);
     d.p_harm = hn_t_cdf(d.t, d.df);
@@ -141,14 +131,16 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
 
 /* The gain that this run, with the bar that its own spread and degrees of freedom set, would have kept with 80 % power at the strictest
  * Holm level: se·(t(1 − α/m) + t(0.8)). */
-static double detectable(const hn_decision *d, double alpha, int64_t m) {
+static double detectable(const hn_decision *d, double alpha, int64_t m)
+{
     if (d->verdict == HN_FAILED) return NAN;
     if (!(d->se < INFINITY)) return INFINITY;
     return d->se == 0 ? 0 : d->se * (hn_t_quantile(1 - alpha / (double)m, d->df) + hn_t_quantile(POWER, d->df));
 }
 
 void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_t n_arms, const int32_t *cluster, int64_t n, double alpha,
-               hn_decision *out) {
+               hn_decision *out)
+{
     hn_arena *tmp = hn_arena_new(a);
     units u = find_units(tmp, cluster, n);
     summary *inc = hn_new_n(tmp, summary, n_arms + 1), *arm = hn_new_n(tmp, summary, n_arms + 1);
@@ -173,14 +165,16 @@ void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_
     hn_arena_free(tmp);
 }
 
-hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level) {
+hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level)
+{
     hn_decision d;
     hn_decide(a, from, to, 1, cluster, n, 1 - level, &d);
     double half = d.se > 0 && d.se < INFINITY ? hn_t_quantile(0.5 + 0.5 * level, d.df) * d.se : d.se;
     return (hn_interval){ d.difference, d.difference - half, d.difference + half, d.se, d.df };
 }
 
-const char *hn_verdict_name(hn_verdict v) {
+const char *hn_verdict_name(hn_verdict v)
+{
     static const char *const names[] = { "kept", "harmful", "undecided", "failed" };
     HN_ASSERT(v >= 0 && v < HN_LEN(names));
     return names[v];

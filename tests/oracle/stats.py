@@ -83,16 +83,17 @@ pool_df = sum(s - 1 for s in S)
 pool = sum(m.var(ddof=1) * (len(m) - 1) for m in means) / pool_df
 rows, m = [], 3
 for k in (1, 2, 3):
-    own = means[k].var(ddof=1)
-    s2, df = (own, S[k] - 1) if own > pool else (pool, pool_df)
+    side = [(own, S[j] - 1) if (own := means[j].var(ddof=1)) > pool else (pool, pool_df) for j in (k, 0)]   # each side: its own when larger
     di = by_unit[0].mean(axis=0) - by_unit[k].mean(axis=0)
-    A, B = s2 * (1 / S[0] + 1 / S[k]), di.var(ddof=1) / groups
-    v = A + B
-    dof = v**2 / (A**2 / df + B**2 / (groups - 1))
+    (sa, da), (si, di_df) = side
+    A, I, B = sa / S[k], si / S[0], di.var(ddof=1) / groups
+    v = A + I + B
+    doubt = (A + I)**2 / pool_df if sa == si == pool else A**2 / da + I**2 / di_df
+    dof = v**2 / (doubt + B**2 / (groups - 1))
     D = means[0].mean() - means[k].mean()
     t = D / np.sqrt(v)
     rows.append([D, np.sqrt(v), dof, stats.t.sf(t, dof), stats.t.cdf(t, dof), *stats.t.interval(0.95, dof, D, np.sqrt(v)),
-                 np.sqrt(v) * (stats.t.ppf(1 - 0.05 / m, dof) + stats.t.ppf(0.8, dof)), s2, di.var(ddof=1)])
+                 np.sqrt(v) * (stats.t.ppf(1 - 0.05 / m, dof) + stats.t.ppf(0.8, dof)), (sa + si) / 2, di.var(ddof=1)])
 table("golden_decision", ["difference", "se", "df", "p", "p_harm", "lo", "hi", "detectable", "seed_var", "item_var"], rows)
 
 pathlib.Path(__file__).resolve().parent.parent.joinpath("golden", "stats.h").write_text("\n".join(out) + "\n")
