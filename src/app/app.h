@@ -72,6 +72,13 @@ const char *hn_human(hn_arena *a, double x);           /* "12.3k" */
 const char *hn_human_bytes(hn_arena *a, double x);     /* "1.2 GiB" */
 const char *hn_human_seconds(hn_arena *a, double s);   /* "1:02:03" */
 
+/* ---- files.c ---- */
+bool hn_read_stdin(hn_arena *a, hn_bytes *out) HN_CHECK;
+/* Arguments of train and improve: a folder with a config.json is the model to start from, all else is training data. */
+bool hn_take_data_args(hn_cmd_call *c) HN_CHECK;
+const char *hn_run_folder(hn_cmd_call *c);             /* out, or runs/ and the recipe's or first argument's name; NULL: neither */
+json_t *hn_json_num(double x);                         /* null for NaN and infinity */
+
 /* ---- help.c, docs.c, completion.c ---- */
 const char *hn_help_overview(hn_arena *a);
 const char *hn_help_command(hn_arena *a, const hn_cmd *cmd);

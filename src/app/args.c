@@ -172,10 +172,21 @@ bool hn_args_parse(hn_arena *a, int argc, char *const *argv, hn_cmdline *out) {
 bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
     *out = NULL;
     if (!l->cmd->n_sections) return true;
-    hn_settings *s = hn_settings_new(a, l->cmd->sections, l->cmd->n_sections);
+    /* One recipe may serve several commands: sections that only others take are checked, then forgotten. */
+    HN_VEC(const hn_section *) all = {0};
+    const hn_section **known;
+    int64_t n_known = hn_all_sections(a, &known);
+    for (int64_t i = 0; i < l->cmd->n_sections; i++) hn_push(a, &all, l->cmd->sections[i]);
+    for (int64_t i = 0; i < n_known; i++) {
+        bool have = false;
+        for (int64_t k = 0; k < all.n; k++) have = have || all.v[k] == known[i];
+        if (!have) hn_push(a, &all, known[i]);
+    }
+    hn_settings *s = hn_settings_new(a, all.v, all.n);
     const char *preset = l->cmd->preset;
     if (preset && !hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) })) return false;
     if (l->recipe && !hn_settings_yaml_file(s, a, l->recipe)) return false;
+    hn_settings_keep(s, l->cmd->n_sections);
     for (int pass = 0; pass < 2; pass++)         /* keys that choose a variant first: the others may belong to it */
         for (int64_t i = 0; i < l->assigns.n; i++) {
             const hn_assign *k = &l->assigns.v[i];

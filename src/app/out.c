@@ -1,5 +1,6 @@
 /* out.c - stdout is for results. A reader that went away (`hone … | head`) ends the work quietly. */
 #include "app/app.h"
+#include <math.h>
 #include <stdio.h>
 
 void hn_out(const char *fmt, ...) {
@@ -20,6 +21,8 @@ void hn_out_json(hn_arena *a, const json_t *line) {
 }
 
 bool hn_out_broken(void) { return ferror(stdout) != 0; }
+
+json_t *hn_json_num(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 const char *hn_human(hn_arena *a, double x) {
     static const char *const units[] = { "", "k", "M", "G", "T", "P", "E" };

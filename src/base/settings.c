@@ -314,6 +314,8 @@ bool hn_settings_yaml_file(hn_settings *s, hn_arena *a, const char *path) {
     return hn_file_read(a, path, HN_YAML_MAX_BYTES, &text) && hn_settings_yaml(s, a, path, text);
 }
 
+void hn_settings_keep(hn_settings *s, int64_t n) { s->n = HN_MIN(s->n, n); }
+
 /* ---- asking ---- */
 
 static bool rows_present(hn_arena *a, const hn_section *sec, const hn_param *rows, const bool *given, int64_t n, const void *values) {

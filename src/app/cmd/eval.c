@@ -1,0 +1,120 @@
+/* eval - the loss of a model on text files; against a second model, the difference item by item.
+ *
+ * Every token of a document but its first is predicted once, in windows that do not overlap. With --against both models see the same
+ * pieces of text: whole documents where they share a tokenizer, else blocks, for pieces of tokens would not be the same text. */
+#include "app/app.h"
+#include <math.h>
+
+typedef struct flags { hn_strs data; const char *against; int64_t batch, context, item_tokens; } flags;
+static const hn_param params[] = {
+    HN_PARAM(flags, data, .doc = "text file or folder (.txt, .jsonl; also .gz, .zst); may be given several times, each gives a line"),
+    HN_PARAM(flags, against, .doc = "a second model: adds the paired difference MODEL - MODEL2 with interval and p"),
+    HN_PARAM(flags, context, .def = "0", .min = 0, .max = 1e7, .unit = "tokens", .doc = "window length; 0: the model's"),
+    HN_PARAM(flags, batch, .def = "16", .min = 1, .max = 65536, .doc = "windows computed at once"),
+    HN_PARAM(flags, item_tokens, .def = "512", .min = 16, .max = 1e9, .unit = "tokens", .doc = "documents are cut into items of this length for the standard error"),
+};
+enum { BLOCK_BYTES = 2048 };
+
+/* Pieces of text to be read on their own: documents, or blocks of them that end at a character. */
+static void whole_split(hn_arena *a, const hn_corpus *c, int64_t block, hn_split *out) {
+    HN_VEC(hn_piece) v = {0};
+    for (int64_t d = 0; d < c->n_docs; d++) {
+        int64_t at = c->docs[d].start, end = at + c->docs[d].bytes;
+        while (at < end) {
+            int64_t stop = block && end - at > block + block / 2 ? at + block : end;
+            while (stop < end && (c->text.p[stop] & 0xC0) == 0x80) stop++;
+            hn_push(a, &v, (hn_piece){ at, stop - at, (int32_t)d, true });
+            at = stop;
+        }
+    }
+    *out = (hn_split){ .v = v.v, .n = v.n, .valid_bytes = c->text.n, .how = "whole" };
+}
+
+typedef struct measured { hn_lm_result r; hn_items items; } measured;
+
+static bool measure(hn_arena *a, hone_model *m, const hn_corpus *c, int64_t block, const flags *f, measured *out) {
+    hn_split split;
+    hn_tokens tokens;
+    whole_split(a, c, block, &split);
+    if (!hn_tokens_make(a, m->tok, c, &split, true, &tokens)) return false;
+    int64_t context = f->context ? HN_MIN(f->context, m->context) : m->context;
+    *out = (measured){ .items.item_tokens = block ? 0 : f->item_tokens };
+    return hn_eval_lm(a, m, &tokens, context, f->batch, &out->r, &out->items);
+}
+
+static void compare(hn_arena *a, json_t *line, const measured *x, const measured *y) {
+    hn_interval d = hn_paired(x->items.bits_per_byte, y->items.bits_per_byte, x->items.cluster, x->items.n, 0.95);
+    double t = d.se > 0 ? d.mean / d.se : NAN, p = isnan(t) ? (d.mean == 0 ? 1 : NAN) : 2 * hn_t_cdf(-fabs(t), d.df);
+    json_object_set_new(line, "against_bits_per_byte", hn_json_num(y->r.bits_per_byte));
+    json_object_set_new(line, "difference", hn_json_num(d.mean));
+    json_object_set_new(line, "ci95", isfinite(d.lo) && isfinite(d.hi) ? json_pack("[f,f]", d.lo, d.hi) : json_null());
+    json_object_set_new(line, "p_value", hn_json_num(p));
+    json_object_set_new(line, "test", json_string("paired t over items"));
+    json_object_set_new(line, "items", json_integer(x->items.n));
+    (void)a;
+}
+
+static void show(hn_arena *a, const json_t *l, bool first) {
+    const char *name = json_string_value(json_object_get(l, "name"));
+    if (first) hn_out("%-28s %9s %9s %11s %11s %10s\n", "data", "bits/byte", "+- s.e.", "loss", "perplexity", "tokens");
+    hn_out("%-28s %9.5f %9.5f %11.5f %11.4f %10lld\n", name, json_number_value(json_object_get(l, "bits_per_byte")),
+           json_number_value(json_object_get(l, "stderr")), json_number_value(json_object_get(l, "loss")),
+           json_number_value(json_object_get(l, "perplexity")), (long long)json_integer_value(json_object_get(l, "tokens")));
+    const json_t *d = json_object_get(l, "difference"), *ci = json_object_get(l, "ci95"), *p = json_object_get(l, "p_value");
+    if (!d) return;
+    hn_out("  against: %+.5f bits per byte", json_number_value(d));
+    if (json_is_array(ci)) hn_out(" (95 %% %+.5f … %+.5f)", json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    if (json_is_number(p)) hn_out(", p %.3g", json_number_value(p));
+    hn_out("; below 0 the first model is better\n");
+    (void)a;
+}
+
+static bool one_file(hn_cmd_call *c, const char *path, hone_model *m, hone_model *other, bool first) {
+    const flags *f = c->flags;
+    hn_arena *a = hn_arena_new(c->a);
+    hn_corpus corpus;
+    measured x, y, plain;
+    bool aligned = other && hn_tokenizer_hash(a, m->tok) == hn_tokenizer_hash(a, other->tok);
+    int64_t block = other && !aligned ? BLOCK_BYTES : 0;
+    const hn_strs one = { &path, 1 };
+    bool ok = hn_corpus_read(a, &one, 0, &corpus) && measure(a, m, &corpus, 0, f, &plain);
+    if (ok && other) ok = block ? measure(a, m, &corpus, block, f, &x) : (x = plain, true);
+    if (ok && other) ok = measure(a, other, &corpus, block, f, &y);
+    if (ok) {
+        const hn_lm_result *r = &plain.r;
+        double scale = r->loss > 0 ? r->bits_per_byte / r->loss : NAN;
+        json_t *line = hn_json_own(a, json_pack("{ss ss so so sI sb so so so sI sI}", "name", path, "metric", "bits_per_byte", "value",
+            hn_json_num(r->bits_per_byte), "stderr", hn_json_num(r->stderr_ * scale), "n", (json_int_t)plain.items.n, "higher_is_better", 0, "loss",
+            hn_json_num(r->loss), "perplexity", hn_json_num(r->perplexity), "bits_per_byte", hn_json_num(r->bits_per_byte), "tokens",
+            (json_int_t)r->tokens, "bytes", (json_int_t)r->bytes));
+        if (other && x.items.n == y.items.n) compare(a, line, &x, &y);
+        if (c->json) hn_out_json(a, line);
+        else show(a, line, first);
+    }
+    hn_arena_free(a);
+    return ok;
+}
+
+extern const hn_cmd hn_cmd_eval;
+static bool run(hn_cmd_call *c) {
+    const flags *f = c->flags;
+    if (!c->n_args) return hn_usage(c, &hn_cmd_eval, "which model?");
+    if (!f->data.n && c->n_args < 2) return hn_usage(c, &hn_cmd_eval, "on which data? --data FILE is needed");
+    hone_model *m = hn_model_load(c->a, c->args[0]), *other = NULL;
+    if (!m || (*f->against && !(other = hn_model_load(c->a, f->against)))) return false;
+    const hone_model *without = !m->tok ? m : other && !other->tok ? other : NULL;
+    if (without)
+        return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = without == m ? c->args[0] : f->against,
+                       .hint = "Put its tokenizer.json into the folder.");
+    int64_t done = 0;
+    for (int64_t i = 0; i < f->data.n; i++)
+        if (!one_file(c, f->data.v[i], m, other, !done++)) return false;
+    for (int64_t i = 1; i < c->n_args; i++)
+        if (!one_file(c, c->args[i], m, other, !done++)) return false;
+    return true;
+}
+
+const hn_cmd hn_cmd_eval = { HN_ITEM("eval", "measure a model on held-out text, or against another model", NULL, flags, params),
+    .usage = "MODEL --data FILE … [--against MODEL2]", .run = run,
+    .about = "Loss in nats per token, perplexity, and bits per byte, which models with different tokenizers can be compared by.",
+    .examples = "  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json" };

@@ -1,0 +1,145 @@
+/* train - one training from a recipe: from scratch, or going on from given weights.
+ *
+ * A folder that holds a training is never overwritten: --resume goes on with it, another out= begins a new one. */
+#include "app/app.h"
+#include <math.h>
+
+typedef struct flags { const char *resume; bool plan; } flags;
+static const hn_param params[] = {
+    HN_PARAM(flags, resume, .doc = "run folder of an interrupted training: go on from its checkpoint, bit for bit"),
+    HN_PARAM(flags, plan, .doc = "say what the training will need (parameters, FLOPs, memory) and stop"),
+};
+static const hn_section *const sections[] = { &hn_section_run, &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim, &hn_section_sched };
+
+/* ---- resume: the recipe in the folder, with what this command line says on top ---- */
+
+typedef struct overlay { hn_cmd_call *c; hn_settings *to; bool selectors, ok; } overlay;
+static void copy_given(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row) {
+    overlay *o = user;
+    (void)variant;
+    const char *key = hn_full_key(o->c->a, sec, row);
+    if (!o->ok || !hn_settings_is_set(o->c->settings, key) || hn_settings_selects(o->c->settings, key) != o->selectors) return;
+    o->ok = hn_settings_set(o->to, o->c->a, key, hn_settings_value(o->c->a, o->c->settings, key), "command line");
+}
+
+static bool take_up(hn_cmd_call *c, const char *dir) {
+    const char *recipe = hn_path_join(c->a, dir, "recipe.yaml");
+    if (!hn_path_exists(recipe)) return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no training to go on with", .where = dir, .wanted = "a folder with recipe.yaml and checkpoint/");
+    hn_settings *s = hn_settings_new(c->a, sections, HN_LEN(sections));
+    if (!hn_settings_yaml_file(s, c->a, recipe)) return false;
+    overlay o = { .c = c, .to = s, .ok = true };
+    for (int pass = 0; pass < 2; pass++) {
+        o.selectors = pass == 0;
+        hn_settings_walk(c->settings, copy_given, &o);
+    }
+    c->settings = s;
+    return o.ok && hn_settings_set(s, c->a, "out", dir, "--resume");
+}
+
+/* ---- plan ---- */
+
+static void tell_plan(hn_cmd_call *c, const hn_plan *p) {
+    int64_t there = hn_memory_available() + hn_rss_now();
+    if (c->json) {
+        hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI sI so so sI sI sI sI sI sI sI sI}", "parameters", (json_int_t)p->parameters, "steps", (json_int_t)p->steps,
+            "tokens_per_step", (json_int_t)p->tokens_per_step, "flops_step", hn_json_num(p->flops_step), "flops", hn_json_num(p->flops_total), "bytes_weights",
+            (json_int_t)p->bytes_weights, "bytes_gradients", (json_int_t)p->bytes_grads, "bytes_optimizer", (json_int_t)p->bytes_states, "bytes_activations",
+            (json_int_t)p->bytes_activations, "bytes_data", (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base, "peak_rss_bytes",
+            (json_int_t)p->bytes_peak, "memory_bytes", (json_int_t)there)));
+        return;
+    }
+    hn_out("parameters   %lld (%s)\n", (long long)p->parameters, hn_human(c->a, (double)p->parameters));
+    hn_out("steps        %lld of %s tokens\n", (long long)p->steps, hn_human(c->a, (double)p->tokens_per_step));
+    hn_out("FLOPs        %.3g a step, %.3g in all\n", p->flops_step, p->flops_total);
+    hn_out("memory       weights      %s\n", hn_human_bytes(c->a, (double)p->bytes_weights));
+    hn_out("             gradients    %s\n", hn_human_bytes(c->a, (double)p->bytes_grads));
+    hn_out("             optimizer    %s\n", hn_human_bytes(c->a, (double)p->bytes_states));
+    hn_out("             activations  %s\n", hn_human_bytes(c->a, (double)p->bytes_activations));
+    hn_out("             data         %s\n", hn_human_bytes(c->a, (double)p->bytes_data));
+    hn_out("             program      %s\n", hn_human_bytes(c->a, (double)p->bytes_base));
+    hn_out("             peak         %s of %s\n", hn_human_bytes(c->a, (double)p->bytes_peak), hn_human_bytes(c->a, (double)there));
+}
+
+/* ---- the training ---- */
+
+static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
+    const hn_model_params *mp = hn_settings_get(c->settings, "model");
+    const hn_data_params *dp = hn_settings_get(c->settings, "data");
+    const hn_run_params *run = hn_settings_get(c->settings, "");
+    if (!dp->train.n)
+        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "a text file or folder", .hint = "Add data.train=FILE to the command line, or to the recipe.");
+    int64_t context = 0;
+    if (*mp->path) {
+        if (!(*start = hn_model_load(c->a, mp->path))) return false;
+        context = (*start)->context;
+    } else {
+        const char *text = hn_settings_value(c->a, c->settings, "model.context");
+        if (!text || !hn_parse_i64(text, &context)) return HN_FAIL(c->a, HONE_E_VALUE, .what = "this architecture has no context length");
+    }
+    hn_tokenizer *tok = *start && !hn_settings_is_set(c->settings, "data.tokenizer") ? (*start)->tok : NULL;
+    return hn_dataset_load(c->a, dp, context, run->seed, tok, d);
+}
+
+static bool claim(hn_cmd_call *c, const char *out, bool resume) {
+    const char *recipe = hn_path_join(c->a, out, "recipe.yaml"), *text = hn_settings_write_yaml(c->a, c->settings);
+    if (!hn_mkdirs(c->a, out) || !hn_lock_dir(c->a, out)) return false;
+    bool has_run = hn_path_exists(hn_path_join(c->a, out, "checkpoint")) || hn_path_exists(hn_path_join(c->a, out, "best")) ||
+                   hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite"));
+    if (has_run && !resume)
+        return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a run", .where = out,
+                       .hint = hn_fmt(c->a, "Go on with `hone train --resume %s`, or choose another folder with out=DIR.", out));
+    return hn_file_write(c->a, recipe, text, (int64_t)strlen(text)) && hn_term_log_to(c->a, c->term, hn_path_join(c->a, out, "log.jsonl"));
+}
+
+static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
+    if (c->json) {
+        hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens", (json_int_t)r->tokens, "train_loss",
+            hn_json_num(r->train_loss), "valid_loss", hn_json_num(r->valid_loss), "bits_per_byte", hn_json_num(r->bits_per_byte), "tokens_per_second",
+            hn_json_num(r->tokens_per_second), "seconds", hn_json_num(r->seconds), "peak_rss_bytes", (json_int_t)r->peak_rss, "flops",
+            hn_json_num(r->flops), "out", out)));
+        return;
+    }
+    hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "", hn_human(c->a, (double)r->tokens),
+           isnan(r->tokens_per_second) ? "-" : hn_human(c->a, r->tokens_per_second));
+    hn_out("train loss   %.4f\n", r->train_loss);
+    if (!isnan(r->valid_loss)) hn_out("valid loss   %.4f (%.4f bits per byte)\n", r->valid_loss, r->bits_per_byte);
+    hn_out("time         %s, peak memory %s\n", hn_human_seconds(c->a, r->seconds), hn_human_bytes(c->a, (double)r->peak_rss));
+    hn_out("model        %s\n", hn_path_join(c->a, out, "best"));
+}
+
+static bool run(hn_cmd_call *c) {
+    const flags *f = c->flags;
+    bool resume = *f->resume;
+    if (resume && !c->recipe && !c->n_args && !take_up(c, f->resume)) return false;
+    if (resume && !hn_settings_set(c->settings, c->a, "out", f->resume, "--resume")) return false;
+    if (!hn_take_data_args(c) || !hn_settings_check(c->settings, c->a)) return false;
+    const char *out = hn_run_folder(c);
+    if (!out) out = hn_path_join(c->a, "runs", "train");
+    if (!f->plan && !hn_settings_set(c->settings, c->a, "out", out, "command line")) return false;
+    hone_model *start = NULL;
+    hn_dataset d = {0};
+    hn_train_result r = {0};
+    if (f->plan) {
+        hn_plan plan;
+        if (!load_data(c, &start, &d) || !hn_plan_make(c->a, c->settings, &d, 0, &plan)) return false;
+        tell_plan(c, &plan);
+        return true;
+    }
+    if (!load_data(c, &start, &d)) return false;
+    const hn_run_params *top = hn_settings_get(c->settings, "");
+    hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
+    if (!t || !claim(c, out, resume)) return false;
+    if (resume && !hn_trainer_load(t, out)) return false;
+    hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s", hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))),
+           hn_human(c->a, (double)d.train.n), hn_human(c->a, (double)d.valid.n), out);
+    if (!hn_trainer_run(t, out, &r)) return false;
+    tell(c, out, &r);
+    return true;
+}
+
+const hn_cmd hn_cmd_train = { HN_ITEM("train", "train or fine-tune a model", NULL, flags, params),
+    .usage = "RECIPE.yaml [key.path=value …] | --resume RUN", .sections = sections, .n_sections = HN_LEN(sections), .takes_recipe = true, .run = run,
+    .about = "Writes a run folder: recipe.yaml (as resolved), checkpoint/, best/ (the model), log.jsonl. Ctrl-C saves a checkpoint first;\n"
+             "--resume goes on from it bit for bit. Arguments that are no recipe are training data, or a model folder to start from.",
+    .examples = "  hone train recipes/shakespeare-char.yaml data.train=input.txt out=runs/a\n"
+                "  hone train recipes/shakespeare-char.yaml data.train=input.txt --plan\n  hone train --resume runs/a" };
