@@ -24,7 +24,7 @@ typedef struct hn_cmd {
     const hn_section *const *sections; int64_t n_sections;
     bool takes_recipe;                            /* the first argument is a recipe when it ends in .yaml or .yml */
     bool inline_work;                             /* needs no thread pool: help, list, … */
-    const char *preset;                           /* YAML laid under the recipe: this command's defaults; may be NULL */
+    const char *preset;                           /* YAML that stands in for a recipe where none is given; may be NULL */
     const char *about;                            /* what it does, in a few sentences, for --help; may be NULL */
     bool (*run)(hn_cmd_call *c) HN_CHECK;         /* false: the job's error gives message and exit status */
 } hn_cmd;
@@ -77,7 +77,12 @@ bool hn_read_stdin(hn_arena *a, hn_bytes *out) HN_CHECK;
 /* Arguments of train and improve: a folder with a config.json is the model to start from, all else is training data. */
 bool hn_take_data_args(hn_cmd_call *c) HN_CHECK;
 const char *hn_run_folder(hn_cmd_call *c);             /* out, or runs/ and the recipe's or first argument's name; NULL: neither */
-json_t *hn_json_num(double x);                         /* null for NaN and infinity */
+/* c->settings become those of dir/recipe.yaml, with what the command line gave on top. */
+bool hn_resume_settings(hn_cmd_call *c, const hn_section *const *sections, int64_t n, const char *dir) HN_CHECK;
+json_t *hn_json_real(double x);                         /* null for NaN and infinity */
+
+/* ---- cmd/ledger.c ---- */
+bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledger **out) HN_CHECK;   /* a run folder or a ledger file; *run 0: the newest */
 
 /* ---- help.c, docs.c, completion.c ---- */
 const char *hn_help_overview(hn_arena *a);

@@ -1,6 +1,7 @@
 /* files.c - what several commands take from their arguments: a text, a model folder, data files, whole stdin. */
 #include "app/app.h"
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK = 1 << 16 };
@@ -50,4 +51,36 @@ const char *hn_run_folder(hn_cmd_call *c) {
     char *dot = strchr(name, '.');
     if (dot && dot > name) *dot = 0;
     return *name ? hn_path_join(c->a, "runs", name) : NULL;
+}
+
+/* ---- going on: the recipe in the folder, with what this command line says on top ---- */
+
+typedef struct overlay { hn_cmd_call *c; hn_settings *to; bool selectors, ok; } overlay;
+static void copy_given(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row) {
+    overlay *o = user;
+    (void)variant;
+    const char *key = hn_full_key(o->c->a, sec, row);
+    if (!o->ok || !hn_settings_is_set(o->c->settings, key) || hn_settings_selects(o->c->settings, key) != o->selectors) return;
+    o->ok = hn_settings_set(o->to, o->c->a, key, hn_settings_value(o->c->a, o->c->settings, key), "command line");
+}
+
+static bool same_folder(const char *x, const char *y) {
+    struct stat s, t;
+    return !stat(x, &s) && !stat(y, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+bool hn_resume_settings(hn_cmd_call *c, const hn_section *const *sections, int64_t n, const char *dir) {
+    const char *recipe = hn_path_join(c->a, dir, "recipe.yaml");
+    if (!hn_path_exists(recipe))
+        return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no run to go on with", .where = dir, .wanted = "a folder with a recipe.yaml");
+    hn_settings *s = hn_settings_new(c->a, sections, n);
+    if (!hn_settings_yaml_file(s, c->a, recipe)) return false;
+    overlay o = { .c = c, .to = s, .ok = true };
+    for (int pass = 0; pass < 2; pass++) {
+        o.selectors = pass == 0;
+        hn_settings_walk(c->settings, copy_given, &o);
+    }
+    c->settings = s;
+    const hn_run_params *run = hn_settings_get(s, "");
+    return o.ok && (same_folder(run->out, dir) || hn_settings_set(s, c->a, "out", dir, "--resume"));
 }

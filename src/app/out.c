@@ -22,7 +22,7 @@ void hn_out_json(hn_arena *a, const json_t *line) {
 
 bool hn_out_broken(void) { return ferror(stdout) != 0; }
 
-json_t *hn_json_num(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+json_t *hn_json_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 const char *hn_human(hn_arena *a, double x) {
     static const char *const units[] = { "", "k", "M", "G", "T", "P", "E" };

@@ -45,10 +45,10 @@ static bool measure(hn_arena *a, hone_model *m, const hn_corpus *c, int64_t bloc
 static void compare(hn_arena *a, json_t *line, const measured *x, const measured *y) {
     hn_interval d = hn_paired(x->items.bits_per_byte, y->items.bits_per_byte, x->items.cluster, x->items.n, 0.95);
     double t = d.se > 0 ? d.mean / d.se : NAN, p = isnan(t) ? (d.mean == 0 ? 1 : NAN) : 2 * hn_t_cdf(-fabs(t), d.df);
-    json_object_set_new(line, "against_bits_per_byte", hn_json_num(y->r.bits_per_byte));
-    json_object_set_new(line, "difference", hn_json_num(d.mean));
+    json_object_set_new(line, "against_bits_per_byte", hn_json_real(y->r.bits_per_byte));
+    json_object_set_new(line, "difference", hn_json_real(d.mean));
     json_object_set_new(line, "ci95", isfinite(d.lo) && isfinite(d.hi) ? json_pack("[f,f]", d.lo, d.hi) : json_null());
-    json_object_set_new(line, "p_value", hn_json_num(p));
+    json_object_set_new(line, "p_value", hn_json_real(p));
     json_object_set_new(line, "test", json_string("paired t over items"));
     json_object_set_new(line, "items", json_integer(x->items.n));
     (void)a;
@@ -84,8 +84,8 @@ static bool one_file(hn_cmd_call *c, const char *path, hone_model *m, hone_model
         const hn_lm_result *r = &plain.r;
         double scale = r->loss > 0 ? r->bits_per_byte / r->loss : NAN;
         json_t *line = hn_json_own(a, json_pack("{ss ss so so sI sb so so so sI sI}", "name", path, "metric", "bits_per_byte", "value",
-            hn_json_num(r->bits_per_byte), "stderr", hn_json_num(r->stderr_ * scale), "n", (json_int_t)plain.items.n, "higher_is_better", 0, "loss",
-            hn_json_num(r->loss), "perplexity", hn_json_num(r->perplexity), "bits_per_byte", hn_json_num(r->bits_per_byte), "tokens",
+            hn_json_real(r->bits_per_byte), "stderr", hn_json_real(r->stderr_ * scale), "n", (json_int_t)plain.items.n, "higher_is_better", 0, "loss",
+            hn_json_real(r->loss), "perplexity", hn_json_real(r->perplexity), "bits_per_byte", hn_json_real(r->bits_per_byte), "tokens",
             (json_int_t)r->tokens, "bytes", (json_int_t)r->bytes));
         if (other && x.items.n == y.items.n) compare(a, line, &x, &y);
         if (c->json) hn_out_json(a, line);

@@ -45,7 +45,7 @@ static bool run(hn_cmd_call *c) {
         return true;
     }
     hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss% sI so ss}", "text", g.text, (size_t)g.text_bytes, "tokens", (json_int_t)g.tokens,
-                                                  "tokens_per_second", hn_json_num(g.tokens_per_second), "finish_reason", g.finish_reason)));
+                                                  "tokens_per_second", hn_json_real(g.tokens_per_second), "finish_reason", g.finish_reason)));
     return true;
 }
 

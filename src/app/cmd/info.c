@@ -38,7 +38,7 @@ static bool run(hn_cmd_call *c) {
         if (json_object_get(o, r->name)) continue;
         const void *p = (const char *)m->params + r->offset;
         json_t *v = r->type == HN_INT ? json_integer(*(const int64_t *)p) : r->type == HN_BOOL ? json_boolean(*(const bool *)p)
-                  : r->type == HN_REAL ? hn_json_num(*(const double *)p) : json_string(hn_params_text(c->a, r, m->params));
+                  : r->type == HN_REAL ? hn_json_real(*(const double *)p) : json_string(hn_params_text(c->a, r, m->params));
         json_object_set_new(o, r->name, v);
     }
     json_object_set_new(o, "tokenizer", m->tok ? json_string(m->tok->kind->item.name) : json_null());

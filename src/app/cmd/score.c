@@ -27,9 +27,9 @@ static bool run(hn_cmd_call *c) {
         json_t *ids = json_array(), *logs = json_array();
         for (int64_t i = 0; i < s.n; i++) {
             json_array_append_new(ids, json_integer(s.ids[i]));
-            json_array_append_new(logs, hn_json_num(s.logprobs[i]));
+            json_array_append_new(logs, hn_json_real(s.logprobs[i]));
         }
-        hn_out_json(c->a, hn_json_own(c->a, json_pack("{so so so so}", "tokens", ids, "logprobs", logs, "sum", hn_json_num(s.sum), "bits_per_byte", hn_json_num(s.bits_per_byte))));
+        hn_out_json(c->a, hn_json_own(c->a, json_pack("{so so so so}", "tokens", ids, "logprobs", logs, "sum", hn_json_real(s.sum), "bits_per_byte", hn_json_real(s.bits_per_byte))));
         return true;
     }
     for (int64_t i = 0; i < s.n; i++) {

@@ -11,38 +11,13 @@ static const hn_param params[] = {
 };
 static const hn_section *const sections[] = { &hn_section_run, &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim, &hn_section_sched };
 
-/* ---- resume: the recipe in the folder, with what this command line says on top ---- */
-
-typedef struct overlay { hn_cmd_call *c; hn_settings *to; bool selectors, ok; } overlay;
-static void copy_given(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row) {
-    overlay *o = user;
-    (void)variant;
-    const char *key = hn_full_key(o->c->a, sec, row);
-    if (!o->ok || !hn_settings_is_set(o->c->settings, key) || hn_settings_selects(o->c->settings, key) != o->selectors) return;
-    o->ok = hn_settings_set(o->to, o->c->a, key, hn_settings_value(o->c->a, o->c->settings, key), "command line");
-}
-
-static bool take_up(hn_cmd_call *c, const char *dir) {
-    const char *recipe = hn_path_join(c->a, dir, "recipe.yaml");
-    if (!hn_path_exists(recipe)) return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no training to go on with", .where = dir, .wanted = "a folder with recipe.yaml and checkpoint/");
-    hn_settings *s = hn_settings_new(c->a, sections, HN_LEN(sections));
-    if (!hn_settings_yaml_file(s, c->a, recipe)) return false;
-    overlay o = { .c = c, .to = s, .ok = true };
-    for (int pass = 0; pass < 2; pass++) {
-        o.selectors = pass == 0;
-        hn_settings_walk(c->settings, copy_given, &o);
-    }
-    c->settings = s;
-    return o.ok && hn_settings_set(s, c->a, "out", dir, "--resume");
-}
-
 /* ---- plan ---- */
 
 static void tell_plan(hn_cmd_call *c, const hn_plan *p) {
     int64_t there = hn_memory_available() + hn_rss_now();
     if (c->json) {
         hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI sI so so sI sI sI sI sI sI sI sI}", "parameters", (json_int_t)p->parameters, "steps", (json_int_t)p->steps,
-            "tokens_per_step", (json_int_t)p->tokens_per_step, "flops_step", hn_json_num(p->flops_step), "flops", hn_json_num(p->flops_total), "bytes_weights",
+            "tokens_per_step", (json_int_t)p->tokens_per_step, "flops_step", hn_json_real(p->flops_step), "flops", hn_json_real(p->flops_total), "bytes_weights",
             (json_int_t)p->bytes_weights, "bytes_gradients", (json_int_t)p->bytes_grads, "bytes_optimizer", (json_int_t)p->bytes_states, "bytes_activations",
             (json_int_t)p->bytes_activations, "bytes_data", (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base, "peak_rss_bytes",
             (json_int_t)p->bytes_peak, "memory_bytes", (json_int_t)there)));
@@ -94,9 +69,9 @@ static bool claim(hn_cmd_call *c, const char *out, bool resume) {
 static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
     if (c->json) {
         hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens", (json_int_t)r->tokens, "train_loss",
-            hn_json_num(r->train_loss), "valid_loss", hn_json_num(r->valid_loss), "bits_per_byte", hn_json_num(r->bits_per_byte), "tokens_per_second",
-            hn_json_num(r->tokens_per_second), "seconds", hn_json_num(r->seconds), "peak_rss_bytes", (json_int_t)r->peak_rss, "flops",
-            hn_json_num(r->flops), "out", out)));
+            hn_json_real(r->train_loss), "valid_loss", hn_json_real(r->valid_loss), "bits_per_byte", hn_json_real(r->bits_per_byte), "tokens_per_second",
+            hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds), "peak_rss_bytes", (json_int_t)r->peak_rss, "flops",
+            hn_json_real(r->flops), "out", out)));
         return;
     }
     hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "", hn_human(c->a, (double)r->tokens),
@@ -110,8 +85,8 @@ static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
 static bool run(hn_cmd_call *c) {
     const flags *f = c->flags;
     bool resume = *f->resume;
-    if (resume && !c->recipe && !c->n_args && !take_up(c, f->resume)) return false;
-    if (resume && !hn_settings_set(c->settings, c->a, "out", f->resume, "--resume")) return false;
+    if (resume && !c->recipe && !c->n_args && !hn_resume_settings(c, sections, HN_LEN(sections), f->resume)) return false;
+    if (resume && (c->recipe || c->n_args) && !hn_settings_set(c->settings, c->a, "out", f->resume, "--resume")) return false;
     if (!hn_take_data_args(c) || !hn_settings_check(c->settings, c->a)) return false;
     const char *out = hn_run_folder(c);
     if (!out) out = hn_path_join(c->a, "runs", "train");

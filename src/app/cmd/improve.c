@@ -1,0 +1,115 @@
+/* improve - the main job: measure the model, try each lever, keep what is proven.
+ *
+ * Without a recipe the text recipe inside the program is used; without data too, text made from the seed. The same command again
+ * goes on with a killed run: the ledger in the run folder knows what was done. */
+#include "app/app.h"
+#include <math.h>
+
+typedef struct flags { const char *resume; } flags;
+static const hn_param params[] = {
+    HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too"),
+};
+static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_data,    &hn_section_train,
+                                              &hn_section_optim, &hn_section_sched, &hn_section_improve, &hn_section_budget };
+enum { SYNTH_BYTES = 1000000 };
+
+/* ---- what a person sees ---- */
+
+typedef struct lines { hn_cmd_call *c; bool head; } lines;
+
+static double num(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+static const char *text(const json_t *o, const char *key) {
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+static const char *interval(hn_arena *a, const json_t *o) {
+    const json_t *ci = json_object_get(o, "ci95");
+    if (!json_is_array(ci)) return "-";
+    return hn_fmt(a, "%+.4f … %+.4f", json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+}
+static const char *or_dash(hn_arena *a, const char *fmt, double x) {
+    if (isnan(x)) return "-";
+    return strchr(fmt, 'g') ? hn_fmt(a, "%.2g", x) : hn_fmt(a, "%+.4f", x);
+}
+
+static void show_end(hn_arena *a, const json_t *l) {
+    double start = num(l, "start"), end = num(l, "end");
+    hn_out("\n%s\n", text(l, "what"));
+    hn_out("sealed items: %.4f -> %.4f bits per byte, difference %+.4f (95 %% %s)\n", start, end, num(l, "difference"), interval(a, l));
+    const char *out = text(l, "out");
+    hn_out("model   %s\nreport  %s\nledger  %s\n", text(l, "best"), hn_path_join(a, out, "report.html"), hn_path_join(a, out, "ledger.sqlite"));
+}
+
+static void on_line(void *user, const json_t *l) {
+    lines *s = user;
+    hn_arena *a = hn_arena_new(s->c->a);
+    hn_term_clear(s->c->term);
+    if (s->c->json) hn_out_json(a, l);
+    else if (json_object_get(l, "best")) show_end(a, l);
+    else {
+        if (!s->head) hn_out("%-12s %-10s %10s  %-20s %9s %9s  %s\n", "lever", "verdict", "bits/byte", "95 % interval", "p", "seconds", "why");
+        s->head = true;
+        hn_out("%-12s %-10s %10s  %-22s %9s %9.0f  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, "f", num(l, "difference")), interval(a, l),
+               or_dash(a, "g", num(l, "p_value")), num(l, "seconds"), text(l, "why"));
+    }
+    hn_arena_free(a);
+}
+
+/* ---- the run ---- */
+
+/* Text of our own making, the same for the same seed, so that a killed run finds its data again. */
+static bool make_text(hn_cmd_call *c, const char *out) {
+    const char *path = hn_path_join(c->a, out, "made.txt");
+    const hn_run_params *run = hn_settings_get(c->settings, "");
+    hn_buf b = {0};
+    if (!hn_path_exists(path)) {
+        hn_log(c->a, "no data was named: making a text of %d kB with seed %llu", SYNTH_BYTES / 1000, (unsigned long long)run->seed);
+        hn_synth_text(c->a, run->seed, SYNTH_BYTES, &b);
+        if (!hn_mkdirs(c->a, out) || !hn_file_write(c->a, path, b.v, b.n)) return false;
+    }
+    return hn_settings_set(c->settings, c->a, "data.train", path, "improve");
+}
+
+static bool free_of_training(hn_cmd_call *c, const char *out) {
+    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) || !hn_path_exists(hn_path_join(c->a, out, "checkpoint"))) return true;
+    return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a training", .where = out, .hint = "Choose another folder with out=DIR.");
+}
+
+static bool run(hn_cmd_call *c) {
+    const flags *f = c->flags;
+    if (*f->resume && !c->recipe && !c->n_args && !hn_resume_settings(c, sections, HN_LEN(sections), f->resume)) return false;
+    if (*f->resume && (c->recipe || c->n_args) && !hn_settings_set(c->settings, c->a, "out", f->resume, "--resume")) return false;
+    if (!hn_take_data_args(c) || !hn_settings_check(c->settings, c->a)) return false;
+    const char *out = hn_run_folder(c);
+    if (!out) out = hn_path_join(c->a, "runs", "improve");
+    if (!hn_settings_set(c->settings, c->a, "out", out, "improve") || !free_of_training(c, out)) return false;
+    const hn_data_params *data = hn_settings_get(c->settings, "data");
+    const hn_model_params *model = hn_settings_get(c->settings, "model");
+    if (!data->train.n && *model->path)
+        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "text to judge and to continue training the model with",
+                       .hint = "Add data.train=FILE.");
+    if (!data->train.n && c->recipe)
+        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "a text file or folder", .where = c->recipe,
+                       .hint = "Add data.train=FILE to the command line, or to the recipe.");
+    if (!data->train.n && !make_text(c, out)) return false;
+    if (!hn_mkdirs(c->a, out) || !hn_term_log_to(c->a, c->term, hn_path_join(c->a, out, "log.jsonl"))) return false;
+    lines l = { .c = c };
+    if (hn_improve_run(c->a, c->settings, out, on_line, &l)) return true;
+    if (hone_error_code(c->a->job) == HONE_E_INTERRUPTED) {
+        hn_term_clear(c->term);
+        hn_warn(c->a, "what was measured is kept in %s; the same command again, or `hone improve --resume %s`, goes on", hn_path_join(c->a, out, "ledger.sqlite"), out);
+    }
+    return false;
+}
+
+const hn_cmd hn_cmd_improve = { HN_ITEM("improve", "make a model measurably smarter: try each lever, keep what is proven", NULL, flags, params),
+    .usage = "[RECIPE.yaml | TEXT … | MODEL TEXT …] [key.path=value …]", .sections = sections, .n_sections = HN_LEN(sections), .takes_recipe = true,
+    .preset = hn_recipe_text, .run = run,
+    .about = "Measures speed and fixes the plan within budget.seconds; tunes the start; screens every lever; confirms the best with fresh seeds on fresh\n"
+             "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: below 0 is better.\n"
+             "Writes ledger.sqlite, best/ (the model), start/, report.html. Without arguments it works on a text that it makes itself.",
+    .examples = "  hone improve my.txt\n  hone improve recipes/text.yaml data.train=my.txt budget.seconds=1800 out=runs/mine\n"
+                "  hone improve runs/mine/best more.txt" };
