@@ -22,7 +22,7 @@ static const char alone_style[] =
     "<style>text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;font-size:13px;fill:#737d89;font-variant-numeric:tabular-nums}"
     ".lab{font-weight:600}.ax{font-size:11.5px}.grid{stroke:#80808038}.zero{stroke:#737d89;stroke-width:1.2}.rule{stroke:#80808066}"
     ".mark{stroke-width:2.2;fill:none;stroke-linecap:round}.v-kept{stroke:#159a6c;fill:#159a6c}.v-harmful{stroke:#dd5b2b;fill:#dd5b2b}"
-    ".v-undecided{stroke:#8a8f98;fill:#8a8f98}.v-failed{stroke:#a872c9;fill:#a872c9}.whole{stroke:#3b82d6;fill:#3b82d6}.open{fill:none}</style>";
+    ".v-undecided{stroke:#8a8f98;fill:#8a8f98}.v-failed{stroke:#a872c9;fill:#a872c9}.whole{stroke:#3b82d6;fill:#3b82d6}.open{stroke-width:2;fill:#80808040}</style>";
 
 typedef struct frame { double lo, hi; int left, right; } frame;
 
@@ -44,7 +44,7 @@ static frame span_of(const hn_report *r, int left, int right) {
 static void mark(hn_arena *a, hn_buf *b, const char *verdict, double x, double y) {
     if (!strcmp(verdict, "kept")) hn_buf_fmt(a, b, "<circle class=\"v-kept\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", x, y);
     else if (!strcmp(verdict, "harmful")) hn_buf_fmt(a, b, "<rect class=\"v-harmful\" x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\"/>", x - 4.5, y - 4.5);
-    else hn_buf_fmt(a, b, "<circle class=\"v-undecided dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\"/>", x, y);
+    else hn_buf_fmt(a, b, "<circle class=\"v-undecided open\" cx=\"%.1f\" cy=\"%.1f\" r=\"4.6\"/>", x, y);
 }
 
 static void interval(hn_arena *a, hn_buf *b, const frame *f, const hn_report_row *x, double y) {

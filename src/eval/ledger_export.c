@@ -3,6 +3,20 @@
 
 #include <math.h>
 
+/* JSON holds only UTF-8, while a sample of a byte-level model may end inside a character: bad bytes become U+FFFD. */
+static json_t *text_value(hn_arena *a, const char *s) {
+    int64_t n = (int64_t)strlen(s);
+    if (hn_utf8_valid((const uint8_t *)s, n, NULL)) return json_string(s);
+    hn_buf b = { 0 };
+    for (int64_t i = 0, used; i < n; i += used) {
+        uint32_t c;
+        used = hn_utf8_next((const uint8_t *)s + i, n - i, &c);
+        if (c == 0xFFFD) hn_buf_put(a, &b, "\xef\xbf\xbd", 3);
+        else hn_buf_put(a, &b, s + i, used);
+    }
+    return json_string(hn_buf_str(a, &b));
+}
+
 /* One row as an object: column types by letters as in hn_db_exec, names by `names` in the same order; j is JSON text. */
 static json_t *object(hn_arena *a, hn_row *r, const char *const *names, const char *types) {
     json_t *o = json_object();
@@ -14,7 +28,7 @@ static json_t *object(hn_arena *a, hn_row *r, const char *const *names, const ch
         case 'i': v = json_integer(hn_row_i(r, c)); break;
         case 'd': d = hn_row_d(r, c); v = isfinite(d) ? json_real(d) : json_null(); break;
         case 'j': s = hn_row_s(a, r, c); v = *s ? json_loads(s, JSON_DECODE_ANY, NULL) : NULL; break;
-        case 's': s = hn_row_s(a, r, c); v = json_string(s); break;
+        case 's': s = hn_row_s(a, r, c); v = text_value(a, s); break;
         default: break;
         }
         json_object_set_new(o, names[c], v ? v : json_null());

@@ -118,9 +118,14 @@ static hn_report_row row_of(hn_report *r, const json_t *d) {
                         .gain = hn_json_num(d, "difference"), .lo = hn_json_num(d, "lo"), .hi = hn_json_num(d, "hi"), .p = hn_json_num(d, "p_adjusted"),
                         .p_harm = hn_json_num(data, "p_harm_adjusted"), .detectable = hn_json_num(d, "detectable"), .df = hn_json_num(data, "df"),
                         .seed_var = hn_json_num(data, "seed_var"), .item_var = hn_json_num(data, "item_var"), .seconds = hn_json_num(d, "seconds"),
-                        .flops = hn_json_num(d, "flops"), .cost = NAN, .peak_rss = whole(d, "peak_rss", 0), .trainings = 1 };
+                        .flops = hn_json_num(d, "flops"), .cost = NAN, .peak_rss = whole(d, "peak_rss", 0) };
     const hn_report_arm *arm = find_arm(&r->arms, x.phase, x.name);
-    if (arm && arm->done) x.seconds = arm->seconds, x.flops = arm->flops, x.cost = arm->cost, x.trainings = arm->done;
+    if (arm && arm->done) {
+        x.seconds = arm->seconds, x.flops = arm->flops, x.cost = arm->cost;
+        return x;
+    }
+    double seeds = hn_json_num(r->plan, strcmp(x.phase, "screen") ? "confirm_seeds" : "screen_seeds");     /* a decision holds the sum */
+    x.seconds = x.seconds > 0 ? x.seconds / seeds : NAN, x.flops = x.flops > 0 ? x.flops / seeds : NAN;
     return x;
 }
 

@@ -1,7 +1,7 @@
 /* report.h - what the pages, tables and pictures of a run are made of; private to the report.
  *
- * report.c turns the ledger's export into rows and arms, once; html.c, markdown.c, text.c, forest.c, curves.c and scatter.c only
- * lay them out. A gain is incumbent − arm in the run's metric: positive is better. Numbers that a run does not have are NaN. */
+ * report.c turns the ledger's export into rows and arms, once; html.c, page.c, markdown.c, text.c, forest.c and chart.c only lay them
+ * out. A gain is incumbent − arm in the run's metric: positive is better. Numbers that a run does not have are NaN. */
 #ifndef HN_EVAL_REPORT_H
 #define HN_EVAL_REPORT_H
 #include "eval/eval.h"
@@ -11,7 +11,7 @@ typedef struct hn_report_row {
     const char *phase, *name, *verdict, *why;
     double gain, lo, hi, p, p_harm, detectable, df, seed_var, item_var;     /* p and p_harm are adjusted */
     double seconds, flops, cost;          /* of one training; cost: its FLOPs as a multiple of the start's */
-    int64_t peak_rss, trainings;
+    int64_t peak_rss;
 } hn_report_row;
 typedef HN_VEC(hn_report_row) hn_report_rows;
 
@@ -64,5 +64,11 @@ const char *hn_svg_cost(hn_arena *a, const hn_report *r, int width);
 /* Round places on an axis from lo to hi, at most `most`, at least 2; out[0] is the first, *n how many, *digits what to print. */
 void hn_ticks(double lo, double hi, int most, double *out, int *n, int *digits);
 enum { HN_TICKS_MAX = 16 };
+const char *hn_series_class(const hn_report *r, const hn_report_arm *arm);     /* colour classes of an arm in the pictures */
 extern const char hn_report_style[];
+
+/* ---- page.c: the tables of the page ---- */
+void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_undecided(hn_arena *a, hn_buf *b, const hn_report *r);
+void hn_page_variance(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_screen(hn_arena *a, hn_buf *b, const hn_report *r);
+void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r);
 #endif

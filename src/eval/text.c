@@ -52,7 +52,7 @@ static void levers(hn_arena *a, const hn_report *r, hn_buf *b) {
     for (int64_t i = 0; i < r->levers.n; i++) {
         const hn_report_row *x = &r->levers.v[i];
         row(a, &t, (const char *[]){ x->name, i < r->n_judged ? x->verdict : "not judged", hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), hn_say_p(a, x),
-                                     hn_say_plain(a, x->detectable), hn_say_seconds(a, x->trainings ? x->seconds : NAN), hn_say_flops(a, x->flops) });
+                                     hn_say_plain(a, x->detectable), hn_say_seconds(a, x->seconds), hn_say_flops(a, x->flops) });
     }
     lay_out(a, &t, b);
 }
