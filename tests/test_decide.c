@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <math.h>
+#include "golden/pool16.h"
 #include "golden/stats.h"
 #include "sim/world.c"
 
@@ -125,6 +126,40 @@ static void false_keeps_and_power(void **state) {
     }
 }
 
+/* Real trainings of one recipe, dealt at random to an incumbent and three levers that do nothing. */
+static void a_pool_of_real_runs(void **state) {
+    hn_arena *a = hn_job_arena(*state);
+    enum { SPLITS = 2000, SEEDS = 4, ARMS = POOL_RUNS / SEEDS - 1 };
+    int64_t order[POOL_RUNS], false_keeps = 0, false_harms = 0, naive = 0;
+    int32_t cluster[POOL_ITEMS];
+    double *x = hn_new_n(a, double, POOL_RUNS * POOL_ITEMS);
+    for (int32_t i = 0; i < POOL_ITEMS; i++) cluster[i] = i / 2; /* each held-out piece made two items */
+    for (int64_t i = 0; i < POOL_RUNS; i++) order[i] = i;
+    hn_rng rng = hn_rng_new(16, HN_STREAM_TEST, 0);
+    for (int64_t split = 0; split < SPLITS; split++) {
+        hn_rng_shuffle(&rng, order, POOL_RUNS);
+        for (int64_t i = 0; i < POOL_RUNS; i++) memcpy(x + i * POOL_ITEMS, golden_pool + order[i] * POOL_ITEMS, POOL_ITEMS * sizeof *x);
+        hn_arm incs[ARMS], arms[ARMS];
+        hn_decision d[ARMS];
+        for (int64_t k = 0; k < ARMS; k++) {
+            incs[k] = (hn_arm){ "incumbent", x, SEEDS };
+            arms[k] = (hn_arm){ "placebo", x + (k + 1) * SEEDS * POOL_ITEMS, SEEDS };
+        }
+        hn_arena *tmp = hn_arena_new(a);
+        hn_decide(tmp, incs, arms, ARMS, cluster, POOL_ITEMS, 0.05, d);
+        hn_arena_free(tmp);
+        bool kept = false, harmful = false;
+        for (int64_t k = 0; k < ARMS; k++) kept |= d[k].verdict == HN_KEPT, harmful |= d[k].verdict == HN_HARMFUL;
+        false_keeps += kept;
+        false_harms += harmful;
+        naive += hn_mean(x + SEEDS * POOL_ITEMS, POOL_ITEMS) < hn_mean(x, POOL_ITEMS); /* one run of each, keep if better */
+    }
+    print_message("real runs: %.1f %% false keeps, %.1f %% false harms; one run each keeps %.1f %%\n", 100.0 * (double)false_keeps / SPLITS,
+                  100.0 * (double)false_harms / SPLITS, 100.0 * (double)naive / SPLITS);
+    assert_true(false_keeps <= 0.057 * SPLITS && false_harms <= 0.057 * SPLITS);
+    assert_true(naive > 0.45 * SPLITS && naive < 0.55 * SPLITS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_worked_out_by_hand, setup, teardown),
@@ -132,6 +167,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_cannot_be_known_is_not_claimed, setup, teardown),
         cmocka_unit_test_setup_teardown(no_spread_at_all, setup, teardown),
         cmocka_unit_test_setup_teardown(false_keeps_and_power, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pool_of_real_runs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
