@@ -480,6 +480,9 @@ static void bad_checkpoints(void **state)
     assert_false(hn_trainer_load(t, out));
     says(&w, HONE_E_MODEL, "no checkpoint");
     hone_error_clear(w.job);
+    assert_true(hn_mkdirs(w.a, hn_path_join(w.a, out, "checkpoint")));      /* killed before its first save: at step 0 */
+    assert_true(hn_trainer_load(t, out));
+    assert_int_equal(t->now.step, 0);
     steps(&w, t, 2, NULL);
     assert_true(hn_trainer_save(t, out));
     hn_bytes good;

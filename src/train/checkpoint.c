@@ -232,9 +232,13 @@ static bool load_in(hn_arena *a, hn_trainer *t, const char *out_dir)
     const char *dir = hn_path_join(a, out_dir, "checkpoint"), *where = hn_path_join(a, dir, FILE_NAME);
     hn_bytes file;
     hn_checkpoint c = { 0 };
-    if (!hn_path_exists(where))
-        return HN_FAIL(a, HONE_E_MODEL, .what = "there is no checkpoint to go on from", .where = where,
-                       .hint = "start the training without --resume");
+    if (!hn_path_exists(where)) {
+        if (!hn_path_exists(dir) && !hn_path_exists(hn_path_join(a, out_dir, "recipe.yaml")))
+            return HN_FAIL(a, HONE_E_MODEL, .what = "there is no checkpoint to go on from", .where = where,
+                           .hint = "start the training without --resume");
+        hn_warn(a, "%s: stopped before its first checkpoint; beginning at step 0", out_dir);
+        return true;
+    }
     if (!hn_file_map(a, where, &file) || !hn_checkpoint_parse(a, where, file, &c)) return false;
     if (!same_run(a, where, json_object_get(c.state, "run"), run_identity(a, t))) return false;
     slots v = all_slots(a, t);

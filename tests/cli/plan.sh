@@ -19,7 +19,7 @@ try() {                                                        # name, settings 
     "$hone" train "${args[@]}" out="$tmp/$name" --plan --json > "$tmp/plan.json" 2> "$tmp/err" || fail "$name --plan: $(cat "$tmp/err")"
     [ -e "$tmp/$name/checkpoint" ] && fail "$name: --plan left a checkpoint"
     "$hone" train "${args[@]}" out="$tmp/$name" --json > "$tmp/run.json" 2> "$tmp/err" || fail "$name: $(cat "$tmp/err")"
-    plan=$(field bytes_peak "$tmp/plan.json") peak=$(field peak_rss_bytes "$tmp/run.json")
+    plan=$(field peak_rss_bytes "$tmp/plan.json") peak=$(field peak_rss_bytes "$tmp/run.json")
     [ -n "$plan" ] && [ -n "$peak" ] || fail "$name: no numbers: $(cat "$tmp/plan.json" "$tmp/run.json")"
     off=$(awk -v a="$plan" -v b="$peak" 'BEGIN { printf "%.2f", 100 * (a - b) / b }')
     echo "plan.sh: $name: planned $plan, measured $peak bytes ($off %)"

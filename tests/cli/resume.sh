@@ -31,15 +31,14 @@ while [ "$kills" -lt 20 ]; do
         if [ "$kills" -lt 20 ]; then
             ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % (took / 3 + 20) + 5))
             sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
-            if kill -9 "$pid" 2> /dev/null; then kills=$((kills + 1)); fi
+            kill -9 "$pid" 2> /dev/null
         fi
         wait "$pid" 2> /dev/null
         status=$?
         [ "$status" = 0 ] && break
         [ "$status" = 137 ] || fail "exit $status after $kills kills: $(cat "$tmp/log")"
-        # Killed before the first checkpoint: there is nothing to go on from, so the run begins again.
-        if [ -f "$out/checkpoint/state.safetensors" ]; then cmd=("$hone" train --resume "$out" --quiet)
-        else cmd=("$hone" train "$tmp/recipe.yaml" out="$out" --quiet); fi
+        kills=$((kills + 1))
+        if [ -f "$out/recipe.yaml" ]; then cmd=("$hone" train --resume "$out" --quiet); fi
     done
     cmp "$tmp/whole/best/model.safetensors" "$out/best/model.safetensors" || fail "run $runs ended in other weights"
     left=$(find "$out" -name '*.tmp-*' | head -3)
