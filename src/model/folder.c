@@ -12,9 +12,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* NAME, or the half-written NAME.tmp-PID of a process that was killed. */
+static bool is_ours(const char *file, const hn_strs *names) {
+    for (int64_t i = 0; i < names->n; i++) {
+        size_t n = strlen(names->v[i]);
+        if (!strncmp(file, names->v[i], n) && (!file[n] || !strncmp(file + n, ".tmp-", 5))) return true;
+    }
+    return false;
+}
+
 /* Only what we stage ourselves is ever removed: a folder of that name with other content makes rmdir fail. */
 static bool clear(hn_arena *a, const char *dir, const hn_strs *names) {
-    for (int64_t i = 0; i < names->n; i++) (void)unlink(hn_path_join(a, dir, names->v[i]));
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_ours(e->d_name, names)) (void)unlink(hn_path_join(a, dir, e->d_name));
+    if (d) closedir(d);
     return !rmdir(dir) || errno == ENOENT || hn_fail_errno(a->job, "remove", dir);
 }
 

@@ -122,13 +122,17 @@ static bool curve_ok(const json_t *curve)
 
 /* ---- saving ---- */
 
-/* Files of a save that never ended. */
+/* Removes what saves that never ended left of our files. */
 static void sweep(hn_arena *a, const char *dir)
 {
+    static const char *const ours[] = { FILE_NAME, "tokenizer.json", "tokenizer_config.json", "recipe.yaml" };
     DIR *d = opendir(dir);
     if (!d) return;
     for (struct dirent *e; (e = readdir(d));)
-        if (!strncmp(e->d_name, FILE_NAME ".tmp-", sizeof FILE_NAME ".tmp-" - 1)) (void)unlink(hn_path_join(a, dir, e->d_name));
+        for (int64_t i = 0; i < HN_LEN(ours); i++) {
+            size_t n = strlen(ours[i]);
+            if (!strncmp(e->d_name, ours[i], n) && !strncmp(e->d_name + n, ".tmp-", 5)) (void)unlink(hn_path_join(a, dir, e->d_name));
+        }
     closedir(d);
 }
 
@@ -138,6 +142,7 @@ static bool save_in(hn_arena *a, hn_trainer *t, const char *out_dir)
     if (!hn_mkdirs(a, dir)) return false;
     if (!t->tokenizer_saved) {
         sweep(a, dir);
+        sweep(a, out_dir);
         if (!hn_tokenizer_save(a, t->d->tok, dir)) return false;
         t->tokenizer_saved = true;
     }
@@ -232,6 +237,8 @@ static bool load_in(hn_arena *a, hn_trainer *t, const char *out_dir)
     const char *dir = hn_path_join(a, out_dir, "checkpoint"), *where = hn_path_join(a, dir, FILE_NAME);
     hn_bytes file;
     hn_checkpoint c = { 0 };
+    sweep(a, dir);
+    sweep(a, out_dir);
     if (!hn_path_exists(where)) {
         if (!hn_path_exists(dir) && !hn_path_exists(hn_path_join(a, out_dir, "recipe.yaml")))
             return HN_FAIL(a, HONE_E_MODEL, .what = "there is no checkpoint to go on from", .where = where,
@@ -254,7 +261,6 @@ static bool load_in(hn_arena *a, hn_trainer *t, const char *out_dir)
         hn_push(t->a, &t->curve, (hn_curve_point){ json_integer_value(json_array_get(p, 0)), number_of(json_array_get(p, 1)),
                                                    number_of(json_array_get(p, 2)), number_of(json_array_get(p, 3)) });
     }
-    sweep(a, dir);
     t->loaded = true;
     return true;
 }
