@@ -7,7 +7,7 @@
 #include "tensor/cpu/cpu.h"
 #include "tensor/op/op.h"
 
-enum { QB = 64, KB = 128, FEW = 4 };
+enum { QB = 64, KB = 128, LD = KB + 16 /* a tile's row: see hn_pad_ld */, FEW = 4 };
 
 typedef struct {
     hn_call *c;
@@ -32,8 +32,8 @@ static job job_new(hn_call *c)
 }
 static int64_t worker_floats(const job *j, bool back)
 {
-    if (back) return 3 * QB * KB + QB;
-    return j->T <= FEW ? hn_round(j->S) : QB * KB + 2 * QB;
+    if (back) return 3 * QB * LD + QB;
+    return j->T <= FEW ? hn_round(j->S) : QB * LD + 2 * QB;
 }
 static int64_t scratch_bytes(const hn_call *c, bool back)
 {
@@ -60,14 +60,14 @@ static void forward_block(void *arg, int64_t task, int worker)
     const hone_tensor *q = j->c->in[0], *k = j->c->in[1], *v = j->c->in[2];
     int64_t t0 = task % j->q_blocks * QB, h = task / j->q_blocks % j->H, b = task / j->q_blocks / j->H;
     int64_t m = HN_MIN(QB, j->T - t0), end = visible(j, t0 + m - 1), row0 = (b * j->H + h) * j->T + t0;
-    float *s = (float *)j->c->scratch + worker * j->worker_floats, *max = s + QB * KB, *sum = max + QB, scale = j->at->o.scale;
+    float *s = (float *)j->c->scratch + worker * j->worker_floats, *max = s + QB * LD, *sum = max + QB, scale = j->at->o.scale;
     float *o = q_row(j, j->c->out, b, t0, h);
     for (int64_t i = 0; i < m; i++) max[i] = -INFINITY, sum[i] = 0;
     for (int64_t s0 = 0; s0 < end; s0 += KB) {
         int64_t n = HN_MIN(KB, end - s0);
-        hn_gemm(false, true, m, n, j->D, q_row(j, q, b, t0, h), q->ld, kv_row(j, k, b, s0, h), k->ld, 0, s, KB);
+        hn_gemm(false, true, m, n, j->D, q_row(j, q, b, t0, h), q->ld, kv_row(j, k, b, s0, h), k->ld, 0, s, LD);
         for (int64_t i = 0; i < m; i++) {
-            float *p = s + i * KB, sc = scale;
+            float *p = s + i * LD, sc = scale;
             int64_t see = seen(j, t0 + i, s0, n);
             if (see < n) memset(p + see, 0, (size_t)(n - see) * sizeof *p);
             if (!see) continue;
@@ -78,7 +78,7 @@ static void forward_block(void *arg, int64_t task, int worker)
             if (s0 && shrink != 1) j->v->scale(o + i * j->c->out->ld, o + i * j->c->out->ld, shrink, j->D);
             if (j->at->o.dropout > 0) drop(j, p, p, row0 + i, s0, see);
         }
-        hn_gemm(false, false, m, j->D, n, s, KB, kv_row(j, v, b, s0, h), v->ld, s0 ? 1 : 0, o, j->c->out->ld);
+        hn_gemm(false, false, m, j->D, n, s, LD, kv_row(j, v, b, s0, h), v->ld, s0 ? 1 : 0, o, j->c->out->ld);
     }
     for (int64_t i = 0; i < m; i++) {
         j->v->scale(o + i * j->c->out->ld, o + i * j->c->out->ld, 1 / sum[i], j->D);
@@ -120,36 +120,36 @@ static void zero_head(const job *j, const hone_tensor *dx, int64_t n, int64_t b,
 static void backward_tile(const job *j, float *p, int64_t b, int64_t h, int64_t t0, int64_t m, int64_t s0, int64_t n)
 {
     const hone_tensor *q = j->c->in[0], *k = j->c->in[1], *v = j->c->in[2], *out = j->c->out;
-    float *dp = p + QB * KB, *pm = dp + QB * KB, *delta = pm + QB * KB;
+    float *dp = p + QB * LD, *pm = dp + QB * LD, *delta = pm + QB * LD;
     const float *dout = out->grad + (b * j->T + t0) * out->ld + h * j->D, *qs = q_row(j, q, b, t0, h), *ks = kv_row(j, k, b, s0, h);
     int64_t row0 = (b * j->H + h) * j->T + t0;
     bool drops = j->at->o.dropout > 0;
-    hn_gemm(false, true, m, n, j->D, qs, q->ld, ks, k->ld, 0, p, KB);
-    hn_gemm(false, true, m, n, j->D, dout, out->ld, kv_row(j, v, b, s0, h), v->ld, 0, dp, KB);
+    hn_gemm(false, true, m, n, j->D, qs, q->ld, ks, k->ld, 0, p, LD);
+    hn_gemm(false, true, m, n, j->D, dout, out->ld, kv_row(j, v, b, s0, h), v->ld, 0, dp, LD);
     for (int64_t i = 0; i < m; i++) {
         int64_t see = seen(j, t0 + i, s0, n);
-        float *pi = p + i * KB, *di = dp + i * KB;
+        float *pi = p + i * LD, *di = dp + i * LD;
         j->v->exp_shift(pi, pi, j->at->o.scale, j->lse[row0 + i], see);
         if (drops) {
-            drop(j, pm + i * KB, pi, row0 + i, s0, see);
+            drop(j, pm + i * LD, pi, row0 + i, s0, see);
             drop(j, di, di, row0 + i, s0, see);
         }
         j->v->softmax_grad(di, pi, di, delta[i], j->at->o.scale, see);
         if (see == n) continue;
         memset(pi + see, 0, (size_t)(n - see) * sizeof *pi);
         memset(di + see, 0, (size_t)(n - see) * sizeof *di);
-        if (drops) memset(pm + i * KB + see, 0, (size_t)(n - see) * sizeof *pm);
+        if (drops) memset(pm + i * LD + see, 0, (size_t)(n - see) * sizeof *pm);
     }
-    if (j->dx[0]) hn_gemm(false, false, m, j->D, n, dp, KB, ks, k->ld, 1, q_row(j, j->dx[0], b, t0, h), j->dx[0]->ld);
-    if (j->dx[1]) hn_gemm(true, false, n, j->D, m, dp, KB, qs, q->ld, 1, hn_row_of(j->dx[1], b * j->S + s0) + h * j->D, j->dx[1]->ld);
+    if (j->dx[0]) hn_gemm(false, false, m, j->D, n, dp, LD, ks, k->ld, 1, q_row(j, j->dx[0], b, t0, h), j->dx[0]->ld);
+    if (j->dx[1]) hn_gemm(true, false, n, j->D, m, dp, LD, qs, q->ld, 1, hn_row_of(j->dx[1], b * j->S + s0) + h * j->D, j->dx[1]->ld);
     if (j->dx[2])
-        hn_gemm(true, false, n, j->D, m, drops ? pm : p, KB, dout, out->ld, 1, hn_row_of(j->dx[2], b * j->S + s0) + h * j->D, j->dx[2]->ld);
+        hn_gemm(true, false, n, j->D, m, drops ? pm : p, LD, dout, out->ld, 1, hn_row_of(j->dx[2], b * j->S + s0) + h * j->D, j->dx[2]->ld);
 }
 static void backward_head(void *arg, int64_t task, int worker)
 {
     job *j = arg;
     int64_t h = task % j->H, b = task / j->H;
-    float *p = (float *)j->c->scratch + worker * j->worker_floats, *delta = p + 3 * QB * KB;
+    float *p = (float *)j->c->scratch + worker * j->worker_floats, *delta = p + 3 * QB * LD;
     for (int i = 0; i < 3; i++) zero_head(j, j->dx[i], i ? j->S : j->T, b, h);
     for (int64_t t0 = 0; t0 < j->T; t0 += QB) {
         int64_t m = HN_MIN(QB, j->T - t0), end = visible(j, t0 + m - 1);

@@ -2,23 +2,27 @@
  *
  * Forward: tiles of 128 rows by 512 columns; bias and activation run over a tile while it is warm. Backward: per tile of rows
  * dpre = dy·act′, its column sums and dx += dpre·w; then per tile of w dw += dpreᵀ·x. Many rows and few tiles of w (K ≥ 65536,
- * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. A call of few rows reads w once (decoding). */
+ * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
+ * are copied to padded rows first (cpu.h). A call of few rows reads w once (decoding). */
 #include "tensor/cpu/cpu.h"
 
-enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, FEW = 2, GEMV_COLS = 256 };
+enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, FEW = 2, GEMV_COLS = 256, PACK_ROWS = 256 };
 
 typedef struct {
     hn_call *c;
     const hn_vec *v;
-    int64_t M, K, N, ldx, ldw, col_tiles;
+    int64_t M, K, N, ldx, ldw, col_tiles, row_tiles, wrows, wcols;      /* w is stored (wrows,wcols) */
     bool tr;
     hone_act act;
-    const float *x, *w, *b, *dy;
-    float *y, *pre;
+    const float *x, *w, *b;
+    float *y, *pre, *packed_w;
     /* backward */
-    float *dpre, *dx, *dw, *db, *db_part, *dw_part;      /* dpre: dy itself without an activation */
-    float beta;                                          /* of dx: 0 where it holds rubbish */
-    int64_t lddx, lddw, row_tiles, wa, wb, splits;
+    const float *dy, *d, *dw_x;          /* d: gradient before the activation, dy itself or in scratch; dw_x: x or its padded copy */
+    int64_t ldd, ld_dw_x;
+    float *new_d, *new_x;                /* those in scratch, or NULL */
+    float *dx, *dw, *db, *db_part, *dw_part;
+    float beta;                          /* of dx: 0 where it holds rubbish */
+    int64_t lddx, lddw, wa, wb, splits;
 } job;
 
 static job job_new(hn_call *c)
@@ -26,10 +30,27 @@ static job job_new(hn_call *c)
     const hn_linear_attr *at = c->attr;
     hone_tensor *x = c->in[0], *w = c->in[1];
     job j = { .c = c, .v = hn_vec_now(), .M = hn_rows(x), .K = hn_cols(x), .N = hn_cols(c->out), .ldx = x->ld, .ldw = w->ld,
-              .tr = at->transposed, .act = at->act, .x = x->data, .w = w->data, .b = c->in[2] ? c->in[2]->data : NULL };
+              .wrows = w->shape[0], .wcols = w->shape[1], .tr = at->transposed, .act = at->act, .x = x->data, .w = w->data,
+              .b = c->in[2] ? c->in[2]->data : NULL };
     j.col_tiles = hn_cdiv(j.N, COLS);
     j.row_tiles = hn_cdiv(j.M, ROWS);
     return j;
+}
+
+/* Does the product that walks down w's columns (forward of (K,N), dx of (N,K)) deserve a padded copy of w? */
+static bool packs_w(const job *j, bool back) { return j->tr != back && j->M >= PACK_ROWS && j->ldw % 256 == 0; }
+static void pack_w_rows(void *arg, int64_t task, int worker)
+{
+    job *j = arg;
+    int64_t r = task * ROWS, ld = hn_pad_ld(j->wcols);
+    hn_pack(j->packed_w + r * ld, ld, j->w + r * j->ldw, j->ldw, HN_MIN(ROWS, j->wrows - r), j->wcols);
+}
+static void pack_w(job *j, float **scratch)
+{
+    j->packed_w = hn_take(scratch, j->wrows * hn_pad_ld(j->wcols));
+    hn_cpu_run(j->c, 10.0 * (double)(j->wrows * j->wcols), hn_cdiv(j->wrows, ROWS), pack_w_rows, j);
+    j->w = j->packed_w;
+    j->ldw = hn_pad_ld(j->wcols);
 }
 
 static void forward_tile(void *arg, int64_t task, int worker)
@@ -61,36 +82,43 @@ static void forward(hn_call *c)
     j.pre = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
     if (j.M <= FEW) hn_cpu_run(c, flops * 4, hn_cdiv(j.N, GEMV_COLS), forward_few, &j);
-    else hn_cpu_run(c, flops, j.row_tiles * j.col_tiles, forward_tile, &j);
+    else {
+        float *s = c->scratch;
+        if (packs_w(&j, false)) pack_w(&j, &s);
+        hn_cpu_run(c, flops, j.row_tiles * j.col_tiles, forward_tile, &j);
+    }
 }
 
 static void backward_rows(job *j, int64_t task)
 {
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
-    float *d = j->dpre + r0 * j->N;
-    if (j->act != HONE_ACT_NONE)
-        for (int64_t i = 0; i < m; i++) j->v->act_grad(d + i * j->N, j->dy + (r0 + i) * j->N, j->pre + (r0 + i) * j->N, j->N, j->act, false);
+    const float *d = j->d + r0 * j->ldd;
+    if (j->new_d)
+        for (int64_t i = 0; i < m; i++)
+            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, j->pre ? j->pre + (r0 + i) * j->N : NULL, j->N, j->act, false);
     if (j->db) {
         float *p = j->db_part + task * hn_round(j->N);
         memset(p, 0, (size_t)j->N * sizeof *p);
-        for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->N, j->N);
+        for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->ldd, j->N);
     }
-    if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->N, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
+    if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->ldd, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
+    if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
 }
 static void backward_weight(job *j, int64_t task)
 {
-    /* w's own rows are A by B: (N,K), or (K,N) when transposed */
-    int64_t A = j->tr ? j->K : j->N, B = j->tr ? j->N : j->K, part = task % j->splits, tile = task / j->splits;
-    int64_t a0 = tile / j->wb * WROWS, b0 = tile % j->wb * WCOLS, a = HN_MIN(WROWS, A - a0), b = HN_MIN(WCOLS, B - b0);
-    const float *l = j->tr ? j->x : j->dpre, *r = j->tr ? j->dpre : j->x;
-    int64_t ldl = j->tr ? j->ldx : j->N, ldr = j->tr ? j->N : j->ldx;
+    /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
+    int64_t part = task % j->splits, tile = task / j->splits;
+    int64_t a0 = tile / j->wb * WROWS, b0 = tile % j->wb * WCOLS, a = HN_MIN(WROWS, j->wrows - a0), b = HN_MIN(WCOLS, j->wcols - b0);
+    const float *l = j->tr ? j->dw_x : j->d, *r = j->tr ? j->d : j->dw_x;
+    int64_t ldl = j->tr ? j->ld_dw_x : j->ldd, ldr = j->tr ? j->ldd : j->ld_dw_x;
     if (j->splits == 1) {
         for (int64_t at = 0; at < j->M; at += SPLIT)
             hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - at), l + at * ldl + a0, ldl, r + at * ldr + b0, ldr, 1, j->dw + a0 * j->lddw + b0, j->lddw);
         return;
     }
-    float *p = j->dw_part + part * hn_round(A * B);
-    hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - part * SPLIT), l + part * SPLIT * ldl + a0, ldl, r + part * SPLIT * ldr + b0, ldr, 0, p + a0 * B + b0, B);
+    float *p = j->dw_part + part * hn_round(j->wrows * j->wcols);
+    hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - part * SPLIT), l + part * SPLIT * ldl + a0, ldl, r + part * SPLIT * ldr + b0, ldr, 0,
+            p + a0 * j->wcols + b0, j->wcols);
 }
 static void backward_task(void *arg, int64_t task, int worker)
 {
@@ -99,50 +127,60 @@ static void backward_task(void *arg, int64_t task, int worker)
 }
 static void weight_task(void *arg, int64_t task, int worker) { backward_weight(arg, task); }
 
-static void weight_cut(job *j)
+/* What backward takes from scratch; with s NULL the addresses are only counted. */
+static int64_t backward_cut(job *j, float *s)
 {
-    j->wa = hn_cdiv(j->tr ? j->K : j->N, WROWS), j->wb = hn_cdiv(j->tr ? j->N : j->K, WCOLS);
+    float *start = s;
+    j->wa = hn_cdiv(j->wrows, WROWS), j->wb = hn_cdiv(j->wcols, WCOLS);
     j->splits = j->M > SPLIT && j->wa * j->wb < SPLIT_TILES ? hn_cdiv(j->M, SPLIT) : 1;
+    bool pads = j->M >= PACK_ROWS;
+    int64_t n = 0, at;
+#define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
+    j->d = j->dy, j->ldd = j->N, j->dw_x = j->x, j->ld_dw_x = j->ldx;
+    if (j->act != HONE_ACT_NONE || (pads && j->N % 128 == 0)) {
+        j->ldd = pads ? hn_pad_ld(j->N) : j->N;
+        j->d = j->new_d = TAKE(j->M * j->ldd);
+    }
+    if (pads && j->ldx % 128 == 0) {
+        j->ld_dw_x = hn_pad_ld(j->K);
+        j->dw_x = j->new_x = TAKE(j->M * j->ld_dw_x);
+    }
+    if (j->c->in[2]) j->db_part = TAKE(j->row_tiles * hn_round(j->N));
+    if (j->splits > 1) j->dw_part = TAKE(j->splits * hn_round(j->wrows * j->wcols));
+    if (packs_w(j, true)) j->packed_w = TAKE(j->wrows * hn_pad_ld(j->wcols));
+#undef TAKE
+    return n * (int64_t)sizeof(float);
 }
 static int64_t scratch_bytes(const hn_call *c, bool back)
 {
-    if (!back) return 0;
     job j = job_new((hn_call *)c);
-    weight_cut(&j);
-    int64_t n = 0;
-    if (j.act != HONE_ACT_NONE) n += hn_round(j.M * j.N);
-    if (c->in[2]) n += j.row_tiles * hn_round(j.N);
-    if (j.splits > 1) n += j.splits * hn_round(j.N * j.K);
-    return n * (int64_t)sizeof(float);
+    if (back) return backward_cut(&j, NULL);
+    return packs_w(&j, false) ? hn_round(j.wrows * hn_pad_ld(j.wcols)) * (int64_t)sizeof(float) : 0;
 }
 static void backward(hn_call *c, hone_tensor *const dx[])
 {
     job j = job_new(c);
-    weight_cut(&j);
-    float *s = c->scratch;
     j.dy = c->out->grad;
-    j.dpre = (float *)j.dy;
-    if (j.act != HONE_ACT_NONE) j.dpre = hn_take(&s, j.M * j.N), j.pre = c->aux[0]->data;
-    if (c->in[2]) { j.db_part = s; s += j.row_tiles * hn_round(j.N); }
-    j.dw_part = s;
+    backward_cut(&j, c->scratch);
+    if (j.act != HONE_ACT_NONE) j.pre = c->aux[0]->data;
     if (dx[0]) j.dx = dx[0]->data, j.lddx = dx[0]->ld, j.beta = dx[0]->fresh ? 0 : 1;
     if (dx[1]) j.dw = dx[1]->data, j.lddw = dx[1]->ld;
     if (c->in[2] && dx[2]) j.db = dx[2]->data;
     for (int i = 1; i < 3; i++) if (dx[i] && dx[i]->fresh) hn_zero_rows(dx[i]);
+    if (j.dx && j.packed_w) pack_w(&j, &(float *){ j.packed_w });
 
     int64_t weights = j.dw ? j.wa * j.wb * j.splits : 0;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
-    if (j.act == HONE_ACT_NONE) hn_cpu_run(c, 2 * flops, j.row_tiles + weights, backward_task, &j);   /* no tile waits for another */
+    if (!j.new_d && !j.new_x) hn_cpu_run(c, 2 * flops, j.row_tiles + weights, backward_task, &j);     /* no tile waits for another */
     else {
         hn_cpu_run(c, flops, j.row_tiles, backward_task, &j);
         hn_cpu_run(c, flops, weights, weight_task, &j);
     }
     if (j.db) for (int64_t i = 0; i < j.row_tiles; i++) j.v->add(j.db, j.db, j.db_part + i * hn_round(j.N), j.N);
-    if (j.dw && j.splits > 1) {
-        int64_t A = j.tr ? j.K : j.N, B = j.tr ? j.N : j.K;
+    if (j.dw && j.splits > 1)
         for (int64_t p = 0; p < j.splits; p++)
-            for (int64_t i = 0; i < A; i++) j.v->add(j.dw + i * j.lddw, j.dw + i * j.lddw, j.dw_part + p * hn_round(A * B) + i * B, B);
-    }
+            for (int64_t i = 0; i < j.wrows; i++)
+                j.v->add(j.dw + i * j.lddw, j.dw + i * j.lddw, j.dw_part + p * hn_round(j.wrows * j.wcols) + i * j.wcols, j.wcols);
 }
 extern const hn_kernel hn_cpu_linear;
 const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .overwrites = true };

@@ -44,7 +44,7 @@ static double denominator(const hn_call *c)
 static int64_t scratch_bytes(const hn_call *c, bool back)
 {
     job j = job_new((hn_call *)c);
-    int64_t n = back ? hn_round(block_rows(&j) * j.V)
+    int64_t n = back ? hn_round(block_rows(&j) * hn_pad_ld(j.V))
                      : 2 * hn_round(j.R * j.splits) + hn_round(j.R) + hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     return n * (int64_t)sizeof(float);
 }
@@ -102,10 +102,11 @@ static void dz_tile(void *arg, int64_t task, int worker)
 {
     job *j = arg;
     int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS, m = HN_MIN(ROWS, j->rows - i0), n = HN_MIN(TILE, j->V - v0);
-    float *z = j->dz + i0 * j->V + v0;
-    hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, j->r0 + i0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, j->V);
+    int64_t ld = hn_pad_ld(j->V);
+    float *z = j->dz + i0 * ld + v0;
+    hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, j->r0 + i0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
     for (int64_t i = 0; i < m; i++) {
-        float *zi = z + i * j->V;
+        float *zi = z + i * ld;
         int64_t r = j->r0 + i0 + i;
         if (j->y[r] < 0) {
             memset(zi, 0, (size_t)n * sizeof *zi);
@@ -119,15 +120,16 @@ static void dz_tile(void *arg, int64_t task, int worker)
 static void grad_tile(void *arg, int64_t task, int worker)
 {
     job *j = arg;
+    int64_t ld = hn_pad_ld(j->V);
     if (task < j->dh_tiles) {
         int64_t per_row = hn_cdiv(j->C, TILE), i0 = task / per_row * ROWS, k0 = task % per_row * TILE;
-        hn_gemm(false, false, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), j->V, j->dz + i0 * j->V, j->V, (float *)j->w->data + k0, j->w->ld,
+        hn_gemm(false, false, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), j->V, j->dz + i0 * ld, ld, (float *)j->w->data + k0, j->w->ld,
                 j->dh->fresh ? 0 : 1, hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld);
         return;
     }
     task -= j->dh_tiles;
     int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_side;
-    hn_gemm(true, false, HN_MIN(j->dw_side, j->V - v0), HN_MIN(j->dw_side, j->C - k0), j->rows, j->dz + v0, j->V,
+    hn_gemm(true, false, HN_MIN(j->dw_side, j->V - v0), HN_MIN(j->dw_side, j->C - k0), j->rows, j->dz + v0, ld,
             hn_row_of(j->h, j->r0) + k0, j->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
 }
 static void backward(hn_call *c, hone_tensor *const dx[])
