@@ -117,3 +117,35 @@ lint:
 	@tools/lint
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# Man page, docs pages and completion from the settings rows; tests/cli/docs.sh sees that they are current.
+.PHONY: docs install uninstall
+docs: $(BUILD)/hone
+	@mkdir -p docs/completion
+	$< help --man > docs/hone.1
+	$< help --markdown commands > docs/COMMANDS.md
+	$< help --markdown settings > docs/SETTINGS.md
+	$< help --completion bash > docs/completion/hone.bash
+	$< help --completion zsh > docs/completion/_hone
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/hone $(SHARE)/man/man1 \
+	    $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/doc/hone
+	install -m 755 $(BUILD)/hone $(DESTDIR)$(PREFIX)/bin/hone
+	install -m 644 $(BUILD)/libhone.a $(DESTDIR)$(PREFIX)/lib/libhone.a
+	install -m 755 $(BUILD)/libhone.so $(DESTDIR)$(PREFIX)/lib/libhone.so.$(VERSION)
+	ln -sf libhone.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libhone.so.0
+	ln -sf libhone.so.0 $(DESTDIR)$(PREFIX)/lib/libhone.so
+	install -m 644 include/hone/*.h $(DESTDIR)$(PREFIX)/include/hone/
+	@rm -f $(BUILD)/hone.pc
+	@$(MAKE) --no-print-directory -s $(BUILD)/hone.pc
+	install -m 644 $(BUILD)/hone.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/hone.pc
+	install -m 644 docs/hone.1 $(SHARE)/man/man1/hone.1
+	install -m 644 docs/completion/hone.bash $(SHARE)/bash-completion/completions/hone
+	install -m 644 docs/completion/_hone $(SHARE)/zsh/site-functions/_hone
+	install -m 644 LICENSE $(wildcard README.md) $(SHARE)/doc/hone/
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/hone $(DESTDIR)$(PREFIX)/lib/libhone.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/hone.pc $(SHARE)/man/man1/hone.1 \
+	    $(SHARE)/bash-completion/completions/hone $(SHARE)/zsh/site-functions/_hone
+	rm -rf $(DESTDIR)$(PREFIX)/include/hone $(SHARE)/doc/hone

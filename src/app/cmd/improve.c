@@ -74,7 +74,7 @@ static bool make_text(hn_cmd_call *c, const char *out) {
 }
 
 static bool free_of_training(hn_cmd_call *c, const char *out) {
-    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) || !hn_path_exists(hn_path_join(c->a, out, "checkpoint"))) return true;
+    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) || !hn_path_exists(hn_path_join(c->a, out, "checkpoint/state.safetensors"))) return true;
     return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a training", .where = out, .hint = "Choose another folder with out=DIR.");
 }
 

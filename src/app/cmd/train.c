@@ -19,7 +19,7 @@ static void tell_plan(hn_cmd_call *c, const hn_plan *p) {
         hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI sI so so sI sI sI sI sI sI sI sI}", "parameters", (json_int_t)p->parameters, "steps", (json_int_t)p->steps,
             "tokens_per_step", (json_int_t)p->tokens_per_step, "flops_step", hn_json_real(p->flops_step), "flops", hn_json_real(p->flops_total), "bytes_weights",
             (json_int_t)p->bytes_weights, "bytes_gradients", (json_int_t)p->bytes_grads, "bytes_optimizer", (json_int_t)p->bytes_states, "bytes_activations",
-            (json_int_t)p->bytes_activations, "bytes_data", (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base, "peak_rss_bytes",
+            (json_int_t)p->bytes_activations, "bytes_data", (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base, "bytes_peak",
             (json_int_t)p->bytes_peak, "memory_bytes", (json_int_t)there)));
         return;
     }
@@ -58,8 +58,9 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
 static bool claim(hn_cmd_call *c, const char *out, bool resume) {
     const char *recipe = hn_path_join(c->a, out, "recipe.yaml"), *text = hn_settings_write_yaml(c->a, c->settings);
     if (!hn_mkdirs(c->a, out) || !hn_lock_dir(c->a, out)) return false;
-    bool has_run = hn_path_exists(hn_path_join(c->a, out, "checkpoint")) || hn_path_exists(hn_path_join(c->a, out, "best")) ||
-                   hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite"));
+    static const char *const marks[] = { "checkpoint/state.safetensors", "best/config.json", "ledger.sqlite" };
+    bool has_run = false;
+    for (int64_t i = 0; i < HN_LEN(marks); i++) has_run = has_run || hn_path_exists(hn_path_join(c->a, out, marks[i]));
     if (has_run && !resume)
         return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a run", .where = out,
                        .hint = hn_fmt(c->a, "Go on with `hone train --resume %s`, or choose another folder with out=DIR.", out));

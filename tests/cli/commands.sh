@@ -1,0 +1,145 @@
+#!/bin/sh
+# The command line from outside: help, what is refused, in which words, with which exit status, on which stream.
+hone=${HONE:-build/hone}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+# check NAME STATUS WORD…: the command in $cmd ended so, and each word is in its output.
+check() {
+    name=$1 want=$2
+    shift 2
+    [ "$status" = "$want" ] || { echo "not ok $name: exit $status, wanted $want: $(head -c 400 "$tmp/out" "$tmp/err" | tr '\n' ' ')"; return; }
+    for word in "$@"; do
+        grep -qF -- "$word" "$tmp/out" "$tmp/err" || { echo "not ok $name: no '$word' in: $(head -c 400 "$tmp/out" "$tmp/err" | tr '\n' ' ')"; return; }
+    done
+    echo "ok $name"
+}
+try() { "$hone" "$@" > "$tmp/out" 2> "$tmp/err" < /dev/null; status=$?; }
+silent() { if [ -s "$tmp/$2" ]; then echo "not ok $1: something on $2: $(head -c 200 "$tmp/$2")"; else echo "ok $1"; fi; }
+
+# ---- help ----
+try --help;                     check "overview" 0 "Usage: hone COMMAND" improve train doctor --json; silent "help goes to stdout" err
+try;                            check "no arguments" 2 "Usage: hone COMMAND"; silent "no arguments: nothing on stdout" out
+for c in $("$hone" list cmd | cut -d' ' -f1); do
+    try "$c" --help;            check "$c --help" 0 "Usage: hone $c" "--json" "--threads"
+done
+try train --help;               check "train --help shows keys" 0 train.steps=2000 optim.lr=1e-3 model.layers "with optim.name=adamw" "1 … "
+try help train;                 check "help train" 0 "Usage: hone train"
+try help optim adamw;           check "help of a member" 0 weight_decay
+try help lever placebo;         check "help of a lever" 0 placebo
+try help nothing;               check "help of nothing" 2 "neither a command nor a kind"
+try help optim adamx;           check "help of no member" 2 "Did you mean 'adamw'?"
+try --version;                  check "--version" 0 "hone 0." oneDNN SQLite
+try version --json;             check "version --json" 0 '"version"' '"isa"'
+try doctor;                     check "doctor" 0 memory threads "Not built in"
+try doctor --json;              check "doctor --json" 0 '"memory_available_bytes"'
+try list;                       check "list" 0 optim lever op
+try list lever --json;          check "list lever --json" 0 '"placebo"'
+try list levers;                check "list of no kind" 2 "Did you mean 'lever'?"
+
+# ---- the command line ----
+try trian;                      check "unknown command" 2 "unknown command 'trian'" "Did you mean 'train'?"; silent "errors leave stdout empty" out
+try list --jsno;                check "unknown flag" 2 "--jsno" "Did you mean '--json'?"
+try generate m --max-tokns 3;   check "mistyped flag" 2 "Did you mean '--max-tokens'?"
+try generate m --max-tokens 0;  check "flag out of bounds" 2 "--max-tokens" "wanted an integer, 1 …" "found '0'"
+try generate m --max-tokens;    check "flag without value" 2 "--max-tokens needs a value"
+try generate m --prompt --json; check "flag instead of value" 2 "--prompt needs a value" "--prompt=TEXT"
+try train --steps 3;            check "a key given as a flag" 2 "train.steps=VALUE"
+try -x;                         check "unknown short flag" 2 "'-x'"
+try list --device tpu;          check "unknown device" 2 "cpu|cuda"
+try list --device cuda;         check "device cuda" 2 "no CUDA"
+try train device=cuda;          check "device=cuda" 2 "no CUDA"
+try list --threads -1;          check "threads out of bounds" 2 "0 … 1024"
+try eval;                       check "eval without a model" 2 "which model?" "hone eval MODEL"
+try score m;                    check "score without a text" 2 "--text or --file"
+try ledger shwo runs/x;         check "ledger verb" 2 "did you mean 'show'?"
+
+# ---- recipes ----
+printf 'train:\n  steps: 10\nmodle:\n  layers: 3\n' > "$tmp/typo.yaml"
+try train "$tmp/typo.yaml";     check "unknown key" 2 "typo.yaml:4" "unknown key 'modle.layers'" "Did you mean 'model.layers'?"
+printf 'train:\n  steps: -1\n' > "$tmp/bounds.yaml"
+try train "$tmp/bounds.yaml";   check "out of bounds" 2 "bounds.yaml:2" "train.steps" "0 … 1" "'-1'"
+printf 'train:\n  steps: [1\n' > "$tmp/broken.yaml"
+try train "$tmp/broken.yaml";   check "broken YAML" 2 "broken.yaml:3:1" "broken YAML"
+printf 'optim: {name: adamx}\n' > "$tmp/member.yaml"
+try train "$tmp/member.yaml";   check "unknown member" 2 "member.yaml:1" "optim.name" "Did you mean 'adamw'?"
+try train "$tmp/none.yaml";     check "missing recipe" 2 "none.yaml" "no such recipe"
+try train train.stps=3;         check "unknown key on the command line" 2 "command line" "Did you mean 'train.steps'?"
+try train improve.alpha=0.1;    check "key of another command" 2 "unknown key 'improve.alpha'"
+try train;                      check "no data" 2 "'data.train' is missing"
+try improve model="$tmp";       check "a model but no text" 2 "'data.train' is missing"
+
+# ---- files ----
+try train data.train="$tmp/no.txt" out="$tmp/r1"; check "missing text" 3 "no.txt"
+: > "$tmp/empty.txt"
+try train data.train="$tmp/empty.txt" out="$tmp/r2"; check "empty text" 3 "empty.txt"
+head -c 5000 /dev/zero > "$tmp/zero.txt"
+try train data.train="$tmp/zero.txt" out="$tmp/r3"; check "all-zero text" 3 "zero.txt"
+printf 'some text \377 here\n' > "$tmp/bad.txt"
+try train data.train="$tmp/bad.txt" out="$tmp/r4"; check "invalid UTF-8" 3 "bad.txt" "10"
+echo short > "$tmp/short.txt"
+try train data.train="$tmp/short.txt" out="$tmp/r5"; check "too short a text" 3 "text"
+for r in r1 r2 r3 r4 r5; do [ -e "$tmp/$r/checkpoint" ] && echo "not ok a refused text leaves no run: $r"; done
+try info "$tmp/no-model";       check "missing model" 3 "no-model"
+mkdir "$tmp/foreign"; echo '{}' > "$tmp/foreign/config.json"
+try info "$tmp/foreign";        check "foreign model" 3 "config.json"
+try ledger show "$tmp";         check "no ledger" 3 "ledger"
+echo 'not a database, not at all, by no means whatever' > "$tmp/ledger.sqlite"
+try ledger show "$tmp";         check "a ledger that is none" 3 "ledger.sqlite"
+
+# ---- a small training, and all that follows ----
+i=0; while [ $i -lt 300 ]; do echo "line $i: the cat sat on mat $((i * 7919 % 101)) and saw $((i * 104729 % 89))"; i=$((i + 1)); done > "$tmp/text.txt"
+small="model.layers=1 model.heads=2 model.width=16 model.context=16 train.batch=4 sched.warmup=2"
+# shellcheck disable=SC2086
+try train data.train="$tmp/text.txt" $small train.steps=20 out="$tmp/run" --json; check "train --json" 0 '"step": 20' '"valid_loss"' '"bits_per_byte"' '"peak_rss_bytes"' '"out"'
+[ "$(wc -l < "$tmp/out")" = 1 ] && echo "ok train: one line on stdout" || echo "not ok train: one line on stdout: $(cat "$tmp/out")"
+for f in recipe.yaml log.jsonl best/config.json best/model.safetensors best/tokenizer.json; do
+    [ -s "$tmp/run/$f" ] && echo "ok train writes $f" || echo "not ok train writes $f"
+done
+try train "$tmp/run/recipe.yaml"; check "a folder is never overwritten" 2 "already holds a run" "--resume"
+try train --resume "$tmp/run" --json; check "resume of a finished run" 0 '"step": 20'
+try train "$tmp/run/recipe.yaml" out="$tmp/again" --quiet --threads 1; check "the written recipe runs" 0 "valid loss"
+silent "--quiet is quiet" err
+cmp -s "$tmp/run/best/model.safetensors" "$tmp/again/best/model.safetensors" && echo "ok same seed, same bits" || echo "not ok same seed, same bits: weights differ"
+try train "$tmp/run/recipe.yaml" out="$tmp/plan" --plan; check "--plan" 0 parameters weights peak
+[ -e "$tmp/plan" ] && echo "not ok --plan writes nothing: $(ls "$tmp/plan")" || echo "ok --plan writes nothing"
+m=$tmp/run/best
+try info "$m" --json;           check "info" 0 '"arch": "gpt2"' '"layers": 1' '"context": 16' '"parameters"' '"bytes"'
+try generate "$m" --prompt "line 1" --max-tokens 12 --seed 3 --json; check "generate --json" 0 '"text"' '"tokens": 12' '"finish_reason": "length"'
+cp "$tmp/out" "$tmp/g1"
+try generate "$m" --prompt "line 1" --max-tokens 12 --seed 3 --json --threads 1
+[ "$(sed 's/tokens_per_second.*finish/finish/' "$tmp/g1")" = "$(sed 's/tokens_per_second.*finish/finish/' "$tmp/out")" ] && echo "ok generate: same seed, same text" || echo "not ok generate: same seed, same text"
+try generate "$m" --prompt "line é"; check "a prompt outside the alphabet" 3 "offset"
+try score "$m" --text "the cat" --json; check "score --json" 0 '"logprobs": [null, -' '"sum"' '"bits_per_byte"'
+try eval "$m" --data "$tmp/text.txt" --json; check "eval --json" 0 '"metric": "bits_per_byte"' '"stderr"' '"higher_is_better": false' '"perplexity"'
+try eval "$m" --data "$tmp/text.txt" --against "$tmp/again/best" --json; check "eval --against" 0 '"difference": 0.0' '"ci95"' '"p_value"' '"test"'
+try eval "$m" --data "$tmp/none.txt"; check "eval of no file" 3 "none.txt"
+printf 'the cat\nsat\n' > "$tmp/in"
+"$hone" tokenize "$m" --lines < "$tmp/in" > "$tmp/ids"; [ "$(wc -l < "$tmp/ids")" = 2 ] && echo "ok tokenize --lines" || echo "not ok tokenize --lines: $(cat "$tmp/ids")"
+"$hone" tokenize "$m" --lines --decode < "$tmp/ids" | cmp -s - "$tmp/in" && echo "ok tokenize --lines --decode" || echo "not ok tokenize --lines --decode"
+"$hone" tokenize "$m" < "$tmp/text.txt" | "$hone" tokenize "$m" --decode | cmp -s - "$tmp/text.txt" && echo "ok tokenize and back" || echo "not ok tokenize and back"
+echo "1 2 99999999999" | "$hone" tokenize "$m" --decode > "$tmp/out" 2> "$tmp/err"; status=$?; check "an id that is none" 3 "stdin: offset 4" "wanted 0 …"
+echo "1 x" | "$hone" tokenize "$m" --decode > "$tmp/out" 2> "$tmp/err"; status=$?; check "a word among ids" 3 "stdin: offset 2"
+
+# ---- streams ----
+"$hone" tokenize "$m" < "$tmp/text.txt" > /dev/full 2> "$tmp/err"; status=$?; : > "$tmp/out"; check "a full disk behind stdout" 1 "stdout"
+"$hone" help --man | head -c 10 > /dev/null; echo "ok a reader that goes away"
+"$hone" list op >&-; status=$?; check "stdout closed" 0
+"$hone" tokenize "$m" <&- > "$tmp/out" 2> "$tmp/err"; status=$?; check "stdin closed" 0
+
+# Two programs, one folder: the second is turned away.
+# shellcheck disable=SC2086
+"$hone" train data.train="$tmp/text.txt" $small train.steps=100000000 out="$tmp/busy" > /dev/null 2>&1 & pid=$!
+n=0; while [ ! -e "$tmp/busy/log.jsonl" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+# shellcheck disable=SC2086
+try train data.train="$tmp/text.txt" $small train.steps=5 out="$tmp/busy"; check "two runs into one folder" 1 "$pid"
+kill -TERM $pid; wait $pid; status=$?; : > "$tmp/out"; check "SIGTERM: saved, exit 130" 130
+[ -s "$tmp/busy/checkpoint/state.safetensors" ] && echo "ok SIGTERM: checkpoint is there" || echo "not ok SIGTERM: checkpoint is there"
+mkdir "$tmp/ro"; chmod 555 "$tmp/ro"
+if [ "$(id -u)" != 0 ]; then
+    # shellcheck disable=SC2086
+    try train data.train="$tmp/text.txt" $small train.steps=5 out="$tmp/ro/x"; check "read-only folder" 1 "ro"
+else echo "skip read-only folder: root may write anywhere"; fi
+# One recipe for several commands: sections that others take are no error.
+try train "$root/recipes/text.yaml" data.train="$tmp/text.txt" $small --plan; check "a recipe of improve, for train" 0 parameters
