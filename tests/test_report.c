@@ -201,13 +201,13 @@ static void numbers_and_escaping(void **state)
     has(page, "<title>2.4700 → 2.3400 bits per byte · hone</title>");
     has(page, "Proven: the model is better by 0.1300 bits per byte (5.3 %)");
     has(page, "+0.1090 … +0.1510");
-    has(page, "opened 2 times, this run included");
-    has(page, "had been opened 1 time before");
+    has(page, "opened twice, this run included");
+    has(page, "had been opened once before");
     has(page, "<td data-l=\"gain\">+0.0310</td><td data-l=\"95 %\">+0.0158 … +0.0462</td><td data-l=\"p\">0.0012</td><td data-l=\"seen from\">0.0213</td>");
     has(page, "0.0071 (worse)");
     has(page, "a true gain of up to 0.0205 could hide");
     has(page, "model.layers 3 → 4, train.steps 400 → 310");
-    has(page, "<td class=\"name\">more-steps.1</td><td>2.3");
+    has(page, "<td class=\"name\">more-steps.1</td><td data-l=\"scores\">2.3");
     has(page, "1234abcd5678ef00");
     has(page, "a &amp; b &lt;c&gt;.txt");
     has(page, "A &lt;Fast&gt; CPU");

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BINS = 72, SERIES = 8 };
+enum { BINS = 72, SERIES = 8, SHOWN = 50 /* the curves begin at a 50th of the longest training: before, all arms fall alike */ };
 
 const char *hn_series_class(const hn_report *r, const hn_report_arm *arm) {
     static const char *const names[SERIES] = { "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7" };
@@ -80,6 +80,7 @@ static void bin_curve(const axes *f, const json_t *curve, binned *out) {
         double x, y;
         if (!point(curve, i, &x, &y)) continue;
         int k = (int)((log(x) - log(f->x0)) / (log(f->x1) - log(f->x0)) * BINS);
+        if (x < f->x0) continue;
         k = HN_MAX(0, HN_MIN(BINS - 1, k));
         out->y[k] += y, out->n[k]++;
     }
@@ -113,6 +114,7 @@ static bool curve_axes(const hn_report *r, axes *f) {
                 for (int k = 0; k < BINS; k++)
                     if (v.n[k] > 0) f->y0 = fmin(f->y0, v.y[k]), f->y1 = fmax(f->y1, v.y[k]);
             }
+            if (pass == 0 && i == r->arms.n - 1) f->x0 = fmax(f->x0, f->x1 / SHOWN);
             if (pass == 0 && i == r->arms.n - 1 && !(f->x1 > f->x0)) return false;
         }
     return f->y1 > f->y0;

@@ -64,10 +64,11 @@ static void interval(hn_arena *a, hn_buf *b, const frame *f, const hn_report_row
 /* Wide: label | plot | numbers in one line. Narrow (a phone): label and numbers above the plot's line. */
 typedef struct layout { bool narrow; int width, left, right, top, row, drop; } layout;
 
-static void label(hn_arena *a, hn_buf *b, const layout *y, const char *name, const char *numbers, double top, const char *class) {
+static void label(hn_arena *a, hn_buf *b, const layout *y, const char *name, const char *numbers, double top) {
     double base = y->narrow ? top + 14 : top + y->row / 2.0 + 4.5;
-    hn_buf_fmt(a, b, "<text class=\"lab %s\" x=\"0\" y=\"%.1f\">%s</text><text class=\"num\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", class, base, hn_escape(a, name),
-               y->width, base, numbers);
+    const char *halo = y->narrow ? "halo" : "";       /* lines of the axis pass behind the words */
+    hn_buf_fmt(a, b, "<text class=\"lab %s\" x=\"0\" y=\"%.1f\">%s</text><text class=\"num %s\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", halo, base, hn_escape(a, name),
+               halo, y->width, base, numbers);
 }
 
 static const char *short_name(hn_arena *a, const char *name, int most) {
@@ -82,7 +83,7 @@ static const char *short_name(hn_arena *a, const char *name, int most) {
 static void axis(hn_arena *a, hn_buf *b, const frame *f, const layout *y, double bottom, const char *unit) {
     double tick[HN_TICKS_MAX];
     int n, digits;
-    hn_ticks(f->lo, f->hi, y->narrow ? 4 : 6, tick, &n, &digits);
+    hn_ticks(f->lo, f->hi, y->narrow ? 5 : 6, tick, &n, &digits);
     for (int i = 0; i < n; i++) {
         double x = at(f, tick[i]);
         hn_buf_fmt(a, b, "<path class=\"%s\" d=\"M%.1f %dV%.1f\"/>", tick[i] == 0 ? "zero" : "grid", x, y->top - 4, bottom);
@@ -107,13 +108,13 @@ const char *hn_svg_forest(hn_arena *a, const hn_report *r, int width, bool alone
         const hn_report_row *x = &r->levers.v[i];
         double top = y.top + (double)i * y.row;
         const char *numbers = isfinite(x->gain) ? hn_fmt(a, "%s  [%s]", hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi)) : hn_escape(a, x->verdict);
-        label(a, &b, &y, short_name(a, x->name, 18), numbers, top, "");
+        label(a, &b, &y, short_name(a, x->name, 18), numbers, top);
         interval(a, &b, &f, x, top + y.drop);
     }
     if (whole) {
         double top = y.top + (double)rows * y.row + 10, c = top + y.drop;
         hn_buf_fmt(a, &b, "<path class=\"rule\" d=\"M0 %.1fH%d\"/>", top - 5, width);
-        label(a, &b, &y, "the whole, sealed", hn_fmt(a, "%s  [%s]", hn_say_gain(a, r->gain), hn_say_interval(a, r->lo, r->hi)), top, "");
+        label(a, &b, &y, narrow ? "sealed" : "the whole, sealed", hn_fmt(a, "%s  [%s]", hn_say_gain(a, r->gain), hn_say_interval(a, r->lo, r->hi)), top);
         if (isfinite(r->lo) && isfinite(r->hi))
             hn_buf_fmt(a, &b, "<path class=\"whole\" d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1fL%.1f %.1fZ\"/>", at(&f, r->lo), c, at(&f, r->gain), c - 7, at(&f, r->hi), c, at(&f, r->gain), c + 7);
     }

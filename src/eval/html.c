@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { WIDE = 770, NARROW = 340 };
+enum { WIDE = 812, NARROW = 340 };
 
 static void figure(hn_arena *a, hn_buf *b, const char *wide, const char *narrow) {
     if (*wide) hn_buf_fmt(a, b, "<figure><div class=\"wide\">%s</div><div class=\"narrow\">%s</div></figure>\n", wide, narrow);
@@ -19,7 +19,7 @@ static void section(hn_arena *a, hn_buf *b, const char *title, const char *lead)
 static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     double from = hn_json_num(json_object_get(r->result, "file"), "start"), to = hn_json_num(json_object_get(r->result, "file"), "end");
     hn_buf_fmt(a, b, "<p class=\"kicker\">hone improve · run %lld · %s%s</p>\n<h1>%s</h1>\n<div class=\"hero%s\">\n", (long long)r->id, *r->finished ? "finished " : "begun ",
-               hn_escape(a, *r->finished ? r->finished : r->started), *r->data ? hn_escape(a, r->data) : "A model made better", r->done ? "" : " unfinished");
+               hn_escape(a, hn_say_time(a, *r->finished ? r->finished : r->started)), *r->data ? hn_escape(a, r->data) : "A model made better", r->done ? "" : " unfinished");
     if (r->done) {
         hn_buf_fmt(a, b, "<div class=\"nums\"><div><span>start</span><b>%s</b><span>%s</span></div><div class=\"arrow\" aria-hidden=\"true\">→</div>", hn_say_plain(a, r->start), hn_escape(a, r->unit));
         hn_buf_fmt(a, b, "<div><span>end</span><b>%s</b><span>lower is better</span></div>", hn_say_plain(a, r->end));
@@ -33,8 +33,7 @@ static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
         hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to), hn_say_plain(a, from));
     hn_buf_fmt(a, b, "</p>\n");
     if (r->opened_before > 0)
-        hn_buf_fmt(a, b, "<p class=\"warn\">The sealed items had been opened %lld time%s before this run: the more often, the less this figure proves.</p>\n", (long long)r->opened_before,
-                   r->opened_before == 1 ? "" : "s");
+        hn_buf_fmt(a, b, "<p class=\"warn\">The sealed items had been opened %s before this run: the more often, the less this figure proves.</p>\n", hn_say_times(a, r->opened_before));
     hn_buf_fmt(a, b, "</div>\n");
 }
 
@@ -51,7 +50,7 @@ static void legend(hn_arena *a, hn_buf *b, const hn_report *r) {
 static void pictures(hn_arena *a, hn_buf *b, const hn_report *r) {
     const char *curves = hn_svg_curves(a, r, WIDE), *cost = hn_svg_cost(a, r, WIDE), *seeds = hn_svg_seeds(a, r, WIDE);
     if (*curves) {
-        section(a, b, "Training loss", "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps of the logarithm.");
+        section(a, b, "Training loss", "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps of the logarithm. The first fiftieth, where all arms fall alike, is left out.");
         legend(a, b, r);
         figure(a, b, curves, hn_svg_curves(a, r, NARROW));
     }
@@ -121,7 +120,7 @@ static void method(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (*r->sealed_hash) {
         hn_buf_fmt(a, b, "<p>Sealed set <code>%s</code>: ", hn_escape(a, r->sealed_hash));
         if (r->opened_before >= 0)
-            hn_buf_fmt(a, b, "opened %lld time%s, this run included.</p>\n", (long long)r->opened_before + 1, r->opened_before ? "s" : "");
+            hn_buf_fmt(a, b, "opened %s, this run included.</p>\n", hn_say_times(a, r->opened_before + 1));
         else hn_buf_fmt(a, b, "no result has been drawn from it in this run.</p>\n");
     }
     hn_buf_fmt(a, b, "<p>%lld trainings, %s, %s of computing in all%s%s.</p>\n", (long long)r->trainings, hn_say_flops(a, r->flops), hn_say_seconds(a, r->seconds),

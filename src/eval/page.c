@@ -14,16 +14,17 @@ static const char *times(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a,
 void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (!r->levers.n) return;
     hn_buf_fmt(a, b, "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>lever</th><th class=\"l\">verdict</th><th>gain</th><th>95 %% interval</th><th>adjusted p</th>"
-                     "<th>would have<br>seen from</th><th>cost of a<br>training</th><th>FLOPs ×<br>start</th></tr></thead><tbody>\n");
+                     "<th>would see<br>from</th><th>a training<br>takes</th><th>FLOPs<br>× start</th></tr></thead><tbody>\n");
     for (int64_t i = 0; i < r->levers.n; i++) {
         const hn_report_row *x = &r->levers.v[i];
         bool judged = i < r->n_judged;
-        hn_buf_fmt(a, b, "<tr class=\"top%s\"><td class=\"name\">%s</td><td class=\"l\">%s</td><td class=\"break\" hidden></td>", judged ? "" : " dim", hn_escape(a, x->name), tag(a, judged ? x->verdict : "not judged"));
+        hn_buf_fmt(a, b, "<tr class=\"top%s\"><td class=\"name\">%s</td><td class=\"l\">%s</td>", judged ? "" : " dim", hn_escape(a, x->name), tag(a, judged ? x->verdict : "not judged"));
         hn_buf_fmt(a, b, "<td data-l=\"gain\">%s</td><td data-l=\"95 %%\">%s</td><td data-l=\"p\">%s</td><td data-l=\"seen from\">%s</td>", hn_say_gain(a, x->gain),
                    hn_say_interval(a, x->lo, x->hi), hn_escape(a, hn_say_p(a, x)), hn_say_plain(a, x->detectable));
-        hn_buf_fmt(a, b, "<td data-l=\"a training\" title=\"%s, at most %s of memory\">%s</td><td data-l=\"FLOPs\">%s</td></tr>\n", hn_say_flops(a, x->flops),
-                   hn_say_bytes(a, (double)x->peak_rss), hn_say_seconds(a, x->seconds), times(a, x->cost));
-        hn_buf_fmt(a, b, "<tr class=\"why\"><td colspan=\"8\">%s</td></tr>\n", hn_escape(a, x->why));
+        hn_buf_fmt(a, b, "<td data-l=\"takes\">%s</td><td data-l=\"FLOPs\">%s</td></tr>\n", hn_say_seconds(a, x->seconds), times(a, x->cost));
+        hn_buf_fmt(a, b, "<tr class=\"why\"><td colspan=\"8\">%s", hn_escape(a, x->why));
+        if (isfinite(x->flops)) hn_buf_fmt(a, b, " <span class=\"cost\">· %s a training, %s of memory at most</span>", hn_say_flops(a, x->flops), hn_say_bytes(a, (double)x->peak_rss));
+        hn_buf_fmt(a, b, "</td></tr>\n");
     }
     hn_buf_fmt(a, b, "</tbody></table></div>\n");
 }
@@ -51,13 +52,14 @@ void hn_page_variance(hn_arena *a, hn_buf *b, const hn_report *r) {
     bool any = false;
     for (int64_t i = 0; i < r->n_judged; i++) any |= isfinite(r->levers.v[i].seed_var);
     if (!any) return;
-    hn_buf_fmt(a, b, "<div class=\"scroll\"><table><thead><tr><th>lever</th><th>between seeds, sd</th><th>between items, sd of the difference</th><th>degrees of freedom</th><th>share of the "
-                     "uncertainty<br>from seeds</th></tr></thead><tbody>\n");
+    hn_buf_fmt(a, b, "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>lever</th><th>sd between<br>seeds</th><th>sd of the difference<br>between items</th><th>degrees of<br>freedom</th>"
+                     "<th>uncertainty due<br>to seeds</th></tr></thead><tbody>\n");
     for (int64_t i = 0; i < r->n_judged; i++) {
         const hn_report_row *x = &r->levers.v[i];
         if (!isfinite(x->seed_var)) continue;
         double seeds = 2 * x->seed_var / fmax(1, (double)r->confirm_seeds), items = x->item_var / fmax(1, (double)r->confirm_units), share = seeds / (seeds + items);
-        hn_buf_fmt(a, b, "<tr><td class=\"name\">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", hn_escape(a, x->name), hn_say_plain(a, sqrt(x->seed_var)),
+        hn_buf_fmt(a, b, "<tr class=\"one\"><td class=\"name\">%s</td><td data-l=\"seeds, sd\">%s</td><td data-l=\"items, sd\">%s</td><td data-l=\"df\">%s</td><td data-l=\"due to seeds\">%s</td></tr>\n",
+                   hn_escape(a, x->name), hn_say_plain(a, sqrt(x->seed_var)),
                    hn_say_plain(a, sqrt(x->item_var)), isfinite(x->df) ? hn_fmt(a, "%.1f", x->df) : "–", isfinite(share) && r->confirm_units ? hn_fmt(a, "%.0f %%", 100 * share) : "–");
     }
     hn_buf_fmt(a, b, "</tbody></table></div>\n");
@@ -68,7 +70,8 @@ static void arm_row(hn_arena *a, hn_buf *b, const hn_report *r, const hn_report_
     for (int64_t i = 0; !base && i < r->arms.n; i++)      /* what an "incumbent x2" changes, it changes against the incumbent */
         if (&r->arms.v[i] != x && !strcmp(r->arms.v[i].phase, x->phase) && !strcmp(r->arms.v[i].name, "incumbent")) base = &r->arms.v[i];
     const char *did = base && *base->recipe && *x->recipe ? hn_report_changes(a, base->recipe, x->recipe) : "";
-    hn_buf_fmt(a, b, "<tr%s><td class=\"name\">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class=\"wrap\">%s</td></tr>\n", x->incumbent ? "" : " class=\"dim\"",
+    hn_buf_fmt(a, b, "<tr class=\"one%s\"><td class=\"name\">%s</td><td data-l=\"scores\">%s</td><td data-l=\"gain\">%s</td><td data-l=\"FLOPs\">%s</td><td data-l=\"takes\">%s</td><td class=\"wrap\">%s</td></tr>\n",
+               x->incumbent ? "" : " dim",
                hn_escape(a, x->name), hn_say_plain(a, x->mean), hn_say_gain(a, x->gain), times(a, x->cost), hn_say_seconds(a, x->seconds),
                x->failed ? hn_fmt(a, "<span class=\"warn\">%lld failed: %s</span>", (long long)x->failed, hn_escape(a, x->error)) : hn_escape(a, did));
 }
@@ -80,7 +83,7 @@ static bool has_phase(const hn_report *r, const char *phase) {
 }
 
 static void arms_table(hn_arena *a, hn_buf *b, const hn_report *r, const char *phase) {
-    hn_buf_fmt(a, b, "<div class=\"scroll\"><table><thead><tr><th>arm</th><th>%s</th><th>gain</th><th>FLOPs × start</th><th>a training</th><th class=\"l\">what it changes</th></tr></thead><tbody>\n",
+    hn_buf_fmt(a, b, "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>arm</th><th>%s</th><th>gain</th><th>FLOPs<br>× start</th><th>a training<br>takes</th><th class=\"l\">what it changes</th></tr></thead><tbody>\n",
                hn_escape(a, r->unit));
     for (int64_t i = 0; i < r->arms.n; i++)
         if (!strcmp(r->arms.v[i].phase, phase)) arm_row(a, b, r, &r->arms.v[i]);
@@ -107,11 +110,11 @@ void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (!r->stack.n && !has_phase(r, "stack")) return;
     hn_buf_fmt(a, b, "<h2>Together</h2>\n<p class=\"lead\">All kept levers at once, and once without each. A lever whose removal looks better is dropped; no claim is made here.</p>\n");
     if (r->stack.n) {
-        hn_buf_fmt(a, b, "<div class=\"scroll\"><table><thead><tr><th>lever</th><th>worth with the others</th><th>95 %% interval</th><th class=\"l\">decision</th></tr></thead><tbody>\n");
+        hn_buf_fmt(a, b, "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>lever</th><th>worth with<br>the others</th><th>95 %% interval</th><th class=\"l\">so it</th></tr></thead><tbody>\n");
         for (int64_t i = 0; i < r->stack.n; i++) {
             const hn_report_row *x = &r->stack.v[i];
-            hn_buf_fmt(a, b, "<tr><td class=\"name\">%s</td><td>%s</td><td>%s</td><td class=\"wrap\">%s</td></tr>\n", hn_escape(a, x->name), hn_say_gain(a, x->gain),
-                       hn_say_interval(a, x->lo, x->hi), hn_escape(a, x->why));
+            hn_buf_fmt(a, b, "<tr class=\"one\"><td class=\"name\">%s</td><td data-l=\"worth\">%s</td><td data-l=\"95 %%\">%s</td><td class=\"wrap\">%s</td></tr>\n", hn_escape(a, x->name),
+                       hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), strcmp(x->verdict, "kept") ? hn_escape(a, x->why) : "stays");
         }
         hn_buf_fmt(a, b, "</tbody></table></div>\n");
         return;

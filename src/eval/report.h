@@ -52,6 +52,8 @@ const char *hn_say_gain(hn_arena *a, double x);                                 
 const char *hn_say_interval(hn_arena *a, double lo, double hi);
 const char *hn_say_p(hn_arena *a, const hn_report_row *r);
 const char *hn_say_seconds(hn_arena *a, double s);
+const char *hn_say_time(hn_arena *a, const char *utc);
+const char *hn_say_times(hn_arena *a, int64_t n);                                 /* once, twice, 3 times */
 const char *hn_say_flops(hn_arena *a, double f);
 const char *hn_say_bytes(hn_arena *a, double b);
 const char *hn_escape(hn_arena *a, const char *s);     /* for HTML and XML text and attributes; what XML cannot hold becomes U+FFFD */

@@ -31,6 +31,13 @@ const char *hn_say_seconds(hn_arena *a, double s) {
     return hn_fmt(a, "%.1f h", s / 3600);
 }
 
+/* "2026-11-24T02:06:11Z" → "2026-11-24 02:06 UTC"; anything else stays as it is. */
+const char *hn_say_time(hn_arena *a, const char *t) {
+    return strlen(t) == 20 && t[10] == 'T' && t[19] == 'Z' ? hn_fmt(a, "%.10s %.5s UTC", t, t + 11) : t;
+}
+
+const char *hn_say_times(hn_arena *a, int64_t n) { return n == 1 ? "once" : n == 2 ? "twice" : hn_fmt(a, "%lld times", (long long)n); }
+
 static const char *scaled(hn_arena *a, double x, const char *const *units, int n) {
     int k = 0;
     while (k + 1 < n && fabs(x) >= 999.5) x /= 1000, k++;
