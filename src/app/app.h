@@ -68,6 +68,7 @@ void hn_out(const char *fmt, ...) HN_PRINTF(1, 2);
 void hn_out_bytes(const void *p, int64_t n);
 void hn_out_json(hn_arena *a, const json_t *line);     /* one line; takes no reference */
 bool hn_out_broken(void);                              /* the reader of stdout has gone, or the disk is full */
+bool hn_out_reader_gone(void);                         /* a pipe that nobody reads any more: no failure of ours */
 const char *hn_human(hn_arena *a, double x);           /* "12.3k" */
 const char *hn_human_bytes(hn_arena *a, double x);     /* "1.2 GiB" */
 const char *hn_human_seconds(hn_arena *a, double s);   /* "1:02:03" */

@@ -2,11 +2,11 @@
 #include "app/app.h"
 
 #define CMD(n) extern const hn_cmd hn_cmd_##n;
-#include "app/cmds.def"
+#include "app/cmd/cmds.def"
 #undef CMD
 static const hn_item *const items[] = {
 #define CMD(n) &hn_cmd_##n.item,
-#include "app/cmds.def"
+#include "app/cmd/cmds.def"
 #undef CMD
 };
 const hn_kind hn_kind_cmd = { "cmd", "commands of the program", items, HN_LEN(items) };

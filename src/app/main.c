@@ -68,8 +68,8 @@ static bool run(void *arg) {
 
 static int say_error(const program *p, const hone_job *job) {
     if (p->term) hn_term_clear(p->term);
-    if (!hn_out_broken()) fflush(stdout);
-    if (!hn_out_broken()) fprintf(stderr, "hone: %s\n", hone_error_message(job));
+    fflush(stdout);
+    if (!hn_out_broken() || !hn_out_reader_gone()) fprintf(stderr, "hone: %s\n", hone_error_message(job));
     return hone_code_exit_status(hone_error_code(job));
 }
 
@@ -101,9 +101,10 @@ int main(int argc, char **argv) {
     if (!p.front) return fputs("hone: not enough memory to begin\n", stderr), 1;
     if (!hn_try(p.front, prepare, &p)) p.status = say_error(&p, p.front);
     else if (p.ready) p.status = run_command(&p);
-    errno = 0;
-    if ((fflush(stdout) || hn_out_broken()) && errno != EPIPE && !p.status) {
-        fprintf(stderr, "hone: cannot write the result to stdout%s\n", errno == ENOSPC ? ": no space left" : "");
+    fflush(stdout);
+    if (hn_out_broken() && hn_out_reader_gone()) p.status = 0;
+    else if (hn_out_broken() && !p.status) {
+        fputs("hone: cannot write the result to stdout: is the disk full?\n", stderr);
         p.status = 1;
     }
     hone_close(p.front);

@@ -1,7 +1,9 @@
 /* out.c - stdout is for results. A reader that went away (`hone … | head`) ends the work quietly. */
 #include "app/app.h"
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void hn_out(const char *fmt, ...) {
     va_list v;
@@ -21,6 +23,11 @@ void hn_out_json(hn_arena *a, const json_t *line) {
 }
 
 bool hn_out_broken(void) { return ferror(stdout) != 0; }
+
+bool hn_out_reader_gone(void) {
+    struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
 
 json_t *hn_json_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 

@@ -124,7 +124,7 @@ echo "1 x" | "$hone" tokenize "$m" --decode > "$tmp/out" 2> "$tmp/err"; status=$
 
 # ---- streams ----
 "$hone" tokenize "$m" < "$tmp/text.txt" > /dev/full 2> "$tmp/err"; status=$?; : > "$tmp/out"; check "a full disk behind stdout" 1 "stdout"
-"$hone" help --man | head -c 10 > /dev/null; echo "ok a reader that goes away"
+"$hone" tokenize "$m" --lines < "$tmp/text.txt" 2> "$tmp/err" | head -c 10 > /dev/null; silent "a reader that goes away" err
 "$hone" list op >&-; status=$?; check "stdout closed" 0
 "$hone" tokenize "$m" <&- > "$tmp/out" 2> "$tmp/err"; status=$?; check "stdin closed" 0
 

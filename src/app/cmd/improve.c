@@ -4,6 +4,7 @@
  * goes on with a killed run: the ledger in the run folder knows what was done. */
 #include "app/app.h"
 #include <math.h>
+#include <stdio.h>
 
 typedef struct flags { const char *resume; } flags;
 static const hn_param params[] = {
@@ -25,22 +26,25 @@ static const char *text(const json_t *o, const char *key) {
     const char *s = json_string_value(json_object_get(o, key));
     return s ? s : "";
 }
-static const char *interval(hn_arena *a, const json_t *o) {
+/* People read gains: positive is better, as in the report. JSON lines hold differences in the metric's own direction. */
+static const char *gain_interval(hn_arena *a, const json_t *o) {
     const json_t *ci = json_object_get(o, "ci95");
     if (!json_is_array(ci)) return "-";
-    return hn_fmt(a, "%+.4f … %+.4f", json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    return hn_fmt(a, "%+.4f .. %+.4f", 0.0 - json_number_value(json_array_get(ci, 1)), 0.0 - json_number_value(json_array_get(ci, 0)));
 }
-static const char *or_dash(hn_arena *a, const char *fmt, double x) {
-    if (isnan(x)) return "-";
-    return strchr(fmt, 'g') ? hn_fmt(a, "%.2g", x) : hn_fmt(a, "%+.4f", x);
+static const char *or_dash(hn_arena *a, bool gain, double x) { return isnan(x) ? "-" : gain ? hn_fmt(a, "%+.4f", x) : hn_fmt(a, "%.2g", x); }
+
+/* What the lever did, without the numbers that stand in the table; of a failure all of it. */
+static const char *short_why(hn_arena *a, const json_t *l) {
+    const char *why = text(l, "why"), *colon = strstr(why, ": ");
+    return colon && strcmp(text(l, "verdict"), "failed") ? hn_strndup(a, why, colon - why) : why;
 }
 
 static void show_end(hn_arena *a, const json_t *l) {
-    double start = num(l, "start"), end = num(l, "end");
-    hn_out("\n%s\n", text(l, "what"));
-    hn_out("sealed items: %.4f -> %.4f bits per byte, difference %+.4f (95 %% %s)\n", start, end, num(l, "difference"), interval(a, l));
     const char *out = text(l, "out");
-    hn_out("model   %s\nreport  %s\nledger  %s\n", text(l, "best"), hn_path_join(a, out, "report.html"), hn_path_join(a, out, "ledger.sqlite"));
+    hn_out("\n%s\n", text(l, "what"));
+    hn_out("sealed items  %.4f -> %.4f bits per byte, gain %+.4f (95 %% %s)\n", num(l, "start"), num(l, "end"), 0.0 - num(l, "difference"), gain_interval(a, l));
+    hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"), hn_path_join(a, out, "ledger.sqlite"));
 }
 
 static void on_line(void *user, const json_t *l) {
@@ -50,11 +54,12 @@ static void on_line(void *user, const json_t *l) {
     if (s->c->json) hn_out_json(a, l);
     else if (json_object_get(l, "best")) show_end(a, l);
     else {
-        if (!s->head) hn_out("%-12s %-10s %10s  %-20s %9s %9s  %s\n", "lever", "verdict", "bits/byte", "95 % interval", "p", "seconds", "why");
+        if (!s->head) hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "WHAT IT DID");
         s->head = true;
-        hn_out("%-12s %-10s %10s  %-22s %9s %9.0f  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, "f", num(l, "difference")), interval(a, l),
-               or_dash(a, "g", num(l, "p_value")), num(l, "seconds"), text(l, "why"));
+        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, true, num(l, "gain")), gain_interval(a, l),
+               or_dash(a, false, num(l, "p_value")), short_why(a, l));
     }
+    fflush(stdout);
     hn_arena_free(a);
 }
 
