@@ -18,7 +18,12 @@ static const char evil[] = "</pre><script>alert('x')</script> & \"quotes\"";
 
 /* ---- a made-up run ---- */
 
-typedef struct made { const char *phase, *arm, *set; double mean, cost, end_loss; int seeds; const char *error, *recipe; } made;
+typedef struct made {
+    const char *phase, *arm, *set;
+    double mean, cost, end_loss;
+    int seeds;
+    const char *error, *recipe;
+} made;
 
 static const char recipe[] = "model:\n  layers: 3\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 400\n";
 static const made arms[] = {
@@ -26,9 +31,12 @@ static const made arms[] = {
     { "tune", "lr x1", "screen", 2.46, 1, 1.66, 1, NULL, recipe },
     { "screen", "incumbent", "screen", 2.46, 1, 1.66, 2, NULL, recipe },
     { "screen", "incumbent x2", "screen", 2.40, 2, 1.62, 2, NULL, recipe },
-    { "screen", "deeper.0", "screen", 2.42, 1, 1.64, 2, NULL, "model:\n  layers: 4\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 310\n" },
-    { "screen", "wider.0", "screen", 2.44, 1, 1.64, 2, NULL, "model:\n  layers: 3\n  width: 128\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 260\n" },
-    { "screen", "more-steps.1", "screen", 2.37, 2, 1.58, 2, NULL, "model:\n  layers: 3\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 800\n" },
+    { "screen", "deeper.0", "screen", 2.42, 1, 1.64, 2, NULL,
+      "model:\n  layers: 4\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 310\n" },
+    { "screen", "wider.0", "screen", 2.44, 1, 1.64, 2, NULL,
+      "model:\n  layers: 3\n  width: 128\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 260\n" },
+    { "screen", "more-steps.1", "screen", 2.37, 2, 1.58, 2, NULL,
+      "model:\n  layers: 3\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 800\n" },
     { "screen", "dropout.0", "screen", 0, 1, 0, 2, evil, recipe },
     { "confirm", "incumbent", "confirm", 2.4600, 1, 1.66, SEEDS, NULL, recipe },
     { "confirm", "incumbent x2", "confirm", 2.4000, 2, 1.62, SEEDS, NULL, recipe },
@@ -43,8 +51,7 @@ static const made arms[] = {
     { "seal", "end", "sealed", 2.3400, 2, 1.55, SEEDS, NULL, recipe },
 };
 
-static void put_arm(hn_ledger *l, int64_t run, const made *m, int64_t index)
-{
+static void put_arm(hn_ledger *l, int64_t run, const made *m, int64_t index) {
     double *items = hn_new_n(a, double, ITEMS), *curve = hn_new_n(a, double, 3 * POINTS);
     for (int64_t s = 0; s < m->seeds; s++) {
         double sum = 0, luck = 0.006 * ((double)((s * 7 + index * 3) % 5) - 2), steps = 400 * m->cost;
@@ -57,43 +64,73 @@ static void put_arm(hn_ledger *l, int64_t run, const made *m, int64_t index)
             curve[3 * i + 1] = m->end_loss + 2.6 * exp(-step / 12) + 0.5 * exp(-step / 90) + 0.03 * hn_rng_normal(&rng) + luck;
             curve[3 * i + 2] = NAN;
         }
-        hn_measure x = { .phase = m->phase, .arm = m->arm, .set_name = m->set, .seed = index * 100 + s, .state = m->error ? "failed" : "done", .error = m->error,
-                         .recipe = m->recipe, .seconds = 3.1 * m->cost + 0.11 * (double)index, .flops = 4e11 * m->cost, .peak_rss = 42000000, .steps = (int64_t)steps,
-                         .tokens = 300000, .loss = m->mean * 0.69, .accuracy = NAN, .train_loss = m->end_loss, .items = items, .n_items = m->error ? 0 : ITEMS,
-                         .curve = curve, .n_curve = m->error ? 0 : POINTS };
+        hn_measure x = { .phase = m->phase,
+                         .arm = m->arm,
+                         .set_name = m->set,
+                         .seed = index * 100 + s,
+                         .state = m->error ? "failed" : "done",
+                         .error = m->error,
+                         .recipe = m->recipe,
+                         .seconds = 3.1 * m->cost + 0.11 * (double)index,
+                         .flops = 4e11 * m->cost,
+                         .peak_rss = 42000000,
+                         .steps = (int64_t)steps,
+                         .tokens = 300000,
+                         .loss = m->mean * 0.69,
+                         .accuracy = !strcmp(m->arm, "end") ? 0.5125 : 0.4875,
+                         .train_loss = m->end_loss,
+                         .items = items,
+                         .n_items = m->error ? 0 : ITEMS,
+                         .curve = curve,
+                         .n_curve = m->error ? 0 : POINTS };
         assert_true(hn_ledger_put(l, run, &x));
     }
 }
 
-static void decide(hn_ledger *l, int64_t run, const char *phase, const char *lever, hn_verdict v, double gain, double half, const char *why)
-{
-    hn_decision d = { .difference = gain, .lo = gain - half, .hi = gain + half, .se = half / 2.2, .df = 9.4, .t = NAN, .p = NAN, .p_adjusted = v == HN_KEPT ? 0.00123 : 0.41,
-                      .p_harm = NAN, .p_harm_adjusted = v == HN_HARMFUL ? 0.0071 : 0.9, .detectable = 0.0213, .seed_var = 0.0081 * 0.0081, .item_var = 0.021 * 0.021, .verdict = v };
+static void decide(hn_ledger *l, int64_t run, const char *phase, const char *lever, hn_verdict v, double gain, double half,
+                   const char *why) {
+    hn_decision d = { .difference = gain,
+                      .lo = gain - half,
+                      .hi = gain + half,
+                      .se = half / 2.2,
+                      .df = 9.4,
+                      .t = NAN,
+                      .p = NAN,
+                      .p_adjusted = v == HN_KEPT ? 0.00123 : 0.41,
+                      .p_harm = NAN,
+                      .p_harm_adjusted = v == HN_HARMFUL ? 0.0071 : 0.9,
+                      .detectable = 0.0213,
+                      .seed_var = 0.0081 * 0.0081,
+                      .item_var = 0.021 * 0.021,
+                      .verdict = v };
     if (isnan(half)) d.seed_var = d.item_var = d.detectable = d.p_adjusted = NAN;
     assert_true(hn_ledger_decide(l, run, phase, lever, &d, why, 12.5, 1.6e12, 42000000));
 }
 
-static json_t *json(const char *text)
-{
+static json_t *json(const char *text) {
     json_t *v = hn_json_parse(a, "test", text, (int64_t)strlen(text), HONE_E_MODEL);
     assert_non_null(v);
     return v;
 }
 
-static hn_ledger *make(const char *name, bool finish)
-{
+static hn_ledger *make(const char *name, bool finish) {
     int64_t run, before;
     hn_ledger *l = hn_ledger_open(a, hn_path_join(a, root, name), false);
     assert_non_null(l);
-    json_t *plan = json("{\"metric\":\"bits_per_byte\",\"levers\":[\"more-steps\",\"deeper\",\"wider\",\"ema\",\"dropout\",\"lr\",\"placebo\"],\"screen_seeds\":2,"
-                        "\"confirm_seeds\":4,\"alpha\":0.05,\"test\":\"one-sided t\",\"steps\":400,\"flops_per_training\":4e11,\"seed\":7,\"sets\":{"
-                        "\"screen\":{\"items\":40,\"clusters\":30,\"bytes\":20000,\"hash\":\"00aa\"},\"confirm\":{\"items\":60,\"clusters\":50,\"bytes\":32000,\"hash\":\"00bb\"},"
-                        "\"sealed\":{\"items\":55,\"clusters\":44,\"bytes\":28000,\"hash\":\"9f86d081884c7d65\"}}}");
-    assert_true(hn_ledger_run_begin(l, recipe, plan, json("{\"cpu\":\"A <Fast> CPU, 2 cores\",\"cores\":2,\"memory_available\":8000000000}"), 7, &run));
+    json_t *plan =
+        json("{\"metric\":\"bits_per_byte\",\"levers\":[\"more-steps\",\"deeper\",\"wider\",\"ema\",\"dropout\",\"lr\",\"placebo\"],"
+             "\"screen_seeds\":2,"
+             "\"confirm_seeds\":4,\"alpha\":0.05,\"test\":\"one-sided t\",\"steps\":400,\"flops_per_training\":4e11,\"seed\":7,\"sets\":{"
+             "\"screen\":{\"items\":40,\"clusters\":30,\"bytes\":20000,\"hash\":\"00aa\"},\"confirm\":{\"items\":60,\"clusters\":50,"
+             "\"bytes\":32000,\"hash\":\"00bb\"},"
+             "\"sealed\":{\"items\":55,\"clusters\":44,\"bytes\":28000,\"hash\":\"9f86d081884c7d65\"}}}");
+    assert_true(hn_ledger_run_begin(l, recipe, plan,
+                                    json("{\"cpu\":\"A <Fast> CPU, 2 cores\",\"cores\":2,\"memory_available\":8000000000}"), 7, &run));
     assert_true(hn_ledger_file(l, run, "texts/a & b <c>.txt", 1115394, 0x1234abcd5678ef00u, "text"));
     for (int64_t i = 0; i < HN_LEN(arms) && (finish || strcmp(arms[i].phase, "stack")); i++) put_arm(l, run, &arms[i], i);
     decide(l, run, "screen", "dropout", HN_FAILED, NAN, NAN, evil);
-    decide(l, run, "screen", "lr", HN_UNDECIDED, -0.004, NAN, "optim.lr 0.002 → 0.004: -0.0040 bits per byte better in the screen, not among the best 4; not judged");
+    decide(l, run, "screen", "lr", HN_UNDECIDED, -0.004, NAN,
+           "optim.lr 0.002 → 0.004: -0.0040 bits per byte better in the screen, not among the best 4; not judged");
     decide(l, run, "confirm", "more-steps", HN_KEPT, 0.05, 0.0141, "2 times the steps: better by 0.0500 bits per byte");
     decide(l, run, "confirm", "deeper", HN_KEPT, 0.031, 0.0152, "model.layers 3 → 4: better by 0.0310 bits per byte");
     decide(l, run, "confirm", "wider", HN_HARMFUL, -0.033, 0.0149, "model.width 96 → 128: worse by 0.0330 bits per byte");
@@ -106,28 +143,31 @@ static hn_ledger *make(const char *name, bool finish)
     decide(l, run, "seal", "end", HN_KEPT, 0.13, 0.021, "2 times the steps; model.layers 3 → 4");
     assert_true(hn_ledger_note(l, run, "sample start", "ROMEO:\nWhat the mand <b>of</b> thee\n\xff ill-formed"));
     assert_true(hn_ledger_note(l, run, "sample end", evil));
-    assert_true(hn_ledger_run_end(l, run, "done", json("{\"best\":\"runs/x/best\",\"metric\":\"bits_per_byte\",\"start\":2.47,\"end\":2.34,\"difference\":-0.13,\"ci95\":[-0.151,-0.109],"
-        "\"gain\":0.13,\"sealed_hash\":\"9f86d081884c7d65\",\"sealed_items\":55,\"sealed_opened_before\":1,\"levers\":[\"more-steps\",\"deeper\"],"
-        "\"what\":\"2 times the steps; model.layers 3 → 4\",\"cost\":2,\"file\":{\"start\":2.4644,\"end\":2.3321,\"difference\":-0.1323,\"ci95\":[-0.14,-0.12]},\"out\":\"runs/x\"}")));
+    assert_true(hn_ledger_run_end(
+        l, run, "done",
+        json("{\"best\":\"runs/x/"
+             "best\",\"metric\":\"bits_per_byte\",\"start\":2.47,\"end\":2.34,\"difference\":-0.13,\"ci95\":[-0.151,-0.109],"
+             "\"gain\":0.13,\"sealed_hash\":\"9f86d081884c7d65\",\"sealed_items\":55,\"sealed_opened_before\":1,\"levers\":[\"more-steps\","
+             "\"deeper\"],"
+             "\"what\":\"2 times the steps; model.layers 3 → "
+             "4\",\"cost\":2,\"file\":{\"start\":2.4644,\"end\":2.3321,\"difference\":-0.1323,\"ci95\":[-0.14,-0.12]},\"out\":\"runs/"
+             "x\"}")));
     return l;
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     job = hone_open(NULL);
     a = job ? hn_job_arena(job) : NULL;
     return a && mkdtemp(root) ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     int rc = hn_remove_tree(a, root) ? 0 : -1;
     hone_close(job);
     return rc;
 }
 
-static const char *page_of(hn_ledger *l, const char *name)
-{
+static const char *page_of(hn_ledger *l, const char *name) {
     const char *keep = getenv("HONE_KEEP"), *path = hn_path_join(a, keep ? keep : root, name);
     hn_bytes b;
     if (!hn_report_html(a, l, 0, path)) fail_msg("%s", hone_error_message(job));
@@ -135,12 +175,10 @@ static const char *page_of(hn_ledger *l, const char *name)
     return (const char *)b.p;
 }
 
-static void has(const char *text, const char *want)
-{
+static void has(const char *text, const char *want) {
     if (!strstr(text, want)) fail_msg("wanted to read \"%s\"", want);
 }
-static void has_not(const char *text, const char *bad)
-{
+static void has_not(const char *text, const char *bad) {
     const char *at = strstr(text, bad);
     if (at) fail_msg("did not want to read \"%s\", but: %.120s", bad, at);
 }
@@ -149,15 +187,13 @@ static void has_not(const char *text, const char *bad)
 
 static const char *const empty[] = { "meta", "br", "!doctype" };
 
-static bool closes_itself(const char *name, int64_t n, bool slash)
-{
+static bool closes_itself(const char *name, int64_t n, bool slash) {
     for (int64_t i = 0; i < HN_LEN(empty); i++)
         if ((int64_t)strlen(empty[i]) == n && !strncmp(name, empty[i], (size_t)n)) return true;
     return slash;
 }
 
-static void well_formed(const char *text)
-{
+static void well_formed(const char *text) {
     hn_bytes open[64];
     int depth = 0, elements = 0;
     for (const char *s = text; *s;) {
@@ -165,7 +201,10 @@ static void well_formed(const char *text)
             int64_t n = (int64_t)strspn(s + 1, "abcdefghijklmnopqrstuvwxyz#0123456789");
             if (!n || s[n + 1] != ';') fail_msg("a bare ampersand: %.40s", s);
         }
-        if (*s != '<') { s++; continue; }
+        if (*s != '<') {
+            s++;
+            continue;
+        }
         bool end = s[1] == '/';
         const char *name = s + 1 + end, *e = name;
         int64_t n = (int64_t)strspn(name, "!abcdefghijklmnopqrstuvwxyz0123456789");
@@ -177,7 +216,8 @@ static void well_formed(const char *text)
         assert_int_equal(*e, '>');
         if (end) {
             if (!depth || open[depth - 1].n != n || strncmp((const char *)open[depth - 1].p, name, (size_t)n))
-                fail_msg("</%.*s> closes <%.*s>: %.60s", (int)n, name, depth ? (int)open[depth - 1].n : 0, depth ? (const char *)open[depth - 1].p : "", s);
+                fail_msg("</%.*s> closes <%.*s>: %.60s", (int)n, name, depth ? (int)open[depth - 1].n : 0,
+                         depth ? (const char *)open[depth - 1].p : "", s);
             depth--;
         } else if (!closes_itself(name, n, e[-1] == '/')) {
             assert_true(depth < 64);
@@ -194,16 +234,17 @@ static void well_formed(const char *text)
 
 /* ---- tests ---- */
 
-static void numbers_and_escaping(void **state)
-{
+static void numbers_and_escaping(void **state) {
     const char *page = page_of(make("done.sqlite", true), "done.html");
     well_formed(page);
     has(page, "<title>2.4700 → 2.3400 bits per byte · hone</title>");
     has(page, "Proven: the model is better by 0.1300 bits per byte (5.3 %)");
     has(page, "+0.1090 … +0.1510");
+    has(page, "guessed right: 48.8 % → 51.2 %");
     has(page, "opened twice, this run included");
     has(page, "had been opened once before");
-    has(page, "<td data-l=\"gain\">+0.0310</td><td data-l=\"95 %\">+0.0158 … +0.0462</td><td data-l=\"p\">0.0012</td><td data-l=\"seen from\">0.0213</td>");
+    has(page, "<td data-l=\"gain\">+0.0310</td><td data-l=\"95 %\">+0.0158 … +0.0462</td><td data-l=\"p\">0.0012</td><td data-l=\"seen "
+              "from\">0.0213</td>");
     has(page, "0.0071 (worse)");
     has(page, "a true gain of up to 0.0205 could hide");
     has(page, "model.layers 3 → 4, train.steps 400 → 310");
@@ -213,12 +254,12 @@ static void numbers_and_escaping(void **state)
     has(page, "A &lt;Fast&gt; CPU");
     has(page, "&lt;/pre&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;quotes&quot;");
     has(page, "\xef\xbf\xbd ill-formed");
-    has_not(page, "<script"), has_not(page, "http://www.w3.org/1999"), has_not(page, "src="), has_not(page, "url("), has_not(page, "https:");
+    has_not(page, "<script"), has_not(page, "http://www.w3.org/1999"), has_not(page, "src="), has_not(page, "url("),
+        has_not(page, "https:");
 }
 
 /* The gain of a lever that was given twice the training is over the incumbent that was given as much. */
-static void arms_and_incumbents(void **state)
-{
+static void arms_and_incumbents(void **state) {
     hn_report r;
     hn_ledger *l = make("arms.sqlite", true);
     assert_true(hn_report_read(a, l, 0, &r));
@@ -226,12 +267,19 @@ static void arms_and_incumbents(void **state)
     for (int64_t i = 0; i < r.arms.n; i++) {
         const hn_report_arm *x = &r.arms.v[i];
         assert_string_equal(x->name, arms[i].arm);
-        if (arms[i].error) { assert_int_equal(x->failed, 2); assert_int_equal(x->done, 0); continue; }
+        if (arms[i].error) {
+            assert_int_equal(x->failed, 2);
+            assert_int_equal(x->done, 0);
+            continue;
+        }
         double luck = 0;
         for (int64_t s = 0; s < arms[i].seeds; s++) luck += 0.006 * ((double)((s * 7 + i * 3) % 5) - 2) / arms[i].seeds;
         assert_true(fabs(x->mean - arms[i].mean - luck) < 1e-9);
         assert_true(fabs(x->cost - arms[i].cost) < 1e-9);
-        const char *want = strstr(x->name, "incumbent") || !strcmp(x->name, "start") ? NULL : !strcmp(x->phase, "seal") ? "start" : strstr(x->name, "more-steps") ? "incumbent x2" : "incumbent";
+        const char *want = strstr(x->name, "incumbent") || !strcmp(x->name, "start") ? NULL
+                           : !strcmp(x->phase, "seal")                               ? "start"
+                           : strstr(x->name, "more-steps")                           ? "incumbent x2"
+                                                                                     : "incumbent";
         if (!strcmp(x->phase, "tune") || !strcmp(x->phase, "stack")) want = NULL;
         if (!want) assert_null(x->incumbent);
         else assert_string_equal(x->incumbent->name, want);
@@ -241,8 +289,7 @@ static void arms_and_incumbents(void **state)
     for (int64_t i = 0; i < HN_LEN(order); i++) assert_string_equal(r.levers.v[i].name, order[i]);
 }
 
-static void pictures(void **state)
-{
+static void pictures(void **state) {
     hn_ledger *l = make("pictures.sqlite", true);
     hn_report r;
     const char *svg = hn_report_svg_levers(a, l, 0), *keep = getenv("HONE_KEEP");
@@ -254,16 +301,17 @@ static void pictures(void **state)
     if (keep) assert_true(hn_file_write(a, hn_path_join(a, keep, "levers.svg"), svg, (int64_t)strlen(svg)));
     assert_true(hn_report_read(a, l, 0, &r));
     for (int width = 340; width < 800; width += 430) {
-        const char *all[] = { hn_svg_forest(a, &r, width, false), hn_svg_curves(a, &r, width), hn_svg_seeds(a, &r, width), hn_svg_cost(a, &r, width) };
+        const char *all[] = { hn_svg_forest(a, &r, width, false), hn_svg_curves(a, &r, width), hn_svg_seeds(a, &r, width),
+                              hn_svg_cost(a, &r, width) };
         for (int64_t i = 0; i < HN_LEN(all); i++) well_formed(all[i]);
     }
     hn_file_write(a, hn_path_join(a, root, "levers.svg"), svg, (int64_t)strlen(svg)) ? (void)0 : fail();
     if (system("command -v python3 >/dev/null") == 0)
-        assert_int_equal(system(hn_fmt(a, "python3 -c 'import sys, xml.etree.ElementTree as e; e.parse(sys.argv[1])' %s/levers.svg", root)), 0);
+        assert_int_equal(system(hn_fmt(a, "python3 -c 'import sys, xml.etree.ElementTree as e; e.parse(sys.argv[1])' %s/levers.svg", root)),
+                         0);
 }
 
-static void tables(void **state)
-{
+static void tables(void **state) {
     hn_ledger *l = make("tables.sqlite", true);
     const char *md = hn_report_markdown(a, l, 0), *text = hn_report_text(a, l, 0);
     assert_non_null(md), assert_non_null(text);
@@ -275,7 +323,7 @@ static void tables(void **state)
     has(text, "wider       harmful     -0.0330");
     has(text, "start 2.4700, end 2.3400 bits per byte on the sealed items: gain +0.1300, 95 % +0.1090 .. +0.1510");
     has_not(text, "\xe2\x88\x92"), has_not(text, "\x1b");
-    for (const char *s = md; (s = strchr(s, '\n')); s++)        /* every row has as many cells as the head */
+    for (const char *s = md; (s = strchr(s, '\n')); s++) /* every row has as many cells as the head */
         if (s[1] == '|') {
             int bars = 0;
             for (const char *e = s + 1; *e && *e != '\n'; e++) bars += *e == '|' && e[-1] != '\\';
@@ -283,8 +331,7 @@ static void tables(void **state)
         }
 }
 
-static void unfinished_and_empty(void **state)
-{
+static void unfinished_and_empty(void **state) {
     hn_ledger *l = make("killed.sqlite", false);
     const char *page = page_of(l, "killed.html");
     int64_t run;
@@ -292,7 +339,7 @@ static void unfinished_and_empty(void **state)
     has(page, "This run is not finished (running)");
     has(page, "<title>run 1, not finished · hone</title>");
     has_not(page, "Proven");
-    assert_true(hn_ledger_run_begin(l, "a: 1\n", json("{}"), json("{}"), 1, &run));      /* killed before its first training */
+    assert_true(hn_ledger_run_begin(l, "a: 1\n", json("{}"), json("{}"), 1, &run)); /* killed before its first training */
     page = page_of(l, "empty.html");
     well_formed(page);
     has(page, "not finished");
@@ -310,22 +357,28 @@ static void unfinished_and_empty(void **state)
 }
 
 /* A start that nothing beat is shipped: no gain is claimed, and an interval of zeros is not printed as if it were measured. */
-static void nothing_proven(void **state)
-{
+static void nothing_proven(void **state) {
     int64_t run;
     hn_ledger *l = hn_ledger_open(a, hn_path_join(a, root, "nothing.sqlite"), false);
     assert_true(hn_ledger_run_begin(l, recipe, json("{}"), json("{}"), 1, &run));
-    assert_true(hn_ledger_run_end(l, run, "done", json("{\"start\":2.5,\"end\":2.5,\"difference\":0.0,\"ci95\":[0.0,0.0],\"gain\":0.0,\"what\":\"nothing was proven: the start is shipped\"}")));
+    assert_true(hn_ledger_run_end(l, run, "done",
+                                  json("{\"start\":2.5,\"end\":2.5,\"difference\":0.0,\"ci95\":[0.0,0.0],\"gain\":0.0,\"what\":\"nothing "
+                                       "was proven: the start is shipped\"}")));
     const char *page = page_of(l, "nothing.html");
     well_formed(page);
-    has(page, "nothing was proven: the start is shipped");
+    has(page, "Nothing was proven: the start is shipped.");
+    has(page, "the model is unchanged");
     has_not(page, "Proven:"), has_not(page, "+0.0000");
 }
 
-static void round_ticks(void **state)
-{
-    static const struct { double lo, hi; int most, n, digits; double first, last; } t[] = {
-        { -0.04, 0.07, 6, 6, 2, -0.04, 0.06 }, { 0, 10, 5, 6, 0, 0, 10 }, { 2.31, 2.51, 4, 4, 2, 2.35, 2.50 }, { 1e-4, 9e-4, 4, 4, 4, 2e-4, 8e-4 }, { 0, 1234, 5, 3, 0, 0, 1000 },
+static void round_ticks(void **state) {
+    static const struct {
+        double lo, hi;
+        int most, n, digits;
+        double first, last;
+    } t[] = {
+        { -0.04, 0.07, 6, 6, 2, -0.04, 0.06 }, { 0, 10, 5, 6, 0, 0, 10 },     { 2.31, 2.51, 4, 4, 2, 2.35, 2.50 },
+        { 1e-4, 9e-4, 4, 4, 4, 2e-4, 8e-4 },   { 0, 1234, 5, 3, 0, 0, 1000 },
     };
     for (int64_t i = 0; i < HN_LEN(t); i++) {
         double v[HN_TICKS_MAX];
@@ -336,19 +389,24 @@ static void round_ticks(void **state)
     }
 }
 
-static void changes(void **state)
-{
-    assert_string_equal(hn_report_changes(a, "model:\n  layers: 3\noptim:\n  lr: 0.001\nout: x\n", "model:\n  layers: 4\noptim:\n  lr: 0.001\n  ema: 0.9\nout: x\n"),
+static void changes(void **state) {
+    assert_string_equal(hn_report_changes(a, "model:\n  layers: 3\noptim:\n  lr: 0.001\nout: x\n",
+                                          "model:\n  layers: 4\noptim:\n  lr: 0.001\n  ema: 0.9\nout: x\n"),
                         "model.layers 3 → 4, optim.ema 0.9");
     assert_string_equal(hn_report_changes(a, recipe, recipe), "");
     assert_string_equal(hn_escape(a, "a\x01<\xc3(\"&'"), "a\xef\xbf\xbd&lt;\xef\xbf\xbd(&quot;&amp;&#39;");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_and_escaping), cmocka_unit_test(arms_and_incumbents), cmocka_unit_test(pictures), cmocka_unit_test(tables),
-        cmocka_unit_test(unfinished_and_empty), cmocka_unit_test(nothing_proven), cmocka_unit_test(round_ticks), cmocka_unit_test(changes),
+        cmocka_unit_test(numbers_and_escaping),
+        cmocka_unit_test(arms_and_incumbents),
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(unfinished_and_empty),
+        cmocka_unit_test(nothing_proven),
+        cmocka_unit_test(round_ticks),
+        cmocka_unit_test(changes),
     };
     return cmocka_run_group_tests_name("report", tests, setup, teardown);
 }

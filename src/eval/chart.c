@@ -17,7 +17,11 @@ const char *hn_series_class(const hn_report *r, const hn_report_arm *arm) {
     return names[k % SERIES];
 }
 
-typedef struct axes { double x0, x1, y0, y1; int left, right, top, bottom; bool log_x; } axes;
+typedef struct axes {
+    double x0, x1, y0, y1;
+    int left, right, top, bottom;
+    bool log_x;
+} axes;
 
 static double px(const axes *f, double x) {
     double t = f->log_x ? (log(x) - log(f->x0)) / (log(f->x1) - log(f->x0)) : (x - f->x0) / (f->x1 - f->x0);
@@ -26,7 +30,10 @@ static double px(const axes *f, double x) {
 static double py(const axes *f, double y) { return f->bottom - (y - f->y0) / (f->y1 - f->y0) * (f->bottom - f->top); }
 
 static void open_svg(hn_arena *a, hn_buf *b, int width, double height, const char *title) {
-    hn_buf_fmt(a, b, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\"><title>%s</title>", width, height, width, height, title);
+    hn_buf_fmt(
+        a, b,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\"><title>%s</title>",
+        width, height, width, height, title);
 }
 
 static void y_axis(hn_arena *a, hn_buf *b, const axes *f, bool sign, const char *title) {
@@ -36,7 +43,10 @@ static void y_axis(hn_arena *a, hn_buf *b, const axes *f, bool sign, const char 
     for (int i = 0; i < n; i++) {
         double y = py(f, tick[i]);
         hn_buf_fmt(a, b, "<path class=\"%s\" d=\"M%d %.1fH%d\"/>", sign && tick[i] == 0 ? "zero" : "grid", f->left, y, f->right);
-        hn_buf_fmt(a, b, "<text class=\"ax\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s%.*f</text>", f->left - 7, y + 4, tick[i] < 0 ? "\xe2\x88\x92" : sign && tick[i] > 0 ? "+" : "",
+        hn_buf_fmt(a, b, "<text class=\"ax\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s%.*f</text>", f->left - 7, y + 4,
+                   tick[i] < 0           ? "\xe2\x88\x92"
+                   : sign && tick[i] > 0 ? "+"
+                                         : "",
                    digits, fabs(tick[i]));
     }
     hn_buf_fmt(a, b, "<text class=\"ax\" x=\"0\" y=\"12\">%s</text>", title);
@@ -47,7 +57,7 @@ static void x_axis(hn_arena *a, hn_buf *b, const axes *f, const char *title) {
     int n = 0, digits = 0;
     if (f->log_x) {
         for (double d = 1; d <= f->x1 * 1.0001 && n < HN_TICKS_MAX; d *= 10)
-            for (int k = 1; k <= 5 && n < HN_TICKS_MAX; k += k == 1 ? 1 : 3)      /* 1, 2, 5 */
+            for (int k = 1; k <= 5 && n < HN_TICKS_MAX; k += k == 1 ? 1 : 3) /* 1, 2, 5 */
                 if (d * k >= f->x0 * 0.9999 && d * k <= f->x1 * 1.0001) tick[n++] = d * k;
     } else {
         hn_ticks(f->x0, f->x1, f->right - f->left < 400 ? 4 : 7, tick, &n, &digits);
@@ -65,7 +75,9 @@ static void x_axis(hn_arena *a, hn_buf *b, const axes *f, const char *title) {
 
 /* ---- loss curves ---- */
 
-typedef struct binned { double y[BINS], n[BINS]; } binned;
+typedef struct binned {
+    double y[BINS], n[BINS];
+} binned;
 
 static bool point(const json_t *curve, size_t i, double *x, double *y) {
     const json_t *s = json_array_get(curve, 3 * i), *v = json_array_get(curve, 3 * i + 1);
@@ -176,8 +188,8 @@ const char *hn_svg_seeds(hn_arena *a, const hn_report *r, int width) {
     for (int i = 0; i < n; i++) {
         double y = f.top + (i + 0.5) * row;
         const char *class = hn_series_class(r, arm[i]);
-        hn_buf_fmt(a, &b, "<text class=\"lab\" x=\"0\" y=\"%.1f\">%s</text><path class=\"mean %s\" d=\"M%.1f %.1fv16\"/>", y + 4.5, hn_escape(a, arm[i]->name), class,
-                   px(&f, arm[i]->mean), y - 8);
+        hn_buf_fmt(a, &b, "<text class=\"lab\" x=\"0\" y=\"%.1f\">%s</text><path class=\"mean %s\" d=\"M%.1f %.1fv16\"/>", y + 4.5,
+                   hn_escape(a, arm[i]->name), class, px(&f, arm[i]->mean), y - 8);
         for (int64_t s = 0; s < arm[i]->seed_mean.n; s++)
             hn_buf_fmt(a, &b, "<circle class=\"pt %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", class, px(&f, arm[i]->seed_mean.v[s]), y);
     }
@@ -187,7 +199,10 @@ const char *hn_svg_seeds(hn_arena *a, const hn_report *r, int width) {
 
 /* ---- cost against gain ---- */
 
-typedef struct tip { double x, y, label_y; const hn_report_row *row; } tip;
+typedef struct tip {
+    double x, y, label_y;
+    const hn_report_row *row;
+} tip;
 
 static int by_height(const void *p, const void *q) {
     double x = ((const tip *)p)->y, y = ((const tip *)q)->y;
@@ -217,11 +232,13 @@ const char *hn_svg_cost(hn_arena *a, const hn_report *r, int width) {
     y_axis(a, &b, &f, true, hn_fmt(a, "gain in %s", hn_escape(a, r->unit)));
     x_axis(a, &b, &f, "seconds for one training");
     if (isfinite(base))
-        hn_buf_fmt(a, &b, "<path class=\"zero dash\" d=\"M%.1f %dV%d\"/><text class=\"ax halo\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">the start</text>", px(&f, base), f.top, f.bottom,
-                   px(&f, base), f.bottom - 6);
+        hn_buf_fmt(a, &b,
+                   "<path class=\"zero dash\" d=\"M%.1f %dV%d\"/><text class=\"ax halo\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">the "
+                   "start</text>",
+                   px(&f, base), f.top, f.bottom, px(&f, base), f.bottom - 6);
     for (int i = 0; i < n; i++) tips[i].x = px(&f, tips[i].row->seconds), tips[i].y = py(&f, tips[i].row->gain);
     qsort(tips, (size_t)n, sizeof *tips, by_height);
-    for (int i = 0; i < n; i++) {          /* a label moves down until it clears those above it */
+    for (int i = 0; i < n; i++) { /* a label moves down until it clears those above it */
         tips[i].label_y = tips[i].y + 4.5;
         for (int k = 0; k < i; k++)
             if (fabs(tips[k].x - tips[i].x) < 110 && tips[i].label_y < tips[k].label_y + 15) tips[i].label_y = tips[k].label_y + 15;
@@ -230,13 +247,15 @@ const char *hn_svg_cost(hn_arena *a, const hn_report *r, int width) {
         const hn_report_row *x = tips[i].row;
         const char *v = !strcmp(x->verdict, "kept") || !strcmp(x->verdict, "harmful") ? x->verdict : "undecided";
         if (isfinite(x->lo) && isfinite(x->hi))
-            hn_buf_fmt(a, &b, "<path class=\"mark v-%s\" style=\"stroke-width:1.4;opacity:.6\" d=\"M%.1f %.1fV%.1f\"/>", v, tips[i].x, py(&f, x->lo), py(&f, x->hi));
-        hn_buf_fmt(a, &b, "<circle class=\"v-%s%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", v, strcmp(v, "undecided") ? "" : " open", tips[i].x, tips[i].y);
+            hn_buf_fmt(a, &b, "<path class=\"mark v-%s\" style=\"stroke-width:1.4;opacity:.6\" d=\"M%.1f %.1fV%.1f\"/>", v, tips[i].x,
+                       py(&f, x->lo), py(&f, x->hi));
+        hn_buf_fmt(a, &b, "<circle class=\"v-%s%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", v, strcmp(v, "undecided") ? "" : " open", tips[i].x,
+                   tips[i].y);
     }
     for (int i = 0; i < n; i++) {
         bool left = tips[i].x > f.left + 0.72 * (f.right - f.left);
-        hn_buf_fmt(a, &b, "<text class=\"lab halo\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>", tips[i].x + (left ? -10 : 10), tips[i].label_y, left ? "end" : "start",
-                   hn_escape(a, tips[i].row->name));
+        hn_buf_fmt(a, &b, "<text class=\"lab halo\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>", tips[i].x + (left ? -10 : 10),
+                   tips[i].label_y, left ? "end" : "start", hn_escape(a, tips[i].row->name));
     }
     hn_buf_fmt(a, &b, "</svg>");
     return hn_buf_str(a, &b);

@@ -16,24 +16,47 @@ static void section(hn_arena *a, hn_buf *b, const char *title, const char *lead)
     hn_buf_fmt(a, b, "<h2>%s</h2>\n<p class=\"lead\">%s</p>\n", title, lead);
 }
 
+/* Decided on the loss; accuracy is told beside it. */
+static double sealed_accuracy(const hn_report *r, const char *arm) {
+    for (int64_t i = 0; i < r->arms.n; i++)
+        if (!strcmp(r->arms.v[i].phase, "seal") && !strcmp(r->arms.v[i].name, arm)) return 100 * r->arms.v[i].accuracy;
+    return NAN;
+}
+
 static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     double from = hn_json_num(json_object_get(r->result, "file"), "start"), to = hn_json_num(json_object_get(r->result, "file"), "end");
-    hn_buf_fmt(a, b, "<p class=\"kicker\">hone improve · run %lld · %s%s</p>\n<h1>%s</h1>\n<div class=\"hero%s\">\n", (long long)r->id, *r->finished ? "finished " : "begun ",
-               hn_escape(a, hn_say_time(a, *r->finished ? r->finished : r->started)), *r->data ? hn_escape(a, r->data) : "A model made better", r->done ? "" : " unfinished");
+    hn_buf_fmt(a, b, "<p class=\"kicker\">hone improve · run %lld · %s%s</p>\n<h1>%s</h1>\n<div class=\"hero%s\">\n", (long long)r->id,
+               *r->finished ? "finished " : "begun ", hn_escape(a, hn_say_time(a, *r->finished ? r->finished : r->started)),
+               *r->data ? hn_escape(a, r->data) : "A run of hone", r->done ? "" : " unfinished");
     if (r->done) {
-        hn_buf_fmt(a, b, "<div class=\"nums\"><div><span>start</span><b>%s</b><span>%s</span></div><div class=\"arrow\" aria-hidden=\"true\">→</div>", hn_say_plain(a, r->start), hn_escape(a, r->unit));
+        hn_buf_fmt(
+            a, b,
+            "<div class=\"nums\"><div><span>start</span><b>%s</b><span>%s</span></div><div class=\"arrow\" aria-hidden=\"true\">→</div>",
+            hn_say_plain(a, r->start), hn_escape(a, r->unit));
         hn_buf_fmt(a, b, "<div><span>end</span><b>%s</b><span>lower is better</span></div>", hn_say_plain(a, r->end));
-        hn_buf_fmt(a, b, "<div class=\"gain %s\"><span>gain on sealed items</span><b>%s</b><span>95 %% interval %s</span></div></div>\n", r->lo > 0 ? "good" : r->hi < 0 ? "bad" : "",
-                   r->gain == 0 ? "0" : hn_say_gain(a, r->gain), r->gain == 0 && r->lo == 0 && r->hi == 0 ? "–" : hn_say_interval(a, r->lo, r->hi));
+        hn_buf_fmt(a, b, "<div class=\"gain %s\"><span>gain on sealed items</span><b>%s</b><span>%s</span></div></div>\n",
+                   r->lo > 0   ? "good"
+                   : r->hi < 0 ? "bad"
+                               : "",
+                   r->gain == 0 ? "0" : hn_say_gain(a, r->gain),
+                   r->gain == 0 && r->lo == 0 && r->hi == 0 ? "the model is unchanged"
+                                                            : hn_fmt(a, "95 %% interval %s", hn_say_interval(a, r->lo, r->hi)));
     }
     hn_buf_fmt(a, b, "<p class=\"verdict\"><b>%s</b>", hn_escape(a, hn_report_headline(a, r)));
     const char *what = hn_json_str(r->result, "what");
     if (r->done && r->gain != 0 && *what) hn_buf_fmt(a, b, " What changed: %s.", hn_escape(a, what));
     if (r->done && isfinite(from) && isfinite(to))
-        hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to), hn_say_plain(a, from));
+        hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to),
+                   hn_say_plain(a, from));
+    double right[2] = { sealed_accuracy(r, "start"), sealed_accuracy(r, "end") };
+    if (r->done && isfinite(right[0]) && isfinite(right[1]))
+        hn_buf_fmt(a, b, " <span class=\"soft\">Next tokens guessed right: %.1f %% → %.1f %%.</span>", right[0], right[1]);
     hn_buf_fmt(a, b, "</p>\n");
     if (r->opened_before > 0)
-        hn_buf_fmt(a, b, "<p class=\"warn\">The sealed items had been opened %s before this run: the more often, the less this figure proves.</p>\n", hn_say_times(a, r->opened_before));
+        hn_buf_fmt(
+            a, b,
+            "<p class=\"warn\">The sealed items had been opened %s before this run: the more often, the less this figure proves.</p>\n",
+            hn_say_times(a, r->opened_before));
     hn_buf_fmt(a, b, "</div>\n");
 }
 
@@ -42,7 +65,8 @@ static void legend(hn_arena *a, hn_buf *b, const hn_report *r) {
     for (int64_t i = 0; i < r->arms.n; i++) {
         const hn_report_arm *x = &r->arms.v[i];
         if (!strcmp(x->phase, "confirm") && x->done && x->curve.n)
-            hn_buf_fmt(a, b, "<li><svg viewBox=\"0 0 18 12\" aria-hidden=\"true\"><path class=\"ln %s\" d=\"M1 6H17\"/></svg>%s</li>", hn_series_class(r, x), hn_escape(a, x->name));
+            hn_buf_fmt(a, b, "<li><svg viewBox=\"0 0 18 12\" aria-hidden=\"true\"><path class=\"ln %s\" d=\"M1 6H17\"/></svg>%s</li>",
+                       hn_series_class(r, x), hn_escape(a, x->name));
     }
     hn_buf_fmt(a, b, "</ul>\n");
 }
@@ -50,7 +74,9 @@ static void legend(hn_arena *a, hn_buf *b, const hn_report *r) {
 static void pictures(hn_arena *a, hn_buf *b, const hn_report *r) {
     const char *curves = hn_svg_curves(a, r, WIDE), *cost = hn_svg_cost(a, r, WIDE), *seeds = hn_svg_seeds(a, r, WIDE);
     if (*curves) {
-        section(a, b, "Training loss", "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps of the logarithm. The first fiftieth, where all arms fall alike, is left out.");
+        section(a, b, "Training loss",
+                "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps "
+                "of the logarithm. The first fiftieth, where all arms fall alike, is left out.");
         legend(a, b, r);
         figure(a, b, curves, hn_svg_curves(a, r, NARROW));
     }
@@ -59,7 +85,9 @@ static void pictures(hn_arena *a, hn_buf *b, const hn_report *r) {
         figure(a, b, cost, hn_svg_cost(a, r, NARROW));
     }
     if (*seeds) {
-        section(a, b, "Seeds and items", "A dot is one seed, the bar the mean of its arm. How far the dots of an arm lie apart is what luck alone does to a training.");
+        section(
+            a, b, "Seeds and items",
+            "A dot is one seed, the bar the mean of its arm. How far the dots of an arm lie apart is what luck alone does to a training.");
         figure(a, b, seeds, hn_svg_seeds(a, r, NARROW));
     }
 }
@@ -73,8 +101,11 @@ static void samples(hn_arena *a, hn_buf *b, const hn_report *r) {
         if (!strcmp(key, "sample end")) text[1] = hn_json_str(note, "text");
     }
     if (!*text[0] && !*text[1]) return;
-    section(a, b, "What they write", "The same first words of held-out text, the same random numbers, continued by both. A sample is an impression, not a measurement.");
-    hn_buf_fmt(a, b, "<div class=\"pair\"><div><h3>start</h3><pre>%s</pre></div><div><h3>end</h3><pre>%s</pre></div></div>\n", hn_escape(a, text[0]), hn_escape(a, text[1]));
+    section(
+        a, b, "What they write",
+        "The same first words of held-out text, the same random numbers, continued by both. A sample is an impression, not a measurement.");
+    hn_buf_fmt(a, b, "<div class=\"pair\"><div><h3>start</h3><pre>%s</pre></div><div><h3>end</h3><pre>%s</pre></div></div>\n",
+               hn_escape(a, text[0]), hn_escape(a, text[1]));
 }
 
 /* ---- how it was measured ---- */
@@ -107,30 +138,37 @@ static void item_sets(hn_arena *a, hn_buf *b, const hn_report *r) {
     const char *key;
     json_t *v;
     if (!json_object_size(sets)) return;
-    hn_buf_fmt(a, b, "<div class=\"scroll\"><table><thead><tr><th>held-out set</th><th>items</th><th>pieces of text</th><th>size</th><th class=\"l\">hash of its tokens</th></tr></thead><tbody>\n");
+    hn_buf_fmt(a, b,
+               "<div class=\"scroll\"><table><thead><tr><th>held-out set</th><th>items</th><th>pieces of text</th><th>size</th><th "
+               "class=\"l\">hash of its tokens</th></tr></thead><tbody>\n");
     json_object_foreach((json_t *)(uintptr_t)sets, key, v)
-        hn_buf_fmt(a, b, "<tr><td class=\"name\">%s</td><td>%.0f</td><td>%.0f</td><td>%s</td><td class=\"l\"><code>%s</code></td></tr>\n", hn_escape(a, key), hn_json_num(v, "items"),
-                   hn_json_num(v, "clusters"), hn_say_bytes(a, hn_json_num(v, "bytes")), hn_escape(a, hn_json_str(v, "hash")));
+        hn_buf_fmt(a, b, "<tr><td class=\"name\">%s</td><td>%.0f</td><td>%.0f</td><td>%s</td><td class=\"l\"><code>%s</code></td></tr>\n",
+                   hn_escape(a, key), hn_json_num(v, "items"), hn_json_num(v, "clusters"), hn_say_bytes(a, hn_json_num(v, "bytes")),
+                   hn_escape(a, hn_json_str(v, "hash")));
     hn_buf_fmt(a, b, "</tbody></table></div>\n");
 }
 
 static void method(hn_arena *a, hn_buf *b, const hn_report *r) {
-    section(a, b, "How it was measured", "Fixed before the first training and kept in the ledger, from which every number of this page comes.");
+    section(a, b, "How it was measured",
+            "Fixed before the first training and kept in the ledger, from which every number of this page comes.");
     item_sets(a, b, r);
     if (*r->sealed_hash) {
         hn_buf_fmt(a, b, "<p>Sealed set <code>%s</code>: ", hn_escape(a, r->sealed_hash));
-        if (r->opened_before >= 0)
-            hn_buf_fmt(a, b, "opened %s, this run included.</p>\n", hn_say_times(a, r->opened_before + 1));
+        if (r->opened_before >= 0) hn_buf_fmt(a, b, "opened %s, this run included.</p>\n", hn_say_times(a, r->opened_before + 1));
         else hn_buf_fmt(a, b, "no result has been drawn from it in this run.</p>\n");
     }
-    hn_buf_fmt(a, b, "<p>%lld trainings, %s, %s of computing in all%s%s.</p>\n", (long long)r->trainings, hn_say_flops(a, r->flops), hn_say_seconds(a, r->seconds),
-               *r->plan_hash ? "; plan " : "", *r->plan_hash ? hn_fmt(a, "<code>%s</code>", hn_escape(a, r->plan_hash)) : "");
+    hn_buf_fmt(a, b, "<p>%lld trainings, %s, %s of computing in all%s%s.</p>\n", (long long)r->trainings, hn_say_flops(a, r->flops),
+               hn_say_seconds(a, r->seconds), *r->plan_hash ? "; plan " : "",
+               *r->plan_hash ? hn_fmt(a, "<code>%s</code>", hn_escape(a, r->plan_hash)) : "");
     if (json_array_size(r->files)) {
-        hn_buf_fmt(a, b, "<h3>Data</h3>\n<div class=\"scroll\"><table><thead><tr><th>file</th><th>size</th><th class=\"l\">checksum</th><th class=\"l\">role</th></tr></thead><tbody>\n");
+        hn_buf_fmt(a, b,
+                   "<h3>Data</h3>\n<div class=\"scroll\"><table><thead><tr><th>file</th><th>size</th><th class=\"l\">checksum</th><th "
+                   "class=\"l\">role</th></tr></thead><tbody>\n");
         for (size_t i = 0; i < json_array_size(r->files); i++) {
             const json_t *f = json_array_get(r->files, i);
-            hn_buf_fmt(a, b, "<tr><td class=\"wrap\">%s</td><td>%s</td><td class=\"l\"><code>%s</code></td><td class=\"l\">%s</td></tr>\n", hn_escape(a, hn_json_str(f, "path")),
-                       hn_say_bytes(a, hn_json_num(f, "bytes")), hn_escape(a, hn_json_str(f, "hash")), hn_escape(a, hn_json_str(f, "role")));
+            hn_buf_fmt(a, b, "<tr><td class=\"wrap\">%s</td><td>%s</td><td class=\"l\"><code>%s</code></td><td class=\"l\">%s</td></tr>\n",
+                       hn_escape(a, hn_json_str(f, "path")), hn_say_bytes(a, hn_json_num(f, "bytes")), hn_escape(a, hn_json_str(f, "hash")),
+                       hn_escape(a, hn_json_str(f, "role")));
         }
         hn_buf_fmt(a, b, "</tbody></table></div>\n");
     }
@@ -154,12 +192,16 @@ bool hn_report_html(hn_arena *outer, hn_ledger *l, int64_t run, const char *path
         hn_arena_free(a);
         return false;
     }
-    hn_buf_fmt(a, b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n",
+    hn_buf_fmt(a, b,
+               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+               "content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n",
                title(a, r), hn_report_style);
     hero(a, b, r);
     if (r->levers.n) {
         section(a, b, "What each lever is worth",
-                hn_fmt(a, "Gain over an incumbent with the same training cost, in %s on the confirm items, fresh seeds. Kept means p below %g after Holm’s adjustment for all judged arms.",
+                hn_fmt(a,
+                       "Gain over an incumbent with the same training cost, in %s on the confirm items, fresh seeds. Kept means p below %g "
+                       "after Holm’s adjustment for all judged arms.",
                        hn_escape(a, r->unit), r->alpha));
         if (r->n_judged) figure(a, b, hn_svg_forest(a, r, WIDE, false), hn_svg_forest(a, r, NARROW, false));
         hn_page_levers(a, b, r);
@@ -171,7 +213,8 @@ bool hn_report_html(hn_arena *outer, hn_ledger *l, int64_t run, const char *path
     hn_page_screen(a, b, r);
     samples(a, b, r);
     method(a, b, r);
-    hn_buf_fmt(a, b, "<footer>Made by hone %s from its ledger, run %lld, state %s.</footer>\n</main>\n</body>\n</html>\n", hn_escape(a, r->version), (long long)r->id, hn_escape(a, r->state));
+    hn_buf_fmt(a, b, "<footer>Made by hone %s from its ledger, run %lld, state %s.</footer>\n</main>\n</body>\n</html>\n",
+               hn_escape(a, r->version), (long long)r->id, hn_escape(a, r->state));
     bool ok = hn_file_write(a, path, page.v, page.n);
     hn_arena_free(a);
     return ok;

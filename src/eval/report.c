@@ -50,7 +50,8 @@ static void add_measurement(hn_arena *a, hn_report *r, const json_t *m) {
     if (strcmp(hn_json_str(m, "set"), judged_on(phase))) return;
     hn_report_arm *arm = find_arm(&r->arms, phase, name);
     if (!arm) {
-        hn_push(a, &r->arms, (hn_report_arm){ .phase = phase, .name = name, .error = "", .recipe = hn_json_str(m, "recipe"), .gain = NAN, .cost = NAN });
+        hn_push(a, &r->arms,
+                (hn_report_arm){ .phase = phase, .name = name, .error = "", .recipe = hn_json_str(m, "recipe"), .gain = NAN, .cost = NAN });
         arm = &r->arms.v[r->arms.n - 1];
     }
     double seconds = hn_json_num(m, "seconds"), flops = hn_json_num(m, "flops");
@@ -114,17 +115,30 @@ static void read_arms(hn_arena *a, hn_report *r, const json_t *measurements) {
 
 static hn_report_row row_of(hn_report *r, const json_t *d) {
     const json_t *data = json_object_get(d, "data");
-    hn_report_row x = { .phase = hn_json_str(d, "phase"), .name = hn_json_str(d, "lever"), .verdict = hn_json_str(d, "verdict"), .why = hn_json_str(d, "why"),
-                        .gain = hn_json_num(d, "difference"), .lo = hn_json_num(d, "lo"), .hi = hn_json_num(d, "hi"), .p = hn_json_num(d, "p_adjusted"),
-                        .p_harm = hn_json_num(data, "p_harm_adjusted"), .detectable = hn_json_num(d, "detectable"), .df = hn_json_num(data, "df"),
-                        .seed_var = hn_json_num(data, "seed_var"), .item_var = hn_json_num(data, "item_var"), .seconds = hn_json_num(d, "seconds"),
-                        .flops = hn_json_num(d, "flops"), .cost = NAN, .peak_rss = whole(d, "peak_rss", 0) };
+    hn_report_row x = { .phase = hn_json_str(d, "phase"),
+                        .name = hn_json_str(d, "lever"),
+                        .verdict = hn_json_str(d, "verdict"),
+                        .why = hn_json_str(d, "why"),
+                        .gain = hn_json_num(d, "difference"),
+                        .lo = hn_json_num(d, "lo"),
+                        .hi = hn_json_num(d, "hi"),
+                        .p = hn_json_num(d, "p_adjusted"),
+                        .p_harm = hn_json_num(data, "p_harm_adjusted"),
+                        .detectable = hn_json_num(d, "detectable"),
+                        .df = hn_json_num(data, "df"),
+                        .seed_var = hn_json_num(data, "seed_var"),
+                        .item_var = hn_json_num(data, "item_var"),
+                        .seconds = hn_json_num(d, "seconds"),
+                        .flops = hn_json_num(d, "flops"),
+                        .cost = NAN,
+                        .peak_rss = whole(d, "peak_rss", 0) };
+    if (isnan(x.gain)) x.p = x.p_harm = NAN; /* nothing was compared */
     const hn_report_arm *arm = find_arm(&r->arms, x.phase, x.name);
     if (arm && arm->done) {
         x.seconds = arm->seconds, x.flops = arm->flops, x.cost = arm->cost;
         return x;
     }
-    double seeds = hn_json_num(r->plan, strcmp(x.phase, "screen") ? "confirm_seeds" : "screen_seeds");     /* a decision holds the sum */
+    double seeds = hn_json_num(r->plan, strcmp(x.phase, "screen") ? "confirm_seeds" : "screen_seeds"); /* a decision holds the sum */
     x.seconds = x.seconds > 0 ? x.seconds / seeds : NAN, x.flops = x.flops > 0 ? x.flops / seeds : NAN;
     return x;
 }
@@ -154,10 +168,19 @@ static void read_decisions(hn_arena *a, hn_report *r, const json_t *decisions) {
 bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
     const json_t *all = hn_ledger_export(a, l, run);
     if (!all) return false;
-    *r = (hn_report){ .id = whole(all, "id", run), .state = hn_json_str(all, "state"), .metric = hn_json_str(all, "metric"), .started = hn_json_str(all, "started"),
-                      .finished = hn_json_str(all, "finished"), .version = hn_json_str(all, "version"), .recipe = hn_json_str(all, "recipe"),
-                      .plan_hash = hn_json_str(all, "plan_hash"), .sealed_hash = hn_json_str(all, "sealed_hash"), .plan = json_object_get(all, "plan"),
-                      .machine = json_object_get(all, "machine"), .result = json_object_get(all, "result"), .files = json_object_get(all, "files"),
+    *r = (hn_report){ .id = whole(all, "id", run),
+                      .state = hn_json_str(all, "state"),
+                      .metric = hn_json_str(all, "metric"),
+                      .started = hn_json_str(all, "started"),
+                      .finished = hn_json_str(all, "finished"),
+                      .version = hn_json_str(all, "version"),
+                      .recipe = hn_json_str(all, "recipe"),
+                      .plan_hash = hn_json_str(all, "plan_hash"),
+                      .sealed_hash = hn_json_str(all, "sealed_hash"),
+                      .plan = json_object_get(all, "plan"),
+                      .machine = json_object_get(all, "machine"),
+                      .result = json_object_get(all, "result"),
+                      .files = json_object_get(all, "files"),
                       .notes = json_object_get(all, "notes") };
     r->done = !strcmp(r->state, "done") && json_is_object(r->result);
     r->unit = !*r->metric || !strcmp(r->metric, "bits_per_byte") ? "bits per byte" : r->metric;
@@ -180,12 +203,18 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
 
 const char *hn_report_headline(hn_arena *a, const hn_report *r) {
     if (!r->done)
-        return hn_fmt(a, "This run is not finished (%s): what follows was measured so far, and proves nothing yet about the whole.", *r->state ? r->state : "no state");
+        return hn_fmt(a, "This run is not finished (%s): what follows was measured so far, and proves nothing yet about the whole.",
+                      *r->state ? r->state : "no state");
     const char *what = hn_json_str(r->result, "what");
-    if (r->gain == 0 && !(r->lo < 0) && !(r->hi > 0)) return *what ? what : "nothing was proven: the start is shipped";
+    if (r->gain == 0 && !(r->lo < 0) && !(r->hi > 0))
+        return *what ? hn_fmt(a, "%c%s.", *what >= 'a' && *what <= 'z' ? *what - 32 : *what, what + 1)
+                     : "Nothing was proven: the start is shipped.";
     double percent = 100 * fabs(r->gain) / r->start;
     const char *text = hn_fmt(a, "%.4f %s (%.1f %%)", fabs(r->gain), r->unit, percent);
-    if (r->lo > 0) return hn_fmt(a, "Proven: the model is better by %s on sealed items that nothing was chosen on; the 95 %% interval lies above zero.", text);
+    if (r->lo > 0)
+        return hn_fmt(
+            a, "Proven: the model is better by %s on sealed items that nothing was chosen on; the 95 %% interval lies above zero.", text);
     if (r->hi < 0) return hn_fmt(a, "Worse: on the sealed items the model lost %s; the 95 %% interval lies below zero.", text);
-    return hn_fmt(a, "Not proven: on the sealed items the model is %s by %s, and the 95 %% interval includes zero.", r->gain >= 0 ? "better" : "worse", text);
+    return hn_fmt(a, "Not proven: on the sealed items the model is %s by %s, and the 95 %% interval includes zero.",
+                  r->gain >= 0 ? "better" : "worse", text);
 }

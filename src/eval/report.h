@@ -9,8 +9,8 @@
 /* A decision, with what its trainings cost. */
 typedef struct hn_report_row {
     const char *phase, *name, *verdict, *why;
-    double gain, lo, hi, p, p_harm, detectable, df, seed_var, item_var;     /* p and p_harm are adjusted */
-    double seconds, flops, cost;          /* of one training; cost: its FLOPs as a multiple of the start's */
+    double gain, lo, hi, p, p_harm, detectable, df, seed_var, item_var; /* p and p_harm are adjusted */
+    double seconds, flops, cost;                                        /* of one training; cost: its FLOPs as a multiple of the start's */
     int64_t peak_rss;
 } hn_report_row;
 typedef HN_VEC(hn_report_row) hn_report_rows;
@@ -19,10 +19,10 @@ typedef HN_VEC(hn_report_row) hn_report_rows;
 typedef struct hn_report_arm {
     const char *phase, *name, *error, *recipe;
     int64_t done, failed, peak_rss, steps;
-    double mean, accuracy, seconds, flops, cost, gain;     /* means over the seeds that are done; gain over its own incumbent */
-    const struct hn_report_arm *incumbent;                 /* NULL: it is one */
+    double mean, accuracy, seconds, flops, cost, gain; /* means over the seeds that are done; gain over its own incumbent */
+    const struct hn_report_arm *incumbent;             /* NULL: it is one */
     HN_VEC(double) seed_mean;
-    HN_VEC(const json_t *) curve;                          /* (step, train, valid) triples as a flat array */
+    HN_VEC(const json_t *) curve; /* (step, train, valid) triples as a flat array */
 } hn_report_arm;
 typedef HN_VEC(hn_report_arm) hn_report_arms;
 
@@ -32,31 +32,32 @@ typedef struct hn_report {
     const json_t *plan, *machine, *result, *files, *notes;
     bool done;
     double start, end, gain, lo, hi, alpha;
-    int64_t confirm_seeds, confirm_units, opened_before;   /* units: clusters that were judged; opened_before: −1 when not known */
-    hn_report_rows levers;                                 /* confirmed, best first; then failed; then not judged */
-    int64_t n_judged;                                      /* the first of levers that confirm decided or that failed */
+    int64_t confirm_seeds, confirm_units, opened_before; /* units: clusters that were judged; opened_before: −1 when not known */
+    hn_report_rows levers;                               /* confirmed, best first; then failed; then not judged */
+    int64_t n_judged;                                    /* the first of levers that confirm decided or that failed */
     hn_report_rows stack;
     hn_report_arms arms;
-    int64_t trainings; double seconds, flops;              /* of the whole run */
+    int64_t trainings;
+    double seconds, flops; /* of the whole run */
 } hn_report;
 
 bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *out) HN_CHECK;
-const char *hn_report_changes(hn_arena *a, const char *from, const char *to);     /* "optim.lr 0.001 → 0.002", from two resolved recipes */
-const char *hn_report_headline(hn_arena *a, const hn_report *r);                  /* the verdict on the whole, in words */
+const char *hn_report_changes(hn_arena *a, const char *from, const char *to); /* "optim.lr 0.001 → 0.002", from two resolved recipes */
+const char *hn_report_headline(hn_arena *a, const hn_report *r);              /* the verdict on the whole, in words */
 
 /* ---- numbers and text for people ---- */
-double hn_json_num(const json_t *o, const char *key);                             /* NaN: absent */
-const char *hn_json_str(const json_t *o, const char *key);                        /* "": absent */
-const char *hn_say_plain(hn_arena *a, double x);                                  /* 2.4131; "–" for NaN */
-const char *hn_say_gain(hn_arena *a, double x);                                   /* +0.0312, −0.0012 */
+double hn_json_num(const json_t *o, const char *key);      /* NaN: absent */
+const char *hn_json_str(const json_t *o, const char *key); /* "": absent */
+const char *hn_say_plain(hn_arena *a, double x);           /* 2.4131; "–" for NaN */
+const char *hn_say_gain(hn_arena *a, double x);            /* +0.0312, −0.0012 */
 const char *hn_say_interval(hn_arena *a, double lo, double hi);
 const char *hn_say_p(hn_arena *a, const hn_report_row *r);
 const char *hn_say_seconds(hn_arena *a, double s);
 const char *hn_say_time(hn_arena *a, const char *utc);
-const char *hn_say_times(hn_arena *a, int64_t n);                                 /* once, twice, 3 times */
+const char *hn_say_times(hn_arena *a, int64_t n); /* once, twice, 3 times */
 const char *hn_say_flops(hn_arena *a, double f);
 const char *hn_say_bytes(hn_arena *a, double b);
-const char *hn_escape(hn_arena *a, const char *s);     /* for HTML and XML text and attributes; what XML cannot hold becomes U+FFFD */
+const char *hn_escape(hn_arena *a, const char *s); /* for HTML and XML text and attributes; what XML cannot hold becomes U+FFFD */
 
 /* ---- pictures: SVG elements sized for `width`; alone: with its own colours, as a file of its own ---- */
 const char *hn_svg_forest(hn_arena *a, const hn_report *r, int width, bool alone);
@@ -66,7 +67,7 @@ const char *hn_svg_cost(hn_arena *a, const hn_report *r, int width);
 /* Round places on an axis from lo to hi, at most `most`, at least 2; out[0] is the first, *n how many, *digits what to print. */
 void hn_ticks(double lo, double hi, int most, double *out, int *n, int *digits);
 enum { HN_TICKS_MAX = 16 };
-const char *hn_series_class(const hn_report *r, const hn_report_arm *arm);     /* colour classes of an arm in the pictures */
+const char *hn_series_class(const hn_report *r, const hn_report_arm *arm); /* colour classes of an arm in the pictures */
 extern const char hn_report_style[];
 
 /* ---- page.c: the tables of the page ---- */

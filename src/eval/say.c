@@ -61,7 +61,14 @@ const char *hn_escape(hn_arena *a, const char *s) {
         uint32_t c;
         int used = hn_utf8_next((const uint8_t *)s + i, n - i, &c);
         bool bad = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c == 0xfffd || c == 0xfffe || c == 0xffff;
-        const char *as = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : c == '\'' ? "&#39;" : c == '\r' ? "" : bad ? "\xef\xbf\xbd" : NULL;
+        const char *as = c == '&'    ? "&amp;"
+                         : c == '<'  ? "&lt;"
+                         : c == '>'  ? "&gt;"
+                         : c == '"'  ? "&quot;"
+                         : c == '\'' ? "&#39;"
+                         : c == '\r' ? ""
+                         : bad       ? "\xef\xbf\xbd"
+                                     : NULL;
         if (as) hn_buf_put(a, &b, as, (int64_t)strlen(as));
         else hn_buf_put(a, &b, s + i, used);
         i += used;
@@ -71,7 +78,9 @@ const char *hn_escape(hn_arena *a, const char *s) {
 
 /* ---- recipes: resolved YAML as hone writes it, two spaces a level, a scalar or a flow list in a line ---- */
 
-typedef struct line { const char *key, *value; } line;
+typedef struct line {
+    const char *key, *value;
+} line;
 typedef HN_VEC(line) lines;
 
 static void flatten(hn_arena *a, const char *text, lines *out) {

@@ -62,5 +62,5 @@ const char hn_report_style[] =
     "table.cards td.name{font-size:16px;flex-basis:auto}table.cards tr.top{padding-top:10px}table.cards tr.why{border-bottom:1px solid var(--line);padding-bottom:10px}"
     "table.cards tr.why td{padding:2px 0 0}table.cards tr.one{border-bottom:1px solid var(--line);padding:8px 0}table.cards td.wrap{min-width:0;flex-basis:100%}}"
     "@media print{:root{" LIGHT "--bg:#fff;color-scheme:light}body{font-size:10.5pt}main{max-width:none;padding:0}h2{margin-top:26px;break-after:avoid}"
-    "figure,.hero,tr,li{break-inside:avoid}.scroll{overflow:visible}.wide{display:block!important}.narrow{display:none!important}.tag{border:1px solid currentColor}"
+    "figure,.hero,tr,li{break-inside:avoid}.scroll{overflow:visible}.wide{display:block!important}.narrow{display:none!important}.tag{border:1px solid currentColor;font-size:8pt}.t-none{border:0}table{font-size:9pt}th{font-size:8pt}td,th{padding-left:5px;padding-right:5px}tr.why td{font-size:8.5pt}"
     "details::details-content{content-visibility:visible;display:block}pre{font-size:8.5pt}}";

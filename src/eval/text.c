@@ -5,7 +5,10 @@
 #include <math.h>
 
 enum { COLUMNS = 8 };
-typedef struct table { HN_VEC(const char *) cell; int width[COLUMNS]; } table;
+typedef struct table {
+    HN_VEC(const char *) cell;
+    int width[COLUMNS];
+} table;
 
 static int columns_of(const char *s) {
     int n = 0;
@@ -51,8 +54,10 @@ static void levers(hn_arena *a, const hn_report *r, hn_buf *b) {
     row(a, &t, (const char *[]){ "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "SEEN FROM", "A TRAINING", "FLOPS" });
     for (int64_t i = 0; i < r->levers.n; i++) {
         const hn_report_row *x = &r->levers.v[i];
-        row(a, &t, (const char *[]){ x->name, i < r->n_judged ? x->verdict : "not judged", hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), hn_say_p(a, x),
-                                     hn_say_plain(a, x->detectable), hn_say_seconds(a, x->seconds), hn_say_flops(a, x->flops) });
+        row(a, &t,
+            (const char *[]){ x->name, i < r->n_judged ? x->verdict : "not judged", hn_say_gain(a, x->gain),
+                              hn_say_interval(a, x->lo, x->hi), hn_say_p(a, x), hn_say_plain(a, x->detectable),
+                              hn_say_seconds(a, x->seconds), hn_say_flops(a, x->flops) });
     }
     lay_out(a, &t, b);
 }
@@ -61,19 +66,25 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
     hn_report r;
     hn_buf b = { 0 };
     if (!hn_report_read(a, l, run, &r)) return NULL;
-    hn_buf_fmt(a, &b, "run %lld  %s  %s  seed %.0f  %s%s%s\n", (long long)r.id, ascii_signs(a, r.state), r.started, hn_json_num(r.plan, "seed"), ascii_signs(a, r.data),
-               *r.data ? "  " : "", hn_fmt(a, "%lld trainings in %s of computing", (long long)r.trainings, hn_say_seconds(a, r.seconds)));
+    hn_buf_fmt(a, &b, "run %lld  %s  %s  seed %.0f  %s%s%s\n", (long long)r.id, ascii_signs(a, r.state), r.started,
+               hn_json_num(r.plan, "seed"), ascii_signs(a, r.data), *r.data ? "  " : "",
+               hn_fmt(a, "%lld trainings in %s of computing", (long long)r.trainings, hn_say_seconds(a, r.seconds)));
     if (r.done)
-        hn_buf_fmt(a, &b, "start %s, end %s %s on the sealed items: gain %s, 95 %% %s\n", ascii_signs(a, hn_say_plain(a, r.start)), ascii_signs(a, hn_say_plain(a, r.end)),
-                   ascii_signs(a, r.unit), ascii_signs(a, hn_say_gain(a, r.gain)), ascii_signs(a, hn_say_interval(a, r.lo, r.hi)));
+        hn_buf_fmt(a, &b, "start %s, end %s %s on the sealed items: gain %s, 95 %% %s\n", ascii_signs(a, hn_say_plain(a, r.start)),
+                   ascii_signs(a, hn_say_plain(a, r.end)), ascii_signs(a, r.unit), ascii_signs(a, hn_say_gain(a, r.gain)),
+                   ascii_signs(a, hn_say_interval(a, r.lo, r.hi)));
     hn_buf_fmt(a, &b, "%s\n", ascii_signs(a, hn_report_headline(a, &r)));
     if (r.levers.n) {
         hn_buf_fmt(a, &b, "\n");
         levers(a, &r, &b);
-        hn_buf_fmt(a, &b, "\nGains in %s, positive is better. P: one-sided, Holm over the confirmed arms. Seen from: the smallest true gain that this run would have kept "
-                          "with 80 %% power.\n", ascii_signs(a, r.unit));
+        hn_buf_fmt(a, &b,
+                   "\nGains in %s, positive is better. P: one-sided, Holm over the confirmed arms. Seen from: the smallest true gain that "
+                   "this run would have kept "
+                   "with 80 %% power.\n",
+                   ascii_signs(a, r.unit));
     }
-    for (int64_t i = 0; i < r.levers.n; i++) hn_buf_fmt(a, &b, "  %s: %s\n", ascii_signs(a, r.levers.v[i].name), ascii_signs(a, r.levers.v[i].why));
+    for (int64_t i = 0; i < r.levers.n; i++)
+        hn_buf_fmt(a, &b, "  %s: %s\n", ascii_signs(a, r.levers.v[i].name), ascii_signs(a, r.levers.v[i].why));
     if (r.stack.n) hn_buf_fmt(a, &b, "\nWorth with the others:\n");
     for (int64_t i = 0; i < r.stack.n; i++)
         hn_buf_fmt(a, &b, "  %s  %s  %s\n", ascii_signs(a, r.stack.v[i].name), ascii_signs(a, hn_say_gain(a, r.stack.v[i].gain)),
