@@ -120,16 +120,16 @@ static inline vf v_erfc(vf x)
 }
 
 /* gelu in the tanh form is x·σ(2u), u = √(2/π)(x + 0.044715x³): no cancellation anywhere. */
-static inline vf v_gelu_tanh_gate(vf x)
+static inline vf v_gelu_tanh_exp(vf x)     /* exp(−2u), finite */
 {
-    vf u2 = x * v_fma(x * x, v_set(-2 * 0.7978845608f * 0.044715f), v_set(-2 * 0.7978845608f));    /* −2u */
-    return v_set(1.0f) / (v_set(1.0f) + v_exp(u2));
+    return v_exp(x * v_fma(x * x, v_set(-2 * 0.7978845608f * 0.044715f), v_set(-2 * 0.7978845608f)));
 }
-static inline vf v_gelu_tanh(vf x) { return x * v_gelu_tanh_gate(x); }
+static inline vf v_gelu_tanh(vf x) { return x / (v_set(1.0f) + v_gelu_tanh_exp(x)); }
 static inline vf v_gelu_tanh_grad(vf x)
 {
-    vf s = v_gelu_tanh_gate(x), du = v_fma(x * x, v_set(6 * 0.7978845608f * 0.044715f), v_set(2 * 0.7978845608f));
-    return v_fma(x * s * (v_set(1.0f) - s), du, s);
+    vf e = v_gelu_tanh_exp(x), s = v_set(1.0f) / (v_set(1.0f) + e);      /* 1 − σ = e·σ without cancellation */
+    vf du = v_fma(x * x, v_set(6 * 0.7978845608f * 0.044715f), v_set(2 * 0.7978845608f));
+    return v_fma(x * s * (e * s), du, s);
 }
 /* Φ(x) = erfc(−x/√2)/2 */
 static inline vf v_normal_cdf(vf x)

@@ -1,0 +1,288 @@
+/* The CPU's kernels on sizes that reach every path (tiles, splits, padded copies, few rows): the same bits for 1, 2, 3 and 7 threads,
+ * the reference's values on every instruction set, scratch within bounds, and vector routines against double. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "tensor/cpu/cpu.h"
+
+#define KERNEL(n) extern const hn_kernel hn_cpu_##n;
+#include "tensor/cpu/kernels.def"
+#undef KERNEL
+
+enum { GUARD = 4096, RESULTS = 8 };
+typedef struct { const char *doc; const hn_kernel *k; const void *attr; int dims[3]; int64_t shape[3][3]; int int_max[3]; int64_t wider; double tol; } spec;
+typedef struct { float *v[RESULTS]; int64_t n[RESULTS]; } result;
+
+static const hn_linear_attr nk = { 0 }, kn = { .transposed = true }, kn_gelu = { true, HONE_ACT_GELU_TANH }, nk_relu = { false, HONE_ACT_RELU },
+                            kn_exact = { true, HONE_ACT_GELU };
+static const hn_layernorm_attr eps = { 1e-5f };
+static const hn_embedding_attr later = { 2 };
+static const hn_dropout_attr tenth = { 0.1f };
+static const hn_gelu_attr tanh_form = { true };
+static const hn_linear_cross_entropy_attr mean = { 0 };
+static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
+    cached = { .o = { .heads = 3, .causal = true, .scale = 0.2f }, .pos0 = 497 },
+    every = { .o = { .heads = 1, .scale = -0.1f, .dropout = 0.2f } },
+    few_dropped = { .o = { .heads = 2, .causal = true, .scale = 0.3f, .dropout = 0.3f }, .pos0 = 58 };
+static const spec specs[] = {
+    { "K = 65536 sums", &hn_cpu_linear, &nk, { 2, 2, 1 }, { { 65536, 32 }, { 32, 32 }, { 32 } }, .tol = 1e-4 },
+    { "K = 65536 sums, (K,N)", &hn_cpu_linear, &kn, { 2, 2, 1 }, { { 65536, 32 }, { 32, 32 }, { 32 } }, .tol = 1e-4 },
+    { "splits, odd", &hn_cpu_linear, &nk, { 2, 2, 1 }, { { 9001, 19 }, { 21, 19 }, { 21 } }, .wider = 3 },
+    { "padded copies", &hn_cpu_linear, &kn_gelu, { 2, 2, 1 }, { { 300, 512 }, { 512, 256 }, { 256 } } },
+    { "padded copies, (N,K)", &hn_cpu_linear, &nk_relu, { 2, 2, 1 }, { { 257, 256 }, { 129, 256 }, { 129 } } },
+    { "padded copies, no bias", &hn_cpu_linear, &nk, { 2, 2, 0 }, { { 260, 128 }, { 640, 128 } } },
+    { "columns", &hn_cpu_linear, &kn_exact, { 2, 2, 1 }, { { 270, 130 }, { 130, 70 }, { 70 } }, .wider = 126 },
+    { "few rows", &hn_cpu_linear, &nk, { 2, 2, 1 }, { { 2, 73 }, { 600, 73 }, { 600 } } },
+    { "one row, (K,N)", &hn_cpu_linear, &kn_gelu, { 2, 2, 1 }, { { 1, 700 }, { 700, 619 }, { 619 } } },
+    { "embedding", &hn_cpu_embedding, &later, { 2, 2, 2 }, { { 30, 100 }, { 7, 130 }, { 104, 130 } }, { 7 } },
+    { "narrow rows", &hn_cpu_layernorm, &eps, { 2, 1, 1 }, { { 5000, 37 }, { 37 }, { 37 } }, .tol = 5e-5 },
+    { "wide rows, columns", &hn_cpu_layernorm, &eps, { 2, 1, 0 }, { { 130, 1025 }, { 1025 } }, .wider = 7 },
+    { "causal", &hn_cpu_attention, &causal, { 3, 3, 3 }, { { 2, 200, 64 }, { 2, 200, 64 }, { 2, 200, 64 } } },
+    { "causal, columns", &hn_cpu_attention, &causal, { 3, 3, 3 }, { { 1, 135, 34 }, { 1, 135, 34 }, { 1, 135, 34 } }, .wider = 30 },
+    { "few queries", &hn_cpu_attention, &cached, { 3, 3, 3 }, { { 2, 3, 15 }, { 2, 500, 15 }, { 2, 500, 15 } } },
+    { "few queries, dropout", &hn_cpu_attention, &few_dropped, { 3, 3, 3 }, { { 2, 4, 16 }, { 2, 62, 16 }, { 2, 62, 16 } } },
+    { "every key, dropout, wide", &hn_cpu_attention, &every, { 3, 3, 3 }, { { 2, 150, 80 }, { 2, 301, 80 }, { 2, 301, 80 } } },
+    { "gelu", &hn_cpu_gelu, &tanh_form, { 2 }, { { 70, 1001 } } },
+    { "dropout", &hn_cpu_dropout, &tenth, { 1 }, { { 100003 } } },
+    { "add", &hn_cpu_add, NULL, { 2, 2 }, { { 50, 1003 }, { 50, 1003 } } },
+    { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
+    { "split classes", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 140, 16 }, { 9001, 16 }, { 140 } }, { 0, 0, 9001 } },
+    { "blocks of rows", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 4200, 8 }, { 70, 8 }, { 4200 } }, { 0, 0, -70 }, .wider = 8 },
+};
+
+static hone_tensor tensor(hn_arena *a, const spec *s, int i)
+{
+    hone_tensor x = { .dtype = s->int_max[i] ? HONE_I32 : HONE_F32, .dims = s->dims[i] };
+    for (int d = 0; d < x.dims; d++) x.shape[d] = s->shape[i][d];
+    x.ld = hn_cols(&x) + (x.dims > 1 && !s->int_max[i] ? s->wider : 0);
+    int64_t n = hn_rows(&x) * x.ld;
+    float *v = hn_new_n(a, float, n + 1);
+    x.data = v;
+    hn_rng r = hn_rng_new(11, HN_STREAM_TEST, (uint32_t)i);
+    int low = s->int_max[i] < 0;
+    if (s->int_max[i]) for (int64_t k = 0; k < n; k++) ((int32_t *)x.data)[k] = (int32_t)hn_rng_below(&r, abs(s->int_max[i]) + low) - low;
+    else hn_rng_fill_normal(21, HN_STREAM_TEST, (uint32_t)i, v, n, 1);
+    return x;
+}
+static void *scratch_new(hn_arena *a, int64_t bytes)
+{
+    char *p = hn_alloc(a, bytes + GUARD, 1, 64);
+    memset(p, 0xff, (size_t)bytes);              /* NaN: reading before writing shows */
+    memset(p + bytes, 0x5a, GUARD);
+    return p;
+}
+static void scratch_check(const char *p, int64_t bytes)
+{
+    for (int i = 0; i < GUARD; i++) assert_int_equal(p[bytes + i], 0x5a);
+}
+
+/* One forward and backward; gradients start from 0.25, or from rubbish where `fresh` says they are to be overwritten. */
+static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, bool fresh)
+{
+    hone_tensor in[3], out = { 0 }, aux[2] = { { 0 } }, grad[3], *dx[HN_MAX_IN] = { 0 };
+    hn_call c = { .op = s->k->op, .attr = s->attr, .n_in = s->k->op->n_in, .out = &out, .training = true, .seed = 3, .step = 4, .index = 5,
+                  .pool = hn_job_pool(job), .a = a };
+    for (int i = 0; i < c.n_in; i++) if (s->dims[i]) in[i] = tensor(a, s, i), c.in[i] = &in[i];
+    for (int i = 0; i < HN_MAX_AUX; i++) c.aux[i] = &aux[i];
+    assert_true(c.op->shape(&c, a));
+    out.ld = hn_cols(&out);
+    out.data = hn_new_n(a, float, hn_count(&out) + 1);
+    out.grad = hn_new_n(a, float, hn_count(&out) + 1);
+    hn_rng_fill_normal(31, HN_STREAM_TEST, 9, out.grad, hn_count(&out), 1);
+    for (int i = 0; i < HN_MAX_AUX; i++)
+        if (i < c.n_aux) aux[i].ld = hn_cols(&aux[i]), aux[i].data = hn_new_n(a, float, hn_count(&aux[i]) + 1);
+        else c.aux[i] = NULL;
+    int64_t (*need)(const hn_call *, bool) = reference ? c.op->scratch_bytes : s->k->scratch_bytes;
+    for (int back = 0; back < 2; back++) {
+        int64_t bytes = need ? need(&c, back) : 0;
+        c.scratch = scratch_new(a, bytes);
+        if (!back) (reference ? c.op->forward : s->k->forward)(&c);
+        else {
+            for (int i = 0; i < c.n_in; i++) {
+                if (!c.in[i] || c.in[i]->dtype != HONE_F32) continue;
+                grad[i] = *c.in[i];
+                int64_t n = hn_rows(&grad[i]) * grad[i].ld;
+                float *g = hn_new_n(a, float, n + 1);
+                grad[i].fresh = fresh && !reference && s->k->overwrites;
+                for (int64_t k = 0; k < n; k++) g[k] = grad[i].fresh ? NAN : fresh ? 0 : 0.25f;
+                grad[i].data = g;
+                dx[i] = &grad[i];
+            }
+            (reference ? c.op->backward : s->k->backward)(&c, dx);
+        }
+        scratch_check(c.scratch, bytes);
+    }
+    result r = { 0 };
+    int k = 0;
+    r.v[k] = out.data, r.n[k++] = hn_count(&out);
+    for (int i = 0; i < c.n_aux; i++) r.v[k] = aux[i].data, r.n[k++] = hn_count(&aux[i]);
+    for (int i = 0; i < c.n_in; i++) {
+        if (!dx[i]) continue;
+        r.v[k] = hn_new_n(a, float, hn_count(dx[i]) + 1), r.n[k] = hn_count(dx[i]);
+        for (int64_t e = 0; e < r.n[k]; e++) r.v[k][e] = ((float *)dx[i]->data)[e / hn_cols(dx[i]) * dx[i]->ld + e % hn_cols(dx[i])];
+        k++;
+    }
+    return r;
+}
+
+static void close_to(const spec *s, const result *got, const result *want, const char *how)
+{
+    double tol = s->tol > 0 ? s->tol : 1e-5;
+    for (int k = 0; k < RESULTS; k++) {
+        double top = 1e-3, worst = 0;
+        for (int64_t i = 0; i < want->n[k]; i++) {
+            top = fmax(top, fabs(want->v[k][i]));
+            double d = fabs((double)got->v[k][i] - want->v[k][i]);
+            if (!(d <= worst)) worst = d;
+        }
+        if (!(worst <= tol * top)) fail_msg("%s: %s: result %d is off by %g of %g on %s", s->k->op->item.name, s->doc, k, worst, top, how);
+    }
+}
+static void test_values(void **state)
+{
+    hn_isa best = hn_cpu_isa();
+    for (int64_t i = 0; i < HN_LEN(specs); i++) {
+        hone_job *job = hone_open(&(hone_options){ .threads = 2 });
+        hn_arena *a = hn_job_arena(job);
+        for (int fresh = 0; fresh < 2; fresh++) {
+            result want = run(job, a, &specs[i], true, fresh);
+            for (int isa = 0; isa <= (int)best; isa++) {
+                hn_cpu_isa_force((hn_isa)isa);
+                result got = run(job, a, &specs[i], false, fresh);
+                close_to(&specs[i], &got, &want, hn_isa_name((hn_isa)isa));
+            }
+        }
+        hn_cpu_isa_force(best);
+        hone_close(job);
+    }
+}
+static void test_threads(void **state)
+{
+    static const int threads[] = { 1, 2, 3, 7 };
+    for (int64_t i = 0; i < HN_LEN(specs); i++) {
+        hone_job *job[4];
+        result r[4];
+        for (int t = 0; t < 4; t++) {
+            job[t] = hone_open(&(hone_options){ .threads = threads[t] });
+            r[t] = run(job[t], hn_job_arena(job[t]), &specs[i], false, false);
+            for (int k = 0; k < RESULTS; k++)
+                if (r[0].n[k] && memcmp(r[0].v[k], r[t].v[k], (size_t)r[0].n[k] * sizeof(float)) != 0)
+                    fail_msg("%s: %s: result %d differs between 1 and %d threads", specs[i].k->op->item.name, specs[i].doc, k, threads[t]);
+        }
+        for (int t = 0; t < 4; t++) hone_close(job[t]);
+    }
+}
+
+/* Scratch of attention: nothing in it grows with T × S. */
+static void test_attention_memory(void **state)
+{
+    hone_job *job = hone_open(&(hone_options){ .threads = 2 });
+    int64_t need[2][2];
+    for (int i = 0; i < 2; i++) {
+        int64_t T = i ? 8192 : 1024;
+        hone_tensor q = { .dtype = HONE_F32, .dims = 3, .shape = { 2, T, 64 }, .ld = 64 }, aux = { 0 };
+        hn_call c = { .op = &hn_op_attention, .attr = &causal, .n_in = 3, .in = { &q, &q, &q }, .out = &q, .aux = { &aux }, .pool = hn_job_pool(job) };
+        for (int back = 0; back < 2; back++) need[i][back] = hn_cpu_attention.scratch_bytes(&c, back);
+    }
+    for (int back = 0; back < 2; back++) assert_true(need[1][back] <= 8 * need[0][back] && need[1][back] < 4 << 20);
+    hone_close(job);
+}
+
+/* ---- vector routines against double ---- */
+static double phi(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
+static double act(double x, hone_act k)
+{
+    double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x);
+    return k == HONE_ACT_GELU ? x * phi(x) : k == HONE_ACT_GELU_TANH ? x / (1 + exp(-2 * u)) : k == HONE_ACT_RELU ? (x > 0 ? x : 0) : x;
+}
+static double act_d(double x, hone_act k)
+{
+    double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x), du = M_2_SQRTPI * M_SQRT1_2 * (1 + 3 * 0.044715 * x * x), s = 1 / (1 + exp(-2 * u));
+    return k == HONE_ACT_GELU ? phi(x) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2
+         : k == HONE_ACT_GELU_TANH ? s + x * s * (1 - s) * 2 * du : k == HONE_ACT_RELU ? x > 0 : 1;
+}
+static void vectors(const hn_vec *v)
+{
+    enum { N = 4001 };
+    static float x[N], y[N], pre[N], b[N], d[N];
+    for (int i = 0; i < N; i++) x[i] = -100 + 185 * (float)i / N, b[i] = 0.001f * (float)(i % 7);
+    /* e^x: 2 ulp, nothing below the smallest normal number; the sum is that of the parts */
+    double sum = 0, total = v->exp_shift(y, x, 1, 0, N);       /* the largest is e⁸⁵, the sum still a float */
+    for (int i = 0; i < N; i++) {
+        double want = exp((double)x[i]);
+        sum += y[i];
+        if (x[i] < -87.3365) assert_true(y[i] <= 1.2e-38);
+        else assert_true(fabs(y[i] - want) <= 2 * want * 1.2e-7);
+    }
+    assert_true(fabs(total - sum) <= 1e-5 * sum);
+    assert_true(isnan(v->exp_shift(y, (float[]){ 1, NAN, 2 }, 1, 0, 3)));
+    assert_true(v->exp_shift(NULL, (float[]){ -INFINITY, 0 }, 1, 0, 2) == 1);
+    for (int i = 0; i < N; i++) x[i] = -12 + 24 * (float)i / N;
+    for (int k = HONE_ACT_NONE; k <= HONE_ACT_RELU; k++) {
+        v->bias_act(y, pre, x, b, N, (hone_act)k);
+        v->act_grad(d, b, pre, N, (hone_act)k, false);
+        for (int i = 0; i < N; i++) {
+            assert_true(pre[i] == x[i] + b[i]);
+            assert_true(fabs(y[i] - act(pre[i], (hone_act)k)) <= 4e-7 * fmax(1, fabs((double)pre[i])));
+            assert_true(fabs(d[i] - b[i] * act_d(pre[i], (hone_act)k)) <= 1e-6 * b[i]);
+        }
+    }
+    /* every tail length, and nothing written past the end */
+    for (int n = 0; n < 70; n++) {
+        double s = 0, q = 0, top = -INFINITY;
+        for (int i = 0; i < n; i++) s += (double)x[i] * b[i], q += (double)x[i] * x[i], top = fmax(top, x[i]);
+        assert_true(fabs(v->dot(x, b, n) - s) < 1e-4);
+        assert_true(fabs(v->sum_squares(x, n) - q) <= 1e-6 * q);
+        assert_true(v->top(x, n) == (float)top);
+        y[n] = 77;
+        v->add(y, x, b, n);
+        for (int i = 0; i < n; i++) assert_true(y[i] == x[i] + b[i]);
+        v->scale(y, x, 3, n);
+        v->axpy(y, -2, x, n);
+        for (int i = 0; i < n; i++) assert_true(fabsf(y[i] - x[i]) < 1e-5f);
+        assert_true(y[n] == 77);
+    }
+    /* dropout: the words that the reference draws */
+    hn_call c = { .seed = 0x123456789abcdefULL, .step = 9, .index = 77 };
+    v->drop(y, x, &c, 5, 203, 0.3f, false);
+    for (int i = 0; i < 203; i++) {
+        uint32_t w[4];
+        hn_drop_words(&c, 5 + i / 4, w);
+        float want = w[i % 4] < hn_drop_below(0.3f) ? 0 : x[i] * (1 / (1 - 0.3f));
+        assert_true(y[i] == want);
+    }
+}
+static void test_vectors(void **state)
+{
+    for (int i = 0; i <= (int)hn_cpu_isa(); i++) vectors(hn_vec_of((hn_isa)i));
+}
+static void test_sums(void **state)
+{
+    hone_job *one = hone_open(&(hone_options){ .threads = 1 }), *seven = hone_open(&(hone_options){ .threads = 7 });
+    int64_t n = 300001;
+    float *x = hn_new_n(hn_job_arena(one), float, n), *y = hn_new_n(hn_job_arena(one), float, n);
+    hn_rng_fill_normal(1, HN_STREAM_TEST, 0, x, n, 1);
+    double want = 0;
+    for (int64_t i = 0; i < n; i++) want += (double)x[i] * x[i];
+    double got = hn_sum_squares(hn_job_pool(one), x, n);
+    assert_true(fabs(got - want) < 1e-6 * want);
+    assert_true(got == hn_sum_squares(hn_job_pool(seven), x, n));
+    hn_axpy(hn_job_pool(seven), y, 2, x, n);
+    for (int64_t i = 0; i < n; i++) assert_true(y[i] == 2 * x[i]);
+    hone_close(seven);
+    hone_close(one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_sums), cmocka_unit_test(test_attention_memory), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
