@@ -104,31 +104,45 @@ static void line(hn_arena *a, hn_buf *b, const axes *f, const binned *v, const c
     for (int k = 0; k < BINS; k++) {
         if (!(v->n[k] > 0)) continue;
         double x = f->left + (k + 0.5) / BINS * (f->right - f->left);
-        hn_buf_fmt(a, b, first ? "<path class=\"%s\" d=\"M%.1f %.1f" : "%sL%.1f %.1f", first ? class : "", x, py(f, fmin(v->y[k], f->y1)));
+        hn_buf_fmt(a, b, first ? "<path class=\"%s\" d=\"M%.1f %.1f" : "%sL%.1f %.1f", first ? class : "", x,
+                   py(f, fmax(fmin(v->y[k], f->y1), f->y0)));
         first = false;
     }
     if (!first) hn_buf_fmt(a, b, "\"/>");
 }
 
-/* The means of the bins, over what any seed did: their range is the axis. */
+/* The mean of an arm's seeds, bin by bin. */
+static void bin_arm(const axes *f, const hn_report_arm *arm, binned *out) {
+    *out = (binned){ { 0 }, { 0 } };
+    for (int64_t s = 0; s < arm->curve.n; s++) {
+        binned v;
+        bin_curve(f, arm->curve.v[s], &v);
+        for (int k = 0; k < BINS; k++)
+            if (v.n[k] > 0) out->y[k] += v.y[k], out->n[k]++;
+    }
+    for (int k = 0; k < BINS; k++) out->y[k] /= out->n[k];
+}
+
+/* As high as the means reach: one seed that jumps is cut off rather than pressing all others flat. */
 static bool curve_axes(const hn_report *r, axes *f) {
     f->x0 = INFINITY, f->x1 = 0, f->y0 = INFINITY, f->y1 = -INFINITY;
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < r->arms.n; i++) {
-            const hn_report_arm *arm = &r->arms.v[i];
-            for (int64_t s = 0; !strcmp(arm->phase, "confirm") && s < arm->curve.n; s++) {
-                binned v;
-                double x, y;
-                for (size_t k = 0; pass == 0 && k < json_array_size(arm->curve.v[s]) / 3; k++)
-                    if (point(arm->curve.v[s], k, &x, &y)) f->x0 = fmin(f->x0, x), f->x1 = fmax(f->x1, x);
-                if (pass == 0) continue;
-                bin_curve(f, arm->curve.v[s], &v);
-                for (int k = 0; k < BINS; k++)
-                    if (v.n[k] > 0) f->y0 = fmin(f->y0, v.y[k]), f->y1 = fmax(f->y1, v.y[k]);
-            }
-            if (pass == 0 && i == r->arms.n - 1) f->x0 = fmax(f->x0, f->x1 / SHOWN);
-            if (pass == 0 && i == r->arms.n - 1 && !(f->x1 > f->x0)) return false;
+    for (int64_t i = 0; i < r->arms.n; i++) {
+        const hn_report_arm *arm = &r->arms.v[i];
+        for (int64_t s = 0; !strcmp(arm->phase, "confirm") && s < arm->curve.n; s++) {
+            double x, y;
+            for (size_t k = 0; k < json_array_size(arm->curve.v[s]) / 3; k++)
+                if (point(arm->curve.v[s], k, &x, &y)) f->x0 = fmin(f->x0, x), f->x1 = fmax(f->x1, x);
         }
+    }
+    f->x0 = fmax(f->x0, f->x1 / SHOWN);
+    if (!(f->x1 > f->x0)) return false;
+    for (int64_t i = 0; i < r->arms.n; i++) {
+        binned v;
+        if (strcmp(r->arms.v[i].phase, "confirm")) continue;
+        bin_arm(f, &r->arms.v[i], &v);
+        for (int k = 0; k < BINS; k++)
+            if (v.n[k] > 0) f->y0 = fmin(f->y0, v.y[k]), f->y1 = fmax(f->y1, v.y[k]);
+    }
     return f->y1 > f->y0;
 }
 
@@ -146,16 +160,13 @@ const char *hn_svg_curves(hn_arena *a, const hn_report *r, int width) {
         for (int64_t i = 0; i < r->arms.n; i++) {
             const hn_report_arm *arm = &r->arms.v[i];
             if (strcmp(arm->phase, "confirm")) continue;
-            binned sum = { { 0 }, { 0 } };
-            for (int64_t s = 0; s < arm->curve.n; s++) {
-                binned v;
-                bin_curve(&f, arm->curve.v[s], &v);
-                if (!means) line(a, &b, &f, &v, hn_fmt(a, "ln thin %s", hn_series_class(r, arm)));
-                for (int k = 0; k < BINS; k++)
-                    if (v.n[k] > 0) sum.y[k] += v.y[k], sum.n[k]++;
+            binned v;
+            for (int64_t k = 0; !means && k < arm->curve.n; k++) {
+                bin_curve(&f, arm->curve.v[k], &v);
+                line(a, &b, &f, &v, hn_fmt(a, "ln thin %s", hn_series_class(r, arm)));
             }
-            for (int k = 0; k < BINS; k++) sum.y[k] /= sum.n[k];
-            if (means) line(a, &b, &f, &sum, hn_fmt(a, "ln %s", hn_series_class(r, arm)));
+            bin_arm(&f, arm, &v);
+            if (means) line(a, &b, &f, &v, hn_fmt(a, "ln %s", hn_series_class(r, arm)));
         }
     hn_buf_fmt(a, &b, "</svg>");
     return hn_buf_str(a, &b);

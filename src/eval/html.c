@@ -45,7 +45,7 @@ static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     hn_buf_fmt(a, b, "<p class=\"verdict\"><b>%s</b>", hn_escape(a, hn_report_headline(a, r)));
     const char *what = hn_json_str(r->result, "what");
     if (r->done && r->gain != 0 && *what) hn_buf_fmt(a, b, " What changed: %s.", hn_escape(a, what));
-    if (r->done && isfinite(from) && isfinite(to))
+    if (r->done && isfinite(from) && isfinite(to) && from != to)
         hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to),
                    hn_say_plain(a, from));
     double right[2] = { sealed_accuracy(r, "start"), sealed_accuracy(r, "end") };
@@ -76,7 +76,7 @@ static void pictures(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (*curves) {
         section(a, b, "Training loss",
                 "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps "
-                "of the logarithm. The first fiftieth, where all arms fall alike, is left out.");
+                "of the logarithm. Long trainings are shown from a fiftieth of their steps on: before, all arms fall alike.");
         legend(a, b, r);
         figure(a, b, curves, hn_svg_curves(a, r, NARROW));
     }

@@ -82,9 +82,9 @@ void hn_page_variance(hn_arena *a, hn_buf *b, const hn_report *r) {
 }
 
 static void arm_row(hn_arena *a, hn_buf *b, const hn_report *r, const hn_report_arm *x) {
-    const hn_report_arm *base = x->incumbent;
-    for (int64_t i = 0; !base && i < r->arms.n; i++) /* what an "incumbent x2" changes, it changes against the incumbent */
-        if (&r->arms.v[i] != x && !strcmp(r->arms.v[i].phase, x->phase) && !strcmp(r->arms.v[i].name, "incumbent")) base = &r->arms.v[i];
+    const hn_report_arm *base = x->incumbent; /* changes are told against the incumbent itself, not one that was given more training */
+    for (int64_t i = 0; i < r->arms.n; i++)
+        if (!strcmp(r->arms.v[i].phase, x->phase) && !strcmp(r->arms.v[i].name, "incumbent")) base = &r->arms.v[i];
     const char *did = base && *base->recipe && *x->recipe ? hn_report_changes(a, base->recipe, x->recipe) : "";
     hn_buf_fmt(a, b,
                "<tr class=\"one%s\"><td class=\"name\">%s</td><td data-l=\"scores\">%s</td><td data-l=\"gain\">%s</td><td "
