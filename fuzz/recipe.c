@@ -4,7 +4,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const hn_section *const sections[] = { &hn_section_model, &hn_section_data,    &hn_section_train, &hn_section_optim,
                                               &hn_section_sched, &hn_section_improve, &hn_section_budget };
-typedef struct input { hn_arena *a; hn_bytes file; } input;
+typedef struct input {
+    hn_arena *a;
+    hn_bytes file;
+} input;
 
 static bool parse(void *arg) {
     input *in = arg;

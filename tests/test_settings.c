@@ -5,22 +5,47 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-typedef struct top { const char *out; uint64_t seed; } top;
-typedef struct net { const char *path, *arch; int64_t layers; } net;
-typedef struct work { int64_t steps, any; double clip; float rate; bool on; const char *order; hn_strs files, levers; const char *note; } work;
-typedef struct opt { const char *name; } opt;
-typedef struct sgd { double lr, momentum; } sgd;
-typedef struct adam { double lr; float beta; } adam;
+typedef struct top {
+    const char *out;
+    uint64_t seed;
+} top;
+typedef struct net {
+    const char *path, *arch;
+    int64_t layers;
+} net;
+typedef struct work {
+    int64_t steps, any;
+    double clip;
+    float rate;
+    bool on;
+    const char *order;
+    hn_strs files, levers;
+    const char *note;
+} work;
+typedef struct opt {
+    const char *name;
+} opt;
+typedef struct sgd {
+    double lr, momentum;
+} sgd;
+typedef struct adam {
+    double lr;
+    float beta;
+} adam;
 
-static const hn_param sgd_rows[] = { HN_PARAM(sgd, lr, .def = "0.1", .min = 0, .max = 10), HN_PARAM(sgd, momentum, .def = "0", .min = 0, .max = 1) };
-static const hn_param adam_rows[] = { HN_PARAM(adam, lr, .def = "1e-3", .min = 0, .max = 1), HN_PARAM(adam, beta, .def = "0.9", .min = 0, .max = 1) };
-static const hn_item sgd_item = { "sgd", "plain", NULL, sgd_rows, 2, sizeof(sgd) }, adam_item = { "adam", "moments", NULL, adam_rows, 2, sizeof(adam) };
+static const hn_param sgd_rows[] = { HN_PARAM(sgd, lr, .def = "0.1", .min = 0, .max = 10),
+                                     HN_PARAM(sgd, momentum, .def = "0", .min = 0, .max = 1) };
+static const hn_param adam_rows[] = { HN_PARAM(adam, lr, .def = "1e-3", .min = 0, .max = 1),
+                                      HN_PARAM(adam, beta, .def = "0.9", .min = 0, .max = 1) };
+static const hn_item sgd_item = { "sgd", "plain", NULL, sgd_rows, 2, sizeof(sgd) },
+                     adam_item = { "adam", "moments", NULL, adam_rows, 2, sizeof(adam) };
 static const hn_item none_item = { "none", "no rows", NULL, NULL, 0, 0 };
 static const hn_item *const items[] = { &sgd_item, &adam_item, &none_item };
 static const hn_kind kind = { "opt", "optimizers", items, 3 };
 
 static const hn_param top_rows[] = { HN_PARAM(top, out), HN_PARAM(top, seed, .def = "1") };
-static const hn_param net_rows[] = { HN_PARAM(net, path), HN_PARAM(net, arch, .def = "gpt"), HN_PARAM(net, layers, .def = "4", .min = 1, .max = 64, .doc = "blocks") };
+static const hn_param net_rows[] = { HN_PARAM(net, path), HN_PARAM(net, arch, .def = "gpt"),
+                                     HN_PARAM(net, layers, .def = "4", .min = 1, .max = 64, .doc = "blocks") };
 static const hn_param work_rows[] = {
     HN_PARAM(work, steps, .def = "100", .min = 1, .max = 1e9),
     HN_PARAM(work, any),
@@ -83,8 +108,9 @@ static void test_defaults(void **state) {
 }
 
 static void test_recipe(void **state) {
-    assert_true(yaml("# a recipe\nseed: 18446744073709551615\nmodel: some/dir\ntrain:\n  steps: 1_000\n  clip: 2.5e-1\n  on: no\n  files: [a, 'b,c']\n"
-                     "  note: \"x: y\"\noptim: {momentum: 0.5, name: sgd}\ntrain.any: -3\n"));
+    assert_true(yaml(
+        "# a recipe\nseed: 18446744073709551615\nmodel: some/dir\ntrain:\n  steps: 1_000\n  clip: 2.5e-1\n  on: no\n  files: [a, 'b,c']\n"
+        "  note: \"x: y\"\noptim: {momentum: 0.5, name: sgd}\ntrain.any: -3\n"));
     const work *w = hn_settings_get(s, "train");
     const hn_item *item;
     const sgd *v = hn_settings_variant(s, "optim", &item);
@@ -171,27 +197,56 @@ static void test_variant_changes(void **state) {
     assert_true(hn_settings_set(s, a, "optim.name", "sgd", "command line"));
     const hn_item *item;
     const sgd *v = hn_settings_variant(s, "optim", &item);
-    assert_true(v->lr == 0.5 && v->momentum == 0);       /* given: kept */
+    assert_true(v->lr == 0.5 && v->momentum == 0); /* given: kept */
     assert_true(hn_settings_set(s, a, "optim.lr", "5", "command line"));
     REFUSED(hn_settings_set(s, a, "optim.name", "adam", "command line"), HONE_E_VALUE, "'optim.lr'", "0 … 1");
     assert_true(hn_settings_set(s, a, "optim.name", "none", "command line"));
     assert_null(hn_settings_variant(s, "optim", &item));
     assert_string_equal(item->name, "none");
     assert_true(hn_settings_set(s, a, "optim.name", "adam", "command line"));
-    assert_string_equal(value("optim.lr"), "0.001");     /* the default of its own again */
+    assert_string_equal(value("optim.lr"), "0.001"); /* the default of its own again */
     assert_true(hn_settings_selects(s, "optim.name") && !hn_settings_selects(s, "optim.lr"));
 }
 
 static void test_writes_itself(void **state) {
-    static const char *const hard[] = { "", "null", "~", "true", "12", "a: b", "- x", "# no", " lead", "trail ", "tab\there", "line\nbreak", "q\"uote", "back\\slash",
-                                        "\xE2\x80\xA8", "\xC2\x85", "\x7F", "caf\xC3\xA9", "...", "---", "[a]", "{a}", "*x", "&x", "%", "@", "`", "0x1F", "\xF0\x9F\x98\x80", "\xEF\xBB\xBF" };
+    static const char *const hard[] = { "",
+                                        "null",
+                                        "~",
+                                        "true",
+                                        "12",
+                                        "a: b",
+                                        "- x",
+                                        "# no",
+                                        " lead",
+                                        "trail ",
+                                        "tab\there",
+                                        "line\nbreak",
+                                        "q\"uote",
+                                        "back\\slash",
+                                        "\xE2\x80\xA8",
+                                        "\xC2\x85",
+                                        "\x7F",
+                                        "caf\xC3\xA9",
+                                        "...",
+                                        "---",
+                                        "[a]",
+                                        "{a}",
+                                        "*x",
+                                        "&x",
+                                        "%",
+                                        "@",
+                                        "`",
+                                        "0x1F",
+                                        "\xF0\x9F\x98\x80",
+                                        "\xEF\xBB\xBF" };
     assert_true(hn_settings_set(s, a, "train.rate", "0.1", "t") && hn_settings_set(s, a, "train.clip", "0.30000000000000004", "t"));
     assert_true(hn_settings_set(s, a, "train.files", "a,b\\,c,d\\\\e, f ,~", "t") && hn_settings_set(s, a, "optim.name", "sgd", "t"));
     for (int64_t i = 0; i < HN_LEN(hard); i++) {
         assert_true(hn_settings_set(s, a, "train.note", hard[i], "t") && hn_settings_set(s, a, "out", hard[i], "t"));
         const char *text = hn_settings_write_yaml(a, s);
         hn_settings *r = hn_settings_new(a, sections, HN_LEN(sections));
-        if (!hn_settings_yaml(r, a, "written", (hn_bytes){ (const uint8_t *)text, (int64_t)strlen(text) })) fail_msg("%s\n%s", hone_error_message(job), text);
+        if (!hn_settings_yaml(r, a, "written", (hn_bytes){ (const uint8_t *)text, (int64_t)strlen(text) }))
+            fail_msg("%s\n%s", hone_error_message(job), text);
         assert_string_equal(hn_settings_value(a, r, "train.note"), hard[i]);
         assert_string_equal(hn_settings_write_yaml(a, r), text);
         const work *w = hn_settings_get(r, "train");
@@ -254,7 +309,8 @@ static void test_memory_refused(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
-    const struct CMUnitTest tests[] = { T(test_defaults), T(test_recipe), T(test_nothing_said), T(test_unknown_keys), T(test_values_refused), T(test_broken_yaml),
-                                        T(test_variant_changes), T(test_writes_itself), T(test_clone_is_deep), T(test_ranges), T(test_memory_refused) };
+    const struct CMUnitTest tests[] = { T(test_defaults),       T(test_recipe),      T(test_nothing_said),    T(test_unknown_keys),
+                                        T(test_values_refused), T(test_broken_yaml), T(test_variant_changes), T(test_writes_itself),
+                                        T(test_clone_is_deep),  T(test_ranges),      T(test_memory_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

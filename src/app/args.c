@@ -15,7 +15,7 @@ const hn_param hn_global_rows[HN_GLOBAL_FLAGS] = {
     HN_PARAM(hn_globals, device, .def = "cpu", .choices = "cpu|cuda", .doc = "where to compute"),
     HN_PARAM(hn_globals, out, .doc = "run folder, for commands that write one"),
 };
-enum { FIRST_RUN_FLAG = 4 };                     /* from here on the rows are those of hn_section_run too */
+enum { FIRST_RUN_FLAG = 4 }; /* from here on the rows are those of hn_section_run too */
 
 char *hn_flag_name(hn_arena *a, const hn_param *row) {
     char *s = hn_fmt(a, "--%s", row->name);
@@ -61,24 +61,34 @@ static const char *as_key(hn_arena *a, const hn_cmd *cmd, const char *name) {
         const char *rest = n && !strncmp(sec->key, name, n) && name[n] == '.' ? name + n + 1 : name;
         const hn_param *row = row_of(sec->rows, sec->n_rows, rest);
         const hn_param *sel = sec->variant ? row_of(sec->rows, sec->n_rows, sec->variant) : NULL;
-        for (int64_t m = 0; !row && sel && m < sel->kind->n; m++) row = row_of(sel->kind->items[m]->params, sel->kind->items[m]->n_params, rest);
+        for (int64_t m = 0; !row && sel && m < sel->kind->n; m++)
+            row = row_of(sel->kind->items[m]->params, sel->kind->items[m]->n_params, rest);
         if (row) return hn_full_key(a, sec, row);
     }
     return NULL;
 }
 
 static bool unknown_flag(hn_arena *a, const hn_cmd *cmd, const char *arg, const char *name) {
-    HN_VEC(const char *) names = {0};
+    HN_VEC(const char *) names = { 0 };
     for (int64_t i = 0; cmd && i < cmd->item.n_params; i++) hn_push(a, &names, cmd->item.params[i].name);
     for (int64_t i = 0; i < HN_GLOBAL_FLAGS; i++) hn_push(a, &names, hn_global_rows[i].name);
     const char *key = cmd ? as_key(a, cmd, name) : NULL, *near = hn_nearest(name, names.v, names.n);
-    const char *hint = key ? hn_fmt(a, "Recipe keys are given as %s=VALUE, without dashes.", key)
-                     : near ? hn_fmt(a, "Did you mean '%s'?", hn_flag_name(a, &(hn_param){ .name = near }))
-                     : cmd ? hn_fmt(a, "See `hone %s --help`.", cmd->item.name) : "See `hone --help`.";
-    return HN_FAIL(a, HONE_E_USAGE, .what = hn_fmt(a, "unknown flag '%.100s'", arg), .where = cmd ? hn_fmt(a, "hone %s", cmd->item.name) : NULL, .hint = hint);
+    const char *hint = key    ? hn_fmt(a, "Recipe keys are given as %s=VALUE, without dashes.", key)
+                       : near ? hn_fmt(a, "Did you mean '%s'?", hn_flag_name(a, &(hn_param){ .name = near }))
+                       : cmd  ? hn_fmt(a, "See `hone %s --help`.", cmd->item.name)
+                              : "See `hone --help`.";
+    return HN_FAIL(a, HONE_E_USAGE, .what = hn_fmt(a, "unknown flag '%.100s'", arg),
+                   .where = cmd ? hn_fmt(a, "hone %s", cmd->item.name) : NULL, .hint = hint);
 }
 
-typedef struct parse { hn_arena *a; hn_cmdline *l; int argc, i; char *const *argv; const char **lists; bool only_args; } parse;
+typedef struct parse {
+    hn_arena *a;
+    hn_cmdline *l;
+    int argc, i;
+    char *const *argv;
+    const char **lists;
+    bool only_args;
+} parse;
 
 static bool set_flag(parse *p, const char *arg) {
     hn_arena *a = p->a;
@@ -87,26 +97,28 @@ static bool set_flag(parse *p, const char *arg) {
     char *name = eq ? hn_strndup(a, body, eq - body) : hn_strdup(a, body);
     for (char *c = name; *c; c++)
         if (*c == '-') *c = '_';
-    if (arg[1] != '-') {                         /* -h is the one short flag */
+    if (arg[1] != '-') { /* -h is the one short flag */
         if (strcmp(arg, "-h")) return unknown_flag(a, cmd, arg, name);
         name = hn_strdup(a, "help");
     }
     const hn_param *row = cmd ? row_of(cmd->item.params, cmd->item.n_params, name) : NULL, *global = NULL;
     if (!row) row = global = row_of(hn_global_rows, HN_GLOBAL_FLAGS, name);
-    if (!row || (cmd && row == &hn_global_rows[HN_GLOBAL_FLAGS - 1] && !takes_run(cmd))) return unknown_flag(a, cmd, eq ? hn_strndup(a, arg, eq - arg) : arg, name);
+    if (!row || (cmd && row == &hn_global_rows[HN_GLOBAL_FLAGS - 1] && !takes_run(cmd)))
+        return unknown_flag(a, cmd, eq ? hn_strndup(a, arg, eq - arg) : arg, name);
     const char *flag = hn_flag_name(a, row), *value = eq ? eq + 1 : NULL;
     if (!value && row->type == HN_BOOL) value = "true";
     if (!value) {
         const char *next = p->i + 1 < p->argc ? p->argv[p->i + 1] : NULL;
         if (!next || (next[0] == '-' && next[1] == '-' && next[2]))
-            return HN_FAIL(a, HONE_E_USAGE, .what = hn_fmt(a, "%s needs a value", flag), .wanted = hn_param_range(a, row), .found = next ? hn_fmt(a, "'%s'", next) : "nothing",
+            return HN_FAIL(a, HONE_E_USAGE, .what = hn_fmt(a, "%s needs a value", flag), .wanted = hn_param_range(a, row),
+                           .found = next ? hn_fmt(a, "'%s'", next) : "nothing",
                            .hint = next ? hn_fmt(a, "For a text that begins with dashes write %s=TEXT.", flag) : NULL);
         value = next;
         p->i++;
     }
     if (global) p->l->given[global - hn_global_rows] = true;
     void *out = global ? (void *)&p->l->g : p->l->flags;
-    if (row->type == HN_STRS && !global) {       /* given again: the list grows */
+    if (row->type == HN_STRS && !global) { /* given again: the list grows */
         const char **have = &p->lists[row - cmd->item.params];
         value = *have = *have ? hn_fmt(a, "%s,%s", *have, value) : value;
     }
@@ -140,14 +152,14 @@ static bool find_command(parse *p) {
         }
         const hn_item *item = hn_kind_find(&hn_kind_cmd, s);
         if (!item) return unknown_command(p->a, s);
-        p->l->cmd = (const hn_cmd *)item;        /* item is its first member */
+        p->l->cmd = (const hn_cmd *)item; /* item is its first member */
         return true;
     }
     return true;
 }
 
 bool hn_args_parse(hn_arena *a, int argc, char *const *argv, hn_cmdline *out) {
-    *out = (hn_cmdline){0};
+    *out = (hn_cmdline){ 0 };
     hn_params_defaults(a, hn_global_rows, HN_GLOBAL_FLAGS, &out->g);
     parse p = { .a = a, .l = out, .argc = argc, .argv = argv };
     if (!find_command(&p)) return false;
@@ -173,7 +185,7 @@ bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
     *out = NULL;
     if (!l->cmd->n_sections) return true;
     /* One recipe may serve several commands: sections that only others take are checked, then forgotten. */
-    HN_VEC(const hn_section *) all = {0};
+    HN_VEC(const hn_section *) all = { 0 };
     const hn_section **known;
     int64_t n_known = hn_all_sections(a, &known);
     for (int64_t i = 0; i < l->cmd->n_sections; i++) hn_push(a, &all, l->cmd->sections[i]);
@@ -184,16 +196,18 @@ bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
     }
     hn_settings *s = hn_settings_new(a, all.v, all.n);
     const char *preset = l->cmd->preset;
-    if (preset && !l->recipe && !hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) })) return false;
+    if (preset && !l->recipe && !hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) }))
+        return false;
     if (l->recipe && !hn_settings_yaml_file(s, a, l->recipe)) return false;
     hn_settings_keep(s, l->cmd->n_sections);
-    for (int pass = 0; pass < 2; pass++)         /* keys that choose a variant first: the others may belong to it */
+    for (int pass = 0; pass < 2; pass++) /* keys that choose a variant first: the others may belong to it */
         for (int64_t i = 0; i < l->assigns.n; i++) {
             const hn_assign *k = &l->assigns.v[i];
             if (hn_settings_selects(s, k->key) == (pass == 0) && !hn_settings_set(s, a, k->key, k->value, "command line")) return false;
         }
     for (int i = FIRST_RUN_FLAG; takes_run(l->cmd) && i < HN_GLOBAL_FLAGS; i++)
-        if (l->given[i] && !hn_settings_set(s, a, hn_global_rows[i].name, hn_params_text(a, &hn_global_rows[i], &l->g), "command line")) return false;
+        if (l->given[i] && !hn_settings_set(s, a, hn_global_rows[i].name, hn_params_text(a, &hn_global_rows[i], &l->g), "command line"))
+            return false;
     *out = s;
     return true;
 }

@@ -12,6 +12,7 @@ static const hn_item *const items[] = {
 const hn_kind hn_kind_cmd = { "cmd", "commands of the program", items, HN_LEN(items) };
 
 bool hn_usage(hn_cmd_call *c, const hn_cmd *cmd, const char *what) {
-    return HN_FAIL(c->a, HONE_E_USAGE, .what = what, .where = "command line", .wanted = hn_fmt(c->a, "hone %s %s", cmd->item.name, cmd->usage),
+    return HN_FAIL(c->a, HONE_E_USAGE, .what = what, .where = "command line",
+                   .wanted = hn_fmt(c->a, "hone %s %s", cmd->item.name, cmd->usage),
                    .hint = hn_fmt(c->a, "See `hone %s --help`.", cmd->item.name));
 }

@@ -12,7 +12,7 @@ static void keys_of(hn_arena *a, hn_buf *b, const hn_section *s) {
 }
 
 static const char *words_of(hn_arena *a, const hn_cmd *cmd) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (int64_t i = 0; i < cmd->item.n_params; i++) hn_buf_fmt(a, &b, " %s", hn_flag_name(a, &cmd->item.params[i]));
     for (int64_t i = 0; i < HN_GLOBAL_FLAGS; i++) hn_buf_fmt(a, &b, " %s", hn_flag_name(a, &hn_global_rows[i]));
     for (int64_t s = 0; s < cmd->n_sections; s++) keys_of(a, &b, cmd->sections[s]);
@@ -22,17 +22,26 @@ static const char *words_of(hn_arena *a, const hn_cmd *cmd) {
 }
 
 const char *hn_docs_completion(hn_arena *a, bool zsh) {
-    hn_buf b = {0}, names = {0};
+    hn_buf b = { 0 }, names = { 0 };
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) hn_buf_fmt(a, &names, "%s%s", i ? " " : "", hn_kind_cmd.items[i]->name);
-    if (zsh) hn_buf_fmt(a, &b, "#compdef hone\n# Made by `hone help --completion zsh`.\n_hone() {\n    local words_here\n    if (( CURRENT == 2 )); then\n"
-                               "        compadd -- %s\n        return\n    fi\n    case $words[2] in\n", hn_buf_str(a, &names));
-    else hn_buf_fmt(a, &b, "# Made by `hone help --completion bash`.\n_hone() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words_here\n"
-                           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W \"%s\" -- \"$cur\"))\n        return\n    fi\n"
-                           "    case ${COMP_WORDS[1]} in\n", hn_buf_str(a, &names));
+    if (zsh)
+        hn_buf_fmt(
+            a, &b,
+            "#compdef hone\n# Made by `hone help --completion zsh`.\n_hone() {\n    local words_here\n    if (( CURRENT == 2 )); then\n"
+            "        compadd -- %s\n        return\n    fi\n    case $words[2] in\n",
+            hn_buf_str(a, &names));
+    else
+        hn_buf_fmt(a, &b,
+                   "# Made by `hone help --completion bash`.\n_hone() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words_here\n"
+                   "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W \"%s\" -- \"$cur\"))\n        return\n    fi\n"
+                   "    case ${COMP_WORDS[1]} in\n",
+                   hn_buf_str(a, &names));
     for (int64_t i = 0; i < hn_kind_cmd.n; i++)
         hn_buf_fmt(a, &b, "    %s) words_here='%s' ;;\n", hn_kind_cmd.items[i]->name, words_of(a, (const hn_cmd *)hn_kind_cmd.items[i]));
     if (zsh) hn_buf_fmt(a, &b, "    esac\n    compadd -S '' -- ${=words_here}\n    _files\n}\n_hone \"$@\"\n");
-    else hn_buf_fmt(a, &b, "    esac\n    COMPREPLY=($(compgen -W \"$words_here\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
-                           "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n}\ncomplete -F _hone hone\n");
+    else
+        hn_buf_fmt(a, &b,
+                   "    esac\n    COMPREPLY=($(compgen -W \"$words_here\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+                   "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n}\ncomplete -F _hone hone\n");
     return hn_buf_str(a, &b);
 }

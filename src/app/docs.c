@@ -23,20 +23,25 @@ static void man_rows(hn_arena *a, hn_buf *b, const char *section, const hn_param
         const char *range = rows[i].type == HN_BOOL && flags ? "" : hn_param_range(a, &rows[i]);
         hn_buf_fmt(a, b, "\n");
         man_text(a, b, rows[i].doc ? rows[i].doc : "");
-        if (*range) man_text(a, b, hn_fmt(a, " (%s%s%s)", range, rows[i].def && *rows[i].def ? "; default " : "", rows[i].def ? rows[i].def : ""));
+        if (*range)
+            man_text(a, b, hn_fmt(a, " (%s%s%s)", range, rows[i].def && *rows[i].def ? "; default " : "", rows[i].def ? rows[i].def : ""));
         hn_buf_fmt(a, b, "\n");
     }
 }
 
 const char *hn_docs_man(hn_arena *a) {
-    hn_buf b = {0};
-    hn_buf_fmt(a, &b, ".\\\" Made from the settings rows by `hone help --man`.\n.TH HONE 1 \"\" \"hone %s\" \"User Commands\"\n"
-                      ".SH NAME\nhone \\- make a language model measurably smarter\n.SH SYNOPSIS\n.B hone\n"
-                      ".I COMMAND\n[\\fIRECIPE.yaml\\fR] [\\fIARGUMENT\\fR ...] [\\fIkey.path=value\\fR ...] [\\fB\\-\\-flag\\fR \\fIvalue\\fR ...]\n"
-                      ".SH DESCRIPTION\n"
-                      "hone tries the known levers on your model and your data, keeps what a held\\-out evaluation proves, and tells what each was worth.\n"
-                      "Results go to standard output (with \\fB\\-\\-json\\fR one JSON object a line), progress, warnings and errors to standard error.\n"
-                      "A recipe is YAML; every key of it can also be given as key.path=value.\n.SH FLAGS OF EVERY COMMAND\n", hone_version());
+    hn_buf b = { 0 };
+    hn_buf_fmt(
+        a, &b,
+        ".\\\" Made from the settings rows by `hone help --man`.\n.TH HONE 1 \"\" \"hone %s\" \"User Commands\"\n"
+        ".SH NAME\nhone \\- make a language model measurably smarter\n.SH SYNOPSIS\n.B hone\n"
+        ".I COMMAND\n[\\fIRECIPE.yaml\\fR] [\\fIARGUMENT\\fR ...] [\\fIkey.path=value\\fR ...] [\\fB\\-\\-flag\\fR \\fIvalue\\fR ...]\n"
+        ".SH DESCRIPTION\n"
+        "hone tries the known levers on your model and your data, keeps what a held\\-out evaluation proves, and tells what each was "
+        "worth.\n"
+        "Results go to standard output (with \\fB\\-\\-json\\fR one JSON object a line), progress, warnings and errors to standard error.\n"
+        "A recipe is YAML; every key of it can also be given as key.path=value.\n.SH FLAGS OF EVERY COMMAND\n",
+        hone_version());
     man_rows(a, &b, "", hn_global_rows, HN_GLOBAL_FLAGS, true);
     hn_buf_fmt(a, &b, ".SH COMMANDS\n");
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
@@ -79,17 +84,18 @@ const char *hn_docs_man(hn_arena *a) {
             }
         }
     }
-    hn_buf_fmt(a, &b, ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed while running\n.TP\n.B 2\nthe command line or the recipe is wrong\n"
-                      ".TP\n.B 3\na data or model file is unusable\n.TP\n.B 130\ninterrupted; the state was saved\n"
-                      ".SH ENVIRONMENT\n.TP\n.B HONE_ISA\nplain, avx2 or avx512 forces an instruction set\n"
-                      ".TP\n.B NO_COLOR\nno colours on the terminal\n");
+    hn_buf_fmt(a, &b,
+               ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed while running\n.TP\n.B 2\nthe command line or the recipe is wrong\n"
+               ".TP\n.B 3\na data or model file is unusable\n.TP\n.B 130\ninterrupted; the state was saved\n"
+               ".SH ENVIRONMENT\n.TP\n.B HONE_ISA\nplain, avx2 or avx512 forces an instruction set\n"
+               ".TP\n.B NO_COLOR\nno colours on the terminal\n");
     return hn_buf_str(a, &b);
 }
 
 /* ---- Markdown ---- */
 
 static const char *md_cell(hn_arena *a, const char *s) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (; *s; s++) {
         if (*s == '|') hn_buf_put(a, &b, "\\", 1);
         hn_buf_put(a, &b, *s == '\n' ? " " : s, 1);
@@ -109,8 +115,10 @@ static void md_rows(hn_arena *a, hn_buf *b, const char *section, const hn_param 
 }
 
 const char *hn_docs_commands(hn_arena *a) {
-    hn_buf b = {0};
-    hn_buf_fmt(a, &b, "# Commands\n\nMade from the command rows by `make docs`. Recipe keys: [SETTINGS.md](SETTINGS.md).\n\n## Flags of every command\n");
+    hn_buf b = { 0 };
+    hn_buf_fmt(
+        a, &b,
+        "# Commands\n\nMade from the command rows by `make docs`. Recipe keys: [SETTINGS.md](SETTINGS.md).\n\n## Flags of every command\n");
     md_rows(a, &b, "", hn_global_rows, HN_GLOBAL_FLAGS, true);
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
         const hn_cmd *cmd = (const hn_cmd *)hn_kind_cmd.items[i];
@@ -127,8 +135,10 @@ const char *hn_docs_commands(hn_arena *a) {
 }
 
 const char *hn_docs_settings(hn_arena *a) {
-    hn_buf b = {0};
-    hn_buf_fmt(a, &b, "# Settings\n\nMade from the settings rows by `make docs`. Each key stands in a recipe (YAML) or on the command line as `key.path=value`.\n");
+    hn_buf b = { 0 };
+    hn_buf_fmt(a, &b,
+               "# Settings\n\nMade from the settings rows by `make docs`. Each key stands in a recipe (YAML) or on the command line as "
+               "`key.path=value`.\n");
     const hn_section **sections;
     int64_t n = hn_all_sections(a, &sections);
     for (int64_t i = 0; i < n; i++) {
@@ -151,7 +161,8 @@ const char *hn_docs_settings(hn_arena *a) {
         hn_buf_fmt(a, &b, "\n### %s: %s\n\n| name | what it is | source |\n|---|---|---|\n", hn_kinds[k]->name, hn_kinds[k]->doc);
         for (int64_t i = 0; i < hn_kinds[k]->n; i++) {
             const hn_item *item = hn_kinds[k]->items[i];
-            hn_buf_fmt(a, &b, "| `%s` | %s | %s |\n", item->name, md_cell(a, item->doc ? item->doc : ""), md_cell(a, item->source ? item->source : ""));
+            hn_buf_fmt(a, &b, "| `%s` | %s | %s |\n", item->name, md_cell(a, item->doc ? item->doc : ""),
+                       md_cell(a, item->source ? item->source : ""));
         }
     }
     return hn_buf_str(a, &b);

@@ -8,7 +8,7 @@ enum { CHUNK = 1 << 16 };
 static const int64_t max_stdin = (int64_t)1 << 32;
 
 bool hn_read_stdin(hn_arena *a, hn_bytes *out) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     char *chunk = hn_alloc(a, CHUNK, 1, 16);
     for (;;) {
         ssize_t n = read(STDIN_FILENO, chunk, CHUNK);
@@ -26,7 +26,7 @@ bool hn_read_stdin(hn_arena *a, hn_bytes *out) {
 }
 
 bool hn_take_data_args(hn_cmd_call *c) {
-    hn_strs files = {0};
+    hn_strs files = { 0 };
     files.v = hn_new_n(c->a, const char *, c->n_args + 1);
     for (int64_t i = 0; i < c->n_args; i++) {
         const char *arg = c->args[i];
@@ -55,7 +55,11 @@ const char *hn_run_folder(hn_cmd_call *c) {
 
 /* ---- going on: the recipe in the folder, with what this command line says on top ---- */
 
-typedef struct overlay { hn_cmd_call *c; hn_settings *to; bool selectors, ok; } overlay;
+typedef struct overlay {
+    hn_cmd_call *c;
+    hn_settings *to;
+    bool selectors, ok;
+} overlay;
 static void copy_given(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row) {
     overlay *o = user;
     (void)variant;

@@ -7,7 +7,11 @@ enum { NAME_WIDTH = 26 };
 /* "  --max-tokens=256           0 … 1000000  how many tokens" */
 static void row_line(hn_arena *a, hn_buf *b, const char *indent, const char *name, const hn_param *r) {
     const char *def = r->def && *r->def ? r->def : NULL;
-    char *left = r->type == HN_BOOL && *name == '-' ? hn_strdup(a, name) : hn_fmt(a, "%s=%s", name, def ? def : r->required ? "(required)" : "");
+    char *left = r->type == HN_BOOL && *name == '-' ? hn_strdup(a, name)
+                                                    : hn_fmt(a, "%s=%s", name,
+                                                             def           ? def
+                                                             : r->required ? "(required)"
+                                                                           : "");
     const char *range = r->type == HN_BOOL ? "" : hn_param_range(a, r);
     hn_buf_fmt(a, b, "%s%-*s  %s%s%s", indent, NAME_WIDTH, left, r->doc ? r->doc : "", *range ? "  [" : "", range);
     hn_buf_fmt(a, b, "%s%s\n", r->unit ? hn_fmt(a, " %s", r->unit) : "", *range ? "]" : "");
@@ -38,22 +42,25 @@ static void global_lines(hn_arena *a, hn_buf *b) {
 }
 
 const char *hn_help_overview(hn_arena *a) {
-    hn_buf b = {0};
-    hn_buf_fmt(a, &b, "hone makes a language model measurably smarter, on the machine you have: it tries the known levers on your model\n"
-                      "and your data, keeps what a held-out evaluation proves, and tells what each was worth.\n\n"
-                      "Usage: hone COMMAND [RECIPE.yaml] [ARGUMENT …] [key.path=value …] [--flag value …]\n\nCommands:\n");
+    hn_buf b = { 0 };
+    hn_buf_fmt(a, &b,
+               "hone makes a language model measurably smarter, on the machine you have: it tries the known levers on your model\n"
+               "and your data, keeps what a held-out evaluation proves, and tells what each was worth.\n\n"
+               "Usage: hone COMMAND [RECIPE.yaml] [ARGUMENT …] [key.path=value …] [--flag value …]\n\nCommands:\n");
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) hn_buf_fmt(a, &b, "  %-10s %s\n", hn_kind_cmd.items[i]->name, hn_kind_cmd.items[i]->doc);
     hn_buf_fmt(a, &b, "\nFlags of every command:\n");
     global_lines(a, &b);
-    hn_buf_fmt(a, &b, "\nBegin with:\n  hone improve my.txt                 try the levers on your text, keep what is proven\n"
-                      "  hone COMMAND --help                 flags, recipe keys and examples of a command\n"
-                      "  hone doctor                         what this machine has\n");
+    hn_buf_fmt(a, &b,
+               "\nBegin with:\n  hone improve my.txt                 try the levers on your text, keep what is proven\n"
+               "  hone COMMAND --help                 flags, recipe keys and examples of a command\n"
+               "  hone doctor                         what this machine has\n");
     return hn_buf_str(a, &b);
 }
 
 const char *hn_help_command(hn_arena *a, const hn_cmd *cmd) {
-    hn_buf b = {0};
-    hn_buf_fmt(a, &b, "hone %s - %s\n\nUsage: hone %s%s%s\n", cmd->item.name, cmd->item.doc, cmd->item.name, *cmd->usage ? " " : "", cmd->usage);
+    hn_buf b = { 0 };
+    hn_buf_fmt(a, &b, "hone %s - %s\n\nUsage: hone %s%s%s\n", cmd->item.name, cmd->item.doc, cmd->item.name, *cmd->usage ? " " : "",
+               cmd->usage);
     if (cmd->about) hn_buf_fmt(a, &b, "\n%s\n", cmd->about);
     hn_buf_fmt(a, &b, "\nFlags:\n");
     for (int64_t i = 0; i < cmd->item.n_params; i++)
@@ -66,7 +73,7 @@ const char *hn_help_command(hn_arena *a, const hn_cmd *cmd) {
 }
 
 const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "%s %s - %s\n", k->name, item->name, item->doc);
     if (item->source) hn_buf_fmt(a, &b, "source: %s\n", item->source);
     if (item->n_params) {
@@ -77,7 +84,7 @@ const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item) {
 }
 
 int64_t hn_all_sections(hn_arena *a, const hn_section ***out) {
-    HN_VEC(const hn_section *) all = {0};
+    HN_VEC(const hn_section *) all = { 0 };
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
         const hn_cmd *cmd = (const hn_cmd *)hn_kind_cmd.items[i];
         for (int64_t s = 0; s < cmd->n_sections; s++) {

@@ -37,7 +37,7 @@ int64_t hn_libs(hn_arena *a, const hn_lib **out) {
 const char *hn_version_text(hn_arena *a) {
     const hn_lib *libs;
     int64_t n = hn_libs(a, &libs);
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "hone %s\n", hone_version());
     hn_buf_fmt(a, &b, "cpu        %s\n", hn_cpu_describe(a));
     hn_buf_fmt(a, &b, "isa        %s\n", hn_isa_name(hn_cpu_isa()));

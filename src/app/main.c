@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 typedef struct program {
-    int argc; char *const *argv;
-    hone_job *front;                             /* reads the command line */
+    int argc;
+    char *const *argv;
+    hone_job *front; /* reads the command line */
     hn_term *term;
     hn_cmdline line;
     hn_settings *settings;
     hn_cmd_call call;
-    bool ready;                                  /* there is a command to run */
+    bool ready; /* there is a command to run */
     int status;
 } program;
 
@@ -48,8 +49,14 @@ static bool prepare(void *arg) {
     if (l->g.version) return hn_out("%s", hn_version_text(a)), true;
     if (!l->cmd) return HN_FAIL(a, HONE_E_USAGE, .what = "no command was given", .hint = "`hone --help` lists the commands.");
     if (!hn_args_settings(a, l, &p->settings)) return false;
-    p->call = (hn_cmd_call){ .args = l->args.v, .n_args = l->args.n, .flags = l->flags, .recipe = l->recipe, .json = l->g.json,
-                             .quiet = l->g.quiet, .seed = l->g.seed, .term = p->term };
+    p->call = (hn_cmd_call){ .args = l->args.v,
+                             .n_args = l->args.n,
+                             .flags = l->flags,
+                             .recipe = l->recipe,
+                             .json = l->g.json,
+                             .quiet = l->g.quiet,
+                             .seed = l->g.seed,
+                             .term = p->term };
     for (int64_t i = 0; i < l->cmd->n_sections; i++) {
         if (*l->cmd->sections[i]->key) continue;
         const hn_run_params *run = hn_settings_get(p->settings, "");
@@ -79,8 +86,8 @@ static void on_event(void *user, const hone_event *e) {
 }
 
 static int run_command(program *p) {
-    hone_job *job = hone_open(&(hone_options){ .threads = p->line.cmd->inline_work ? 1 : (int)p->line.g.threads, .seed = p->call.seed,
-                                               .on_event = on_event, .user = p });
+    hone_job *job = hone_open(&(hone_options){
+        .threads = p->line.cmd->inline_work ? 1 : (int)p->line.g.threads, .seed = p->call.seed, .on_event = on_event, .user = p });
     if (!job) return fputs("hone: not enough memory to begin\n", stderr), 1;
     p->call.a = hn_job_arena(job);
     if (!p->line.cmd->inline_work) hn_stop_from_signals(job);

@@ -13,11 +13,11 @@ enum { LINE = 1024, LOG_LINE = 4096 };
 static const double redraw_seconds = 0.1, line_seconds = 5, log_seconds = 1;
 
 struct hn_term {
-    bool quiet, tty, color, open;                /* open: a progress line stands unfinished */
-    char what[64];                               /* the activity that the line is about */
-    double began, drawn, logged;                 /* times; began: of this activity */
-    int64_t first, last;                         /* its step when we first heard of it, and lately */
-    int log_fd;                                  /* −1: none */
+    bool quiet, tty, color, open; /* open: a progress line stands unfinished */
+    char what[64];                /* the activity that the line is about */
+    double began, drawn, logged;  /* times; began: of this activity */
+    int64_t first, last;          /* its step when we first heard of it, and lately */
+    int log_fd;                   /* −1: none */
 };
 
 hn_term *hn_term_new(hn_arena *a) {
@@ -46,7 +46,8 @@ static int number(char *out, size_t n, double x) {
 
 static int clock_text(char *out, size_t n, double s) {
     long long t = (long long)(s + 0.5);
-    return t >= 3600 ? snprintf(out, n, "%lld:%02lld:%02lld", t / 3600, t / 60 % 60, t % 60) : snprintf(out, n, "%lld:%02lld", t / 60, t % 60);
+    return t >= 3600 ? snprintf(out, n, "%lld:%02lld:%02lld", t / 3600, t / 60 % 60, t % 60)
+                     : snprintf(out, n, "%lld:%02lld", t / 60, t % 60);
 }
 
 static void progress_text(const hn_term *t, const hone_event *e, double now, char *out) {
@@ -71,7 +72,7 @@ static void progress(hn_term *t, const hone_event *e) {
     if (strncmp(t->what, e->what, sizeof t->what - 1) || e->step < t->last) {
         snprintf(t->what, sizeof t->what, "%s", e->what);
         t->began = now;
-        t->drawn = t->tty ? 0 : now;             /* elsewhere the first line comes after a few seconds */
+        t->drawn = t->tty ? 0 : now; /* elsewhere the first line comes after a few seconds */
         t->first = e->step;
     }
     t->last = e->step;
@@ -109,7 +110,7 @@ static size_t json_number(char *out, size_t room, const char *key, double x) {
 static void write_log(hn_term *t, const hone_event *e) {
     static const char *const types[] = { "log", "warning", "metric", "progress" };
     double now = hn_now();
-    if (e->type == HONE_EVENT_PROGRESS) {        /* some steps take a millisecond */
+    if (e->type == HONE_EVENT_PROGRESS) { /* some steps take a millisecond */
         if (now - t->logged < log_seconds && !(e->total >= 0 && e->step >= e->total)) return;
         t->logged = now;
     }
@@ -125,7 +126,7 @@ static void write_log(hn_term *t, const hone_event *e) {
         if (e->total >= 0) n += (size_t)snprintf(line + n, sizeof line - n, ",\"total\":%lld", (long long)e->total);
     }
     n += (size_t)snprintf(line + n, sizeof line - n, "}\n");
-    ssize_t put = write(t->log_fd, line, n);     /* a full disk must not end the training for the sake of its log */
+    ssize_t put = write(t->log_fd, line, n); /* a full disk must not end the training for the sake of its log */
     (void)put;
 }
 
@@ -147,10 +148,14 @@ bool hn_term_log_to(hn_arena *a, hn_term *t, const char *path) {
 void hn_term_event(void *user, const hone_event *e) {
     hn_term *t = user;
     if (t->log_fd >= 0) write_log(t, e);
-    if (e->type == HONE_EVENT_PROGRESS) { progress(t, e); return; }
+    if (e->type == HONE_EVENT_PROGRESS) {
+        progress(t, e);
+        return;
+    }
     if (e->type == HONE_EVENT_METRIC || (e->type == HONE_EVENT_LOG && t->quiet)) return;
     hn_term_clear(t);
     bool warning = e->type == HONE_EVENT_WARNING;
-    fprintf(stderr, "%s%s%s%s\n", warning ? "hone: " : "", warning ? (t->color ? "\033[33mwarning:\033[0m " : "warning: ") : "", e->what, "");
+    fprintf(stderr, "%s%s%s%s\n", warning ? "hone: " : "", warning ? (t->color ? "\033[33mwarning:\033[0m " : "warning: ") : "", e->what,
+            "");
     fflush(stderr);
 }

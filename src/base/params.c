@@ -16,7 +16,7 @@ static bool in_bounds(const hn_param *r, double x) { return !(has_min(r) && x < 
 /* ---- ranges in words ---- */
 
 static const char *joined_names(hn_arena *a, const hn_kind *k) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (int64_t i = 0; i < k->n; i++) hn_buf_fmt(a, &b, "%s%s", i ? "|" : "", k->items[i]->name);
     return hn_buf_str(a, &b);
 }
@@ -30,12 +30,21 @@ static const char *bounds_text(hn_arena *a, const hn_param *r, const char *noun)
 
 const char *hn_param_range(hn_arena *a, const hn_param *r) {
     switch (r->type) {
-    case HN_BOOL: return "true|false";
-    case HN_INT: return bounds_text(a, r, "any integer");
-    case HN_U64: return bounds_text(a, r, "0 … 18446744073709551615");
-    case HN_REAL: case HN_REAL32: return bounds_text(a, r, "any number");
-    case HN_STR: return r->choices ? r->choices : r->kind ? joined_names(a, r->kind) : "any text";
-    case HN_STRS: return r->choices ? hn_fmt(a, "list of %s", r->choices) : r->kind ? hn_fmt(a, "list of %s", joined_names(a, r->kind)) : "list of texts";
+    case HN_BOOL:
+        return "true|false";
+    case HN_INT:
+        return bounds_text(a, r, "any integer");
+    case HN_U64:
+        return bounds_text(a, r, "0 … 18446744073709551615");
+    case HN_REAL:
+    case HN_REAL32:
+        return bounds_text(a, r, "any number");
+    case HN_STR:
+        return r->choices ? r->choices : r->kind ? joined_names(a, r->kind) : "any text";
+    case HN_STRS:
+        return r->choices ? hn_fmt(a, "list of %s", r->choices)
+               : r->kind  ? hn_fmt(a, "list of %s", joined_names(a, r->kind))
+                          : "list of texts";
     }
     return "";
 }
@@ -43,13 +52,19 @@ const char *hn_param_range(hn_arena *a, const hn_param *r) {
 static const char *noun_of(hn_arena *a, const hn_param *r) {
     const char *range = hn_param_range(a, r);
     switch (r->type) {
-    case HN_INT: case HN_U64: return *range == 'a' ? "an integer" : hn_fmt(a, "an integer, %s", range);
-    case HN_REAL: case HN_REAL32: return *range == 'a' ? "a number" : hn_fmt(a, "a number, %s", range);
-    default: return range;
+    case HN_INT:
+    case HN_U64:
+        return *range == 'a' ? "an integer" : hn_fmt(a, "an integer, %s", range);
+    case HN_REAL:
+    case HN_REAL32:
+        return *range == 'a' ? "a number" : hn_fmt(a, "a number, %s", range);
+    default:
+        return range;
     }
 }
 
-bool hn_param_refuse(hn_arena *a, const hn_param *r, const char *key, const char *where, const char *problem, const char *found, const char *hint) {
+bool hn_param_refuse(hn_arena *a, const hn_param *r, const char *key, const char *where, const char *problem, const char *found,
+                     const char *hint) {
     return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "value of '%s' %s", key, problem), .where = where, .wanted = noun_of(a, r),
                    .found = found, .hint = hint);
 }
@@ -61,7 +76,10 @@ static const char *ungroup(hn_arena *a, const char *s) {
     if (!strchr(s, '_')) return s;
     char *copy = hn_strdup(a, s), *w = copy;
     for (const char *p = s; *p; p++) {
-        if (*p != '_') { *w++ = *p; continue; }
+        if (*p != '_') {
+            *w++ = *p;
+            continue;
+        }
         bool between = p > s && p[-1] >= '0' && p[-1] <= '9' && p[1] >= '0' && p[1] <= '9';
         if (!between) return NULL;
     }
@@ -89,7 +107,7 @@ static bool choice_known(const char *choices, const char *v) {
 }
 
 static const char *choice_nearest(hn_arena *a, const char *choices, const char *v) {
-    HN_VEC(const char *) names = {0};
+    HN_VEC(const char *) names = { 0 };
     for (const char *p = choices; *p;) {
         size_t k = strcspn(p, "|");
         hn_push(a, &names, hn_strndup(a, p, (int64_t)k));
@@ -114,9 +132,11 @@ static bool text_ok(hn_arena *a, const hn_param *r, const char *v, const char *k
     return hn_param_refuse(a, r, key, where, "is not known", hn_fmt(a, "'%s'", v), near ? hn_fmt(a, "Did you mean '%s'?", near) : NULL);
 }
 
-bool hn_param_set_list(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, const char *const *items, int64_t n, const char *key, const char *where) {
+bool hn_param_set_list(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, const char *const *items, int64_t n, const char *key,
+                       const char *where) {
     for (int64_t i = 0; i < n; i++) {
-        if (!*items[i]) return hn_param_refuse(a, r, key, where, "has an empty item", hn_fmt(a, "item %lld is empty", (long long)i + 1), NULL);
+        if (!*items[i])
+            return hn_param_refuse(a, r, key, where, "has an empty item", hn_fmt(a, "item %lld is empty", (long long)i + 1), NULL);
         if (!text_ok(a, r, items[i], key, where)) return false;
     }
     const char **v = n ? hn_new_n(keep, const char *, n) : NULL;
@@ -125,12 +145,20 @@ bool hn_param_set_list(hn_arena *a, hn_arena *keep, const hn_param *r, void *out
     return true;
 }
 
-static bool set_list_text(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, const char *value, const char *key, const char *where) {
-    HN_VEC(const char *) items = {0};
-    hn_buf b = {0};
+static bool set_list_text(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, const char *value, const char *key,
+                          const char *where) {
+    HN_VEC(const char *) items = { 0 };
+    hn_buf b = { 0 };
     for (const char *p = value; *value; p++) {
-        if (*p == '\\' && (p[1] == ',' || p[1] == '\\')) { p++; hn_buf_put(a, &b, p, 1); continue; }
-        if (*p && *p != ',') { hn_buf_put(a, &b, p, 1); continue; }
+        if (*p == '\\' && (p[1] == ',' || p[1] == '\\')) {
+            p++;
+            hn_buf_put(a, &b, p, 1);
+            continue;
+        }
+        if (*p && *p != ',') {
+            hn_buf_put(a, &b, p, 1);
+            continue;
+        }
         hn_push(a, &items, hn_strndup(a, b.n ? b.v : "", b.n));
         b.n = 0;
         if (!*p) break;
@@ -161,7 +189,8 @@ bool hn_param_set_in(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, 
         *(uint64_t *)field(r, out) = u;
         return true;
     }
-    case HN_REAL: case HN_REAL32:
+    case HN_REAL:
+    case HN_REAL32:
         if (!hn_parse_f64(value, &real)) return hn_param_refuse(a, r, key, where, "is not a number", quoted, NULL);
         if (!in_bounds(r, real) || (r->type == HN_REAL32 && !isfinite((float)real)))
             return hn_param_refuse(a, r, key, where, "is out of bounds", quoted, NULL);
@@ -172,7 +201,8 @@ bool hn_param_set_in(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, 
         if (!text_ok(a, r, value, key, where)) return false;
         *(const char **)field(r, out) = hn_strdup(keep, value);
         return true;
-    case HN_STRS: return set_list_text(a, keep, r, out, value, key, where);
+    case HN_STRS:
+        return set_list_text(a, keep, r, out, value, key, where);
     }
     return false;
 }
@@ -185,17 +215,32 @@ void hn_param_default(hn_arena *a, const hn_param *r, void *out) {
     if (r->def) {
         /* A default that its own row refuses is our bug, not the user's. */
         if (!hn_param_set_in(a, a, r, out, r->def, r->name, "default"))
-            hn_assert_failed(hn_fmt(a, "row '%s' refuses its own default '%s' (%s)", r->name, r->def, hn_param_range(a, r)), __FILE__, __LINE__);
+            hn_assert_failed(hn_fmt(a, "row '%s' refuses its own default '%s' (%s)", r->name, r->def, hn_param_range(a, r)), __FILE__,
+                             __LINE__);
         return;
     }
     switch (r->type) {
-    case HN_BOOL: *(bool *)field(r, out) = false; break;
-    case HN_INT: *(int64_t *)field(r, out) = 0; break;
-    case HN_U64: *(uint64_t *)field(r, out) = 0; break;
-    case HN_REAL: *(double *)field(r, out) = 0; break;
-    case HN_REAL32: *(float *)field(r, out) = 0; break;
-    case HN_STR: *(const char **)field(r, out) = ""; break;
-    case HN_STRS: *(hn_strs *)field(r, out) = (hn_strs){0}; break;
+    case HN_BOOL:
+        *(bool *)field(r, out) = false;
+        break;
+    case HN_INT:
+        *(int64_t *)field(r, out) = 0;
+        break;
+    case HN_U64:
+        *(uint64_t *)field(r, out) = 0;
+        break;
+    case HN_REAL:
+        *(double *)field(r, out) = 0;
+        break;
+    case HN_REAL32:
+        *(float *)field(r, out) = 0;
+        break;
+    case HN_STR:
+        *(const char **)field(r, out) = "";
+        break;
+    case HN_STRS:
+        *(hn_strs *)field(r, out) = (hn_strs){ 0 };
+        break;
     }
 }
 
@@ -221,16 +266,23 @@ static const char *float_text(hn_arena *a, float f) {
 const char *hn_params_text(hn_arena *a, const hn_param *r, const void *in) {
     const void *p = field_in(r, in);
     switch (r->type) {
-    case HN_BOOL: return *(const bool *)p ? "true" : "false";
-    case HN_INT: return hn_fmt(a, "%lld", (long long)*(const int64_t *)p);
-    case HN_U64: return hn_fmt(a, "%llu", (unsigned long long)*(const uint64_t *)p);
-    case HN_REAL: return hn_num(a, *(const double *)p);
-    case HN_REAL32: return float_text(a, *(const float *)p);
-    case HN_STR: return *(const char *const *)p ? *(const char *const *)p : "";
-    case HN_STRS: break;
+    case HN_BOOL:
+        return *(const bool *)p ? "true" : "false";
+    case HN_INT:
+        return hn_fmt(a, "%lld", (long long)*(const int64_t *)p);
+    case HN_U64:
+        return hn_fmt(a, "%llu", (unsigned long long)*(const uint64_t *)p);
+    case HN_REAL:
+        return hn_num(a, *(const double *)p);
+    case HN_REAL32:
+        return float_text(a, *(const float *)p);
+    case HN_STR:
+        return *(const char *const *)p ? *(const char *const *)p : "";
+    case HN_STRS:
+        break;
     }
     const hn_strs *list = p;
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (int64_t i = 0; i < list->n; i++) {
         if (i) hn_buf_put(a, &b, ",", 1);
         for (const char *c = list->v[i]; *c; c++) {

@@ -5,7 +5,13 @@
  * Values live in the settings' arena; scratch memory and errors belong to the arena that a call brings. */
 #include "base/settings_priv.h"
 
-typedef struct hit { hn_values *v; const hn_param *row; void *out; bool *given; bool selects; } hit;
+typedef struct hit {
+    hn_values *v;
+    const hn_param *row;
+    void *out;
+    bool *given;
+    bool selects;
+} hit;
 
 static void *struct_new(hn_arena *a, int64_t size) { return size ? hn_alloc(a, 1, size, 16) : NULL; }
 
@@ -144,14 +150,15 @@ typedef HN_VEC(const char *) names;
 
 /* Every full key, those of variants that are not chosen too. */
 static names all_keys(hn_arena *a, const hn_settings *s) {
-    names k = {0};
+    names k = { 0 };
     for (int64_t i = 0; i < s->n; i++) {
         const hn_section *sec = s->v[i].sec;
         if (sec->scalar) hn_push(a, &k, sec->key);
         for (int64_t r = 0; r < sec->n_rows; r++) hn_push(a, &k, hn_full_key(a, sec, &sec->rows[r]));
         const hn_param *sel = selector(sec);
         for (int64_t m = 0; sel && m < sel->kind->n; m++)
-            for (int64_t r = 0; r < sel->kind->items[m]->n_params; r++) hn_push(a, &k, hn_full_key(a, sec, &sel->kind->items[m]->params[r]));
+            for (int64_t r = 0; r < sel->kind->items[m]->n_params; r++)
+                hn_push(a, &k, hn_full_key(a, sec, &sel->kind->items[m]->params[r]));
     }
     return k;
 }
@@ -173,7 +180,7 @@ static const char *other_variant(hn_arena *a, const hn_settings *s, const char *
 }
 
 static const char *keys_of_section(hn_arena *a, const hn_settings *s, const char *key) {
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     for (int64_t i = 0; i < s->n; i++) {
         const hn_values *v = &s->v[i];
         if (!*v->sec->key || !beneath(v->sec, key)) continue;
@@ -229,8 +236,16 @@ bool hn_settings_selects(const hn_settings *s, const char *key) {
 }
 
 /* One value of a recipe, under its full key. */
-typedef struct entry { const char *key; const hn_yaml *node; } entry;
-typedef struct recipe { hn_settings *s; hn_arena *a; const char *where; HN_VEC(entry) entries; } recipe;
+typedef struct entry {
+    const char *key;
+    const hn_yaml *node;
+} entry;
+typedef struct recipe {
+    hn_settings *s;
+    hn_arena *a;
+    const char *where;
+    HN_VEC(entry) entries;
+} recipe;
 
 static const char *place(const recipe *r, const hn_yaml *n) { return hn_fmt(r->a, "%s:%lld", r->where, (long long)n->line); }
 
@@ -244,7 +259,7 @@ static bool flatten(recipe *r, const char *prefix, const hn_yaml *map) {
         if (n->type == HN_YAML_MAP && n->first) {
             if (!flatten(r, key, n)) return false;
         } else if (is_section(r->s, key) && (n->type == HN_YAML_MAP || n->null)) {
-            continue;                            /* an empty section changes nothing */
+            continue; /* an empty section changes nothing */
         } else {
             hn_push(r->a, &r->entries, (entry){ key, n });
         }
@@ -270,10 +285,11 @@ static bool set_node(recipe *r, const entry *e, hn_map *seen) {
     bool ok;
     if (e->node->type == HN_YAML_MAP) return hn_param_refuse(r->a, h.row, key, where, "is not a section", "{}", NULL);
     if (h.row->type == HN_STRS) {
-        names items = {0};
+        names items = { 0 };
         const hn_yaml *n = e->node->type == HN_YAML_LIST ? e->node->first : e->node;
         for (; n; n = e->node->type == HN_YAML_LIST ? n->next : NULL) {
-            if (n->type != HN_YAML_SCALAR) return hn_param_refuse(r->a, h.row, key, place(r, n), "holds more than texts", "a list or keys inside it", NULL);
+            if (n->type != HN_YAML_SCALAR)
+                return hn_param_refuse(r->a, h.row, key, place(r, n), "holds more than texts", "a list or keys inside it", NULL);
             hn_push(r->a, &items, n->text);
         }
         ok = hn_param_set_list(r->a, r->s->a, h.row, h.out, items.v, items.n, key, where);
@@ -368,7 +384,8 @@ const char *hn_settings_value(hn_arena *a, const hn_settings *s, const char *key
     return find(s, key, &h) ? hn_params_text(a, h.row, h.out) : NULL;
 }
 
-void hn_settings_walk(const hn_settings *s, void (*fn)(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row), void *user) {
+void hn_settings_walk(const hn_settings *s, void (*fn)(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row),
+                      void *user) {
     for (int64_t i = 0; i < s->n; i++) {
         const hn_values *v = &s->v[i];
         for (int64_t r = 0; r < v->sec->n_rows; r++) fn(user, v->sec, NULL, &v->sec->rows[r]);

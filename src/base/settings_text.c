@@ -5,7 +5,7 @@ static const char *yaml_value(hn_arena *a, const hn_param *row, const void *in) 
     if (row->type == HN_STR) return hn_yaml_quote(a, hn_params_text(a, row, in));
     if (row->type != HN_STRS) return hn_params_text(a, row, in);
     const hn_strs *list = (const hn_strs *)((const char *)in + row->offset);
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "[");
     for (int64_t i = 0; i < list->n; i++) hn_buf_fmt(a, &b, "%s%s", i ? ", " : "", hn_yaml_quote(a, list->v[i]));
     hn_buf_fmt(a, &b, "]");
@@ -17,8 +17,8 @@ static void write_rows(hn_arena *a, hn_buf *b, const char *indent, const hn_para
 }
 
 const char *hn_settings_write_yaml(hn_arena *a, const hn_settings *s) {
-    hn_buf b = {0};
-    for (int top = 1; top >= 0; top--)           /* keys without a section first: they cannot stand beneath one */
+    hn_buf b = { 0 };
+    for (int top = 1; top >= 0; top--) /* keys without a section first: they cannot stand beneath one */
         for (int64_t i = 0; i < s->n; i++) {
             const hn_values *v = &s->v[i];
             if (top != !*v->sec->key) continue;
@@ -33,16 +33,23 @@ const char *hn_settings_write_yaml(hn_arena *a, const hn_settings *s) {
 static json_t *json_value(hn_arena *a, const hn_param *row, const void *in) {
     const void *p = (const char *)in + row->offset;
     switch (row->type) {
-    case HN_BOOL: return json_boolean(*(const bool *)p);
-    case HN_INT: return json_integer(*(const int64_t *)p);
-    case HN_U64: return *(const uint64_t *)p <= INT64_MAX ? json_integer((json_int_t)*(const uint64_t *)p) : json_string(hn_params_text(a, row, in));
-    case HN_REAL: return json_real(*(const double *)p);
+    case HN_BOOL:
+        return json_boolean(*(const bool *)p);
+    case HN_INT:
+        return json_integer(*(const int64_t *)p);
+    case HN_U64:
+        return *(const uint64_t *)p <= INT64_MAX ? json_integer((json_int_t) * (const uint64_t *)p)
+                                                 : json_string(hn_params_text(a, row, in));
+    case HN_REAL:
+        return json_real(*(const double *)p);
     case HN_REAL32: {
-        double d;                                /* 0.001, not 0.0010000000474974513 */
+        double d; /* 0.001, not 0.0010000000474974513 */
         return json_real(hn_parse_f64(hn_params_text(a, row, in), &d) ? d : (double)*(const float *)p);
     }
-    case HN_STR: return json_string(hn_params_text(a, row, in));
-    case HN_STRS: break;
+    case HN_STR:
+        return json_string(hn_params_text(a, row, in));
+    case HN_STRS:
+        break;
     }
     const hn_strs *list = p;
     json_t *array = json_array();

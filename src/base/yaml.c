@@ -7,7 +7,7 @@
 #include <yaml.h>
 
 typedef struct reader {
-    hn_arena *a;                 /* of the tree and the messages */
+    hn_arena *a; /* of the tree and the messages */
     const char *where;
     yaml_parser_t parser;
     yaml_event_t event;
@@ -68,7 +68,8 @@ static bool plain_tag(reader *r) {
     const char *no_tags = "tags are not used here", *no_anchors = "anchors and aliases are not used here";
     const yaml_event_t *e = &r->event;
     switch (e->type) {
-    case YAML_ALIAS_EVENT: return refuse(r, no_anchors, "Write the value out.");
+    case YAML_ALIAS_EVENT:
+        return refuse(r, no_anchors, "Write the value out.");
     case YAML_SCALAR_EVENT:
         if (e->data.scalar.anchor) return refuse(r, no_anchors, "Write the value out.");
         return e->data.scalar.tag ? refuse(r, no_tags, "Remove it; types come from the keys.") : true;
@@ -78,7 +79,8 @@ static bool plain_tag(reader *r) {
     case YAML_MAPPING_START_EVENT:
         if (e->data.mapping_start.anchor) return refuse(r, no_anchors, "Write the value out.");
         return e->data.mapping_start.tag ? refuse(r, no_tags, "Remove it; types come from the keys.") : true;
-    default: return true;
+    default:
+        return true;
     }
 }
 
@@ -107,7 +109,8 @@ static bool read_map(reader *r, int depth, hn_yaml *map) {
         if (!scalar_text(r, &key)) return false;
         if (!*key) return refuse(r, "a key is empty", NULL);
         if (hn_map_get(seen, key, (int64_t)strlen(key), &before))
-            return refuse(r, hn_fmt(r->a, "key '%s' stands twice", key), hn_fmt(r->a, "It is set on line %lld already.", (long long)before));
+            return refuse(r, hn_fmt(r->a, "key '%s' stands twice", key),
+                          hn_fmt(r->a, "It is set on line %lld already.", (long long)before));
         hn_map_put(seen, key, (int64_t)strlen(key), line);
         if (!next(r) || !read_node(r, depth + 1, tail)) return false;
         (*tail)->key = key;
@@ -126,17 +129,20 @@ static bool read_node(reader *r, int depth, hn_yaml **out) {
         if (!scalar_text(r, &(*out)->text)) return false;
         (*out)->null = is_null(&r->event, (*out)->text);
         return true;
-    case YAML_SEQUENCE_START_EVENT: return read_list(r, depth, *out = node_new(r, HN_YAML_LIST));
-    case YAML_MAPPING_START_EVENT: return read_map(r, depth, *out = node_new(r, HN_YAML_MAP));
-    default: return refuse(r, "broken YAML", NULL);
+    case YAML_SEQUENCE_START_EVENT:
+        return read_list(r, depth, *out = node_new(r, HN_YAML_LIST));
+    case YAML_MAPPING_START_EVENT:
+        return read_map(r, depth, *out = node_new(r, HN_YAML_MAP));
+    default:
+        return refuse(r, "broken YAML", NULL);
     }
 }
 
 static bool read_document(reader *r, hn_yaml **root) {
-    if (!next(r) || !next(r)) return false;      /* stream start, document start or stream end */
+    if (!next(r) || !next(r)) return false; /* stream start, document start or stream end */
     if (r->event.type == YAML_STREAM_END_EVENT) return true;
     if (!next(r) || !read_node(r, 0, root)) return false;
-    if (!next(r) || !next(r)) return false;      /* document end, stream end */
+    if (!next(r) || !next(r)) return false; /* document end, stream end */
     if (r->event.type != YAML_STREAM_END_EVENT) return refuse(r, "a second document begins", "A recipe is one document.");
     return true;
 }
@@ -171,12 +177,12 @@ static bool plain_is_safe(const char *s) {
         if (!(strchr("/._-+", *p) || (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))) return false;
     for (int64_t i = 0; i < HN_LEN(words); i++)
         if (!strcmp(s, words[i])) return false;
-    return strcmp(s, "...") != 0;                /* alone on a line it would end the document */
+    return strcmp(s, "...") != 0; /* alone on a line it would end the document */
 }
 
 const char *hn_yaml_quote(hn_arena *a, const char *s) {
     if (plain_is_safe(s)) return s;
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     hn_buf_put(a, &b, "\"", 1);
     int64_t left = (int64_t)strlen(s);
     while (left) {

@@ -5,19 +5,24 @@
 #include "app/app.h"
 #include <math.h>
 
-typedef struct flags { hn_strs data; const char *against; int64_t batch, context, item_tokens; } flags;
+typedef struct flags {
+    hn_strs data;
+    const char *against;
+    int64_t batch, context, item_tokens;
+} flags;
 static const hn_param params[] = {
     HN_PARAM(flags, data, .doc = "text file or folder (.txt, .jsonl; also .gz, .zst); may be given several times, each gives a line"),
     HN_PARAM(flags, against, .doc = "a second model: adds the paired difference MODEL - MODEL2 with interval and p"),
     HN_PARAM(flags, context, .def = "0", .min = 0, .max = 1e7, .unit = "tokens", .doc = "window length; 0: the model's"),
     HN_PARAM(flags, batch, .def = "16", .min = 1, .max = 65536, .doc = "windows computed at once"),
-    HN_PARAM(flags, item_tokens, .def = "512", .min = 16, .max = 1e9, .unit = "tokens", .doc = "documents are cut into items of this length for the standard error"),
+    HN_PARAM(flags, item_tokens, .def = "512", .min = 16, .max = 1e9, .unit = "tokens",
+             .doc = "documents are cut into items of this length for the standard error"),
 };
 enum { BLOCK_BYTES = 2048 };
 
 /* Pieces of text to be read on their own: documents, or blocks of them that end at a character. */
 static void whole_split(hn_arena *a, const hn_corpus *c, int64_t block, hn_split *out) {
-    HN_VEC(hn_piece) v = {0};
+    HN_VEC(hn_piece) v = { 0 };
     for (int64_t d = 0; d < c->n_docs; d++) {
         int64_t at = c->docs[d].start, end = at + c->docs[d].bytes;
         while (at < end) {
@@ -30,7 +35,10 @@ static void whole_split(hn_arena *a, const hn_corpus *c, int64_t block, hn_split
     *out = (hn_split){ .v = v.v, .n = v.n, .valid_bytes = c->text.n, .how = "whole" };
 }
 
-typedef struct measured { hn_lm_result r; hn_items items; } measured;
+typedef struct measured {
+    hn_lm_result r;
+    hn_items items;
+} measured;
 
 static bool measure(hn_arena *a, hone_model *m, const hn_corpus *c, int64_t block, const flags *f, measured *out) {
     hn_split split;
@@ -63,7 +71,8 @@ static void show(hn_arena *a, const json_t *l, bool first) {
     const json_t *d = json_object_get(l, "difference"), *ci = json_object_get(l, "ci95"), *p = json_object_get(l, "p_value");
     if (!d) return;
     hn_out("  against: %+.5f bits per byte", json_number_value(d));
-    if (json_is_array(ci)) hn_out(" (95 %% %+.5f … %+.5f)", json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    if (json_is_array(ci))
+        hn_out(" (95 %% %+.5f … %+.5f)", json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
     if (json_is_number(p)) hn_out(", p %.3g", json_number_value(p));
     hn_out("; below 0 the first model is better\n");
     (void)a;
@@ -84,9 +93,10 @@ static bool one_file(hn_cmd_call *c, const char *path, hone_model *m, hone_model
         const hn_lm_result *r = &plain.r;
         double scale = r->loss > 0 ? r->bits_per_byte / r->loss : NAN;
         json_t *line = hn_json_own(a, json_pack("{ss ss so so sI sb so so so sI sI}", "name", path, "metric", "bits_per_byte", "value",
-            hn_json_real(r->bits_per_byte), "stderr", hn_json_real(r->stderr_ * scale), "n", (json_int_t)plain.items.n, "higher_is_better", 0, "loss",
-            hn_json_real(r->loss), "perplexity", hn_json_real(r->perplexity), "bits_per_byte", hn_json_real(r->bits_per_byte), "tokens",
-            (json_int_t)r->tokens, "bytes", (json_int_t)r->bytes));
+                                                hn_json_real(r->bits_per_byte), "stderr", hn_json_real(r->stderr_ * scale), "n",
+                                                (json_int_t)plain.items.n, "higher_is_better", 0, "loss", hn_json_real(r->loss),
+                                                "perplexity", hn_json_real(r->perplexity), "bits_per_byte", hn_json_real(r->bits_per_byte),
+                                                "tokens", (json_int_t)r->tokens, "bytes", (json_int_t)r->bytes));
         if (other && x.items.n == y.items.n) compare(a, line, &x, &y);
         if (c->json) hn_out_json(a, line);
         else show(a, line, first);
@@ -114,7 +124,9 @@ static bool run(hn_cmd_call *c) {
     return true;
 }
 
-const hn_cmd hn_cmd_eval = { HN_ITEM("eval", "measure a model on held-out text, or against another model", NULL, flags, params),
+const hn_cmd hn_cmd_eval = {
+    HN_ITEM("eval", "measure a model on held-out text, or against another model", NULL, flags, params),
     .usage = "MODEL --data FILE … [--against MODEL2]", .run = run,
     .about = "Loss in nats per token, perplexity, and bits per byte, which models with different tokenizers can be compared by.",
-    .examples = "  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json" };
+    .examples = "  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
+};

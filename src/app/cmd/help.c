@@ -1,7 +1,10 @@
 /* help - what a command does; what a member of a kind can be told; the pages that are made from the rows. */
 #include "app/app.h"
 
-typedef struct flags { bool man; const char *markdown, *completion; } flags;
+typedef struct flags {
+    bool man;
+    const char *markdown, *completion;
+} flags;
 static const hn_param params[] = {
     HN_PARAM(flags, man, .internal = true, .doc = "the man page"),
     HN_PARAM(flags, markdown, .internal = true, .choices = "|commands|settings", .doc = "a docs page"),
@@ -40,5 +43,5 @@ static bool run(hn_cmd_call *c) {
 }
 
 const hn_cmd hn_cmd_help = { HN_ITEM("help", "show what a command does, or what a member of a kind can be told", NULL, flags, params),
-    .usage = "[COMMAND | KIND [NAME]]", .inline_work = true, .run = run,
-    .examples = "  hone help train\n  hone help optim adamw" };
+                             .usage = "[COMMAND | KIND [NAME]]", .inline_work = true, .run = run,
+                             .examples = "  hone help train\n  hone help optim adamw" };

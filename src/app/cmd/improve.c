@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
-typedef struct flags { const char *resume; } flags;
+typedef struct flags {
+    const char *resume;
+} flags;
 static const hn_param params[] = {
     HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too"),
 };
@@ -16,7 +18,10 @@ enum { SYNTH_BYTES = 1000000 };
 
 /* ---- what a person sees ---- */
 
-typedef struct lines { hn_cmd_call *c; bool head; } lines;
+typedef struct lines {
+    hn_cmd_call *c;
+    bool head;
+} lines;
 
 static double num(const json_t *o, const char *key) {
     const json_t *v = json_object_get(o, key);
@@ -32,7 +37,9 @@ static const char *gain_interval(hn_arena *a, const json_t *o) {
     if (!json_is_array(ci)) return "-";
     return hn_fmt(a, "%+.4f .. %+.4f", 0.0 - json_number_value(json_array_get(ci, 1)), 0.0 - json_number_value(json_array_get(ci, 0)));
 }
-static const char *or_dash(hn_arena *a, bool gain, double x) { return isnan(x) ? "-" : gain ? hn_fmt(a, "%+.4f", x) : hn_fmt(a, "%.2g", x); }
+static const char *or_dash(hn_arena *a, bool gain, double x) {
+    return isnan(x) ? "-" : gain ? hn_fmt(a, "%+.4f", x) : hn_fmt(a, "%.2g", x);
+}
 
 /* What the lever did, without the numbers that stand in the table; of a failure all of it. */
 static const char *short_why(hn_arena *a, const json_t *l) {
@@ -43,8 +50,10 @@ static const char *short_why(hn_arena *a, const json_t *l) {
 static void show_end(hn_arena *a, const json_t *l) {
     const char *out = text(l, "out");
     hn_out("\n%s\n", text(l, "what"));
-    hn_out("sealed items  %.4f -> %.4f bits per byte, gain %+.4f (95 %% %s)\n", num(l, "start"), num(l, "end"), 0.0 - num(l, "difference"), gain_interval(a, l));
-    hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"), hn_path_join(a, out, "ledger.sqlite"));
+    hn_out("sealed items  %.4f -> %.4f bits per byte, gain %+.4f (95 %% %s)\n", num(l, "start"), num(l, "end"), 0.0 - num(l, "difference"),
+           gain_interval(a, l));
+    hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"),
+           hn_path_join(a, out, "ledger.sqlite"));
 }
 
 static void on_line(void *user, const json_t *l) {
@@ -56,8 +65,8 @@ static void on_line(void *user, const json_t *l) {
     else {
         if (!s->head) hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "WHAT IT DID");
         s->head = true;
-        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, true, num(l, "gain")), gain_interval(a, l),
-               or_dash(a, false, num(l, "p_value")), short_why(a, l));
+        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, true, num(l, "gain")),
+               gain_interval(a, l), or_dash(a, false, num(l, "p_value")), short_why(a, l));
     }
     fflush(stdout);
     hn_arena_free(a);
@@ -69,7 +78,7 @@ static void on_line(void *user, const json_t *l) {
 static bool make_text(hn_cmd_call *c, const char *out) {
     const char *path = hn_path_join(c->a, out, "made.txt");
     const hn_run_params *run = hn_settings_get(c->settings, "");
-    hn_buf b = {0};
+    hn_buf b = { 0 };
     if (!hn_path_exists(path)) {
         hn_log(c->a, "no data was named: making a text of %d kB with seed %llu", SYNTH_BYTES / 1000, (unsigned long long)run->seed);
         hn_synth_text(c->a, run->seed, SYNTH_BYTES, &b);
@@ -79,8 +88,11 @@ static bool make_text(hn_cmd_call *c, const char *out) {
 }
 
 static bool free_of_training(hn_cmd_call *c, const char *out) {
-    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) || !hn_path_exists(hn_path_join(c->a, out, "checkpoint/state.safetensors"))) return true;
-    return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a training", .where = out, .hint = "Choose another folder with out=DIR.");
+    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) ||
+        !hn_path_exists(hn_path_join(c->a, out, "checkpoint/state.safetensors")))
+        return true;
+    return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a training", .where = out,
+                   .hint = "Choose another folder with out=DIR.");
 }
 
 static bool run(hn_cmd_call *c) {
@@ -94,8 +106,8 @@ static bool run(hn_cmd_call *c) {
     const hn_data_params *data = hn_settings_get(c->settings, "data");
     const hn_model_params *model = hn_settings_get(c->settings, "model");
     if (!data->train.n && *model->path)
-        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "text to judge and to continue training the model with",
-                       .hint = "Add data.train=FILE.");
+        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing",
+                       .wanted = "text to judge and to continue training the model with", .hint = "Add data.train=FILE.");
     if (!data->train.n && c->recipe)
         return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "a text file or folder", .where = c->recipe,
                        .hint = "Add data.train=FILE to the command line, or to the recipe.");
@@ -105,16 +117,25 @@ static bool run(hn_cmd_call *c) {
     if (hn_improve_run(c->a, c->settings, out, on_line, &l)) return true;
     if (hone_error_code(c->a->job) == HONE_E_INTERRUPTED) {
         hn_term_clear(c->term);
-        hn_warn(c->a, "what was measured is kept in %s; the same command again, or `hone improve --resume %s`, goes on", hn_path_join(c->a, out, "ledger.sqlite"), out);
+        hn_warn(c->a, "what was measured is kept in %s; the same command again, or `hone improve --resume %s`, goes on",
+                hn_path_join(c->a, out, "ledger.sqlite"), out);
     }
     return false;
 }
 
-const hn_cmd hn_cmd_improve = { HN_ITEM("improve", "make a model measurably smarter: try each lever, keep what is proven", NULL, flags, params),
-    .usage = "[RECIPE.yaml | TEXT … | MODEL TEXT …] [key.path=value …]", .sections = sections, .n_sections = HN_LEN(sections), .takes_recipe = true,
-    .preset = hn_recipe_text, .run = run,
-    .about = "Measures speed and fixes the plan within budget.seconds; tunes the start; screens every lever; confirms the best with fresh seeds on fresh\n"
-             "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: below 0 is better.\n"
+const hn_cmd hn_cmd_improve = {
+    HN_ITEM("improve", "make a model measurably smarter: try each lever, keep what is proven", NULL, flags, params),
+    .usage = "[RECIPE.yaml | TEXT … | MODEL TEXT …] [key.path=value …]",
+    .sections = sections,
+    .n_sections = HN_LEN(sections),
+    .takes_recipe = true,
+    .preset = hn_recipe_text,
+    .run = run,
+    .about = "Measures speed and fixes the plan within budget.seconds; tunes the start; screens every lever; confirms the best with fresh "
+             "seeds on fresh\n"
+             "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: "
+             "below 0 is better.\n"
              "Writes ledger.sqlite, best/ (the model), start/, report.html. Without arguments it works on a text that it makes itself.",
     .examples = "  hone improve my.txt\n  hone improve recipes/text.yaml data.train=my.txt budget.seconds=1800 out=runs/mine\n"
-                "  hone improve runs/mine/best more.txt" };
+                "  hone improve runs/mine/best more.txt"
+};

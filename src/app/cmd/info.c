@@ -30,15 +30,18 @@ static bool run(hn_cmd_call *c) {
     if (c->n_args != 1) return hn_usage(c, &hn_cmd_info, c->n_args ? "info takes one model" : "which model?");
     hone_model *m = hn_model_load(c->a, c->args[0]);
     if (!m) return false;
-    json_t *o = hn_json_own(c->a, json_pack("{ss sI ss sI sI sI sI}", "arch", m->arch->item.name, "parameters", (json_int_t)hn_model_count(m), "dtype",
-                                            stored_dtype(c->a, c->args[0]), "vocab", (json_int_t)m->vocab, "context", (json_int_t)m->context, "layers",
-                                            (json_int_t)m->layers, "width", (json_int_t)m->width));
+    json_t *o =
+        hn_json_own(c->a, json_pack("{ss sI ss sI sI sI sI}", "arch", m->arch->item.name, "parameters", (json_int_t)hn_model_count(m),
+                                    "dtype", stored_dtype(c->a, c->args[0]), "vocab", (json_int_t)m->vocab, "context",
+                                    (json_int_t)m->context, "layers", (json_int_t)m->layers, "width", (json_int_t)m->width));
     for (int64_t i = 0; i < m->arch->item.n_params; i++) {
         const hn_param *r = &m->arch->item.params[i];
         if (json_object_get(o, r->name)) continue;
         const void *p = (const char *)m->params + r->offset;
-        json_t *v = r->type == HN_INT ? json_integer(*(const int64_t *)p) : r->type == HN_BOOL ? json_boolean(*(const bool *)p)
-                  : r->type == HN_REAL ? hn_json_real(*(const double *)p) : json_string(hn_params_text(c->a, r, m->params));
+        json_t *v = r->type == HN_INT    ? json_integer(*(const int64_t *)p)
+                    : r->type == HN_BOOL ? json_boolean(*(const bool *)p)
+                    : r->type == HN_REAL ? hn_json_real(*(const double *)p)
+                                         : json_string(hn_params_text(c->a, r, m->params));
         json_object_set_new(o, r->name, v);
     }
     json_object_set_new(o, "tokenizer", m->tok ? json_string(m->tok->kind->item.name) : json_null());
@@ -50,11 +53,12 @@ static bool run(hn_cmd_call *c) {
         if (json_is_string(v)) hn_out("%-12s %s\n", key, json_string_value(v));
         else if (json_is_null(v)) hn_out("%-12s none\n", key);
         else if (!strcmp(key, "bytes")) hn_out("%-12s %s\n", key, hn_human_bytes(c->a, (double)json_integer_value(v)));
-        else if (!strcmp(key, "parameters")) hn_out("%-12s %lld (%s)\n", key, (long long)json_integer_value(v), hn_human(c->a, (double)json_integer_value(v)));
+        else if (!strcmp(key, "parameters"))
+            hn_out("%-12s %lld (%s)\n", key, (long long)json_integer_value(v), hn_human(c->a, (double)json_integer_value(v)));
         else hn_out("%-12s %s\n", key, hn_json_text(c->a, v, false));
     }
     return true;
 }
 
-const hn_cmd hn_cmd_info = { HN_ITEM0("info", "show what a model is: architecture, shape, size", NULL), .usage = "MODEL", .inline_work = true, .run = run,
-    .examples = "  hone info runs/a/best\n  hone info gpt2/ --json" };
+const hn_cmd hn_cmd_info = { HN_ITEM0("info", "show what a model is: architecture, shape, size", NULL), .usage = "MODEL",
+                             .inline_work = true, .run = run, .examples = "  hone info runs/a/best\n  hone info gpt2/ --json" };

@@ -1,7 +1,9 @@
 /* ledger - what was tried, what it was worth, what it cost. */
 #include "app/app.h"
 
-typedef struct flags { int64_t run; } flags;
+typedef struct flags {
+    int64_t run;
+} flags;
 static const hn_param params[] = {
     HN_PARAM(flags, run, .def = "0", .min = 0, .max = 9e15, .doc = "number of the run in this ledger; 0: the newest"),
 };
@@ -9,7 +11,8 @@ static const hn_param params[] = {
 bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledger **out) {
     const char *file = hn_path_is_dir(path) ? hn_path_join(c->a, path, "ledger.sqlite") : path;
     if (!hn_path_exists(file))
-        return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no ledger", .where = file, .hint = "Name the run folder of `hone improve`, or its ledger.sqlite.");
+        return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no ledger", .where = file,
+                       .hint = "Name the run folder of `hone improve`, or its ledger.sqlite.");
     if (!(*out = hn_ledger_open(c->a, file, true))) return false;
     int64_t latest = hn_ledger_latest(*out);
     if (hone_error_code(c->a->job)) return false;
@@ -18,21 +21,29 @@ bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledge
     hn_row *r = hn_db_query(c->a, hn_ledger_db(*out), "SELECT 1 FROM runs WHERE id=?", "i", *run);
     if (!r) return false;
     if (hn_row_next(r)) return true;
-    return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "run %lld is not in this ledger", (long long)*run), .where = file, .hint = "`hone ledger list` shows the runs.");
+    return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "run %lld is not in this ledger", (long long)*run), .where = file,
+                   .hint = "`hone ledger list` shows the runs.");
 }
 
 static bool list(hn_cmd_call *c, hn_ledger *l) {
-    hn_row *r = hn_db_query(c->a, hn_ledger_db(l), "SELECT id, started, finished, state, seed, version, (SELECT count(*) FROM measurements m WHERE m.run=runs.id),"
-                                                   " (SELECT group_concat(lever, ' ') FROM decisions d WHERE d.run=runs.id AND d.phase='confirm' AND d.verdict='kept') FROM runs ORDER BY id", "");
+    hn_row *r = hn_db_query(c->a, hn_ledger_db(l),
+                            "SELECT id, started, finished, state, seed, version, (SELECT count(*) FROM measurements m WHERE m.run=runs.id),"
+                            " (SELECT group_concat(lever, ' ') FROM decisions d WHERE d.run=runs.id AND d.phase='confirm' AND "
+                            "d.verdict='kept') FROM runs ORDER BY id",
+                            "");
     if (!r) return false;
     if (!c->json) hn_out("%4s  %-20s  %-20s  %-11s  %12s  %s\n", "run", "started", "finished", "state", "measurements", "kept");
     while (hn_row_next(r)) {
-        const char *started = hn_row_s(c->a, r, 1), *finished = hn_row_s(c->a, r, 2), *state = hn_row_s(c->a, r, 3), *kept = hn_row_s(c->a, r, 7);
+        const char *started = hn_row_s(c->a, r, 1), *finished = hn_row_s(c->a, r, 2), *state = hn_row_s(c->a, r, 3),
+                   *kept = hn_row_s(c->a, r, 7);
         if (c->json)
-            hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI ss so ss sI ss sI ss}", "run", (json_int_t)hn_row_i(r, 0), "started", started, "finished",
-                *finished ? json_string(finished) : json_null(), "state", state, "seed", (json_int_t)hn_row_i(r, 4), "version", hn_row_s(c->a, r, 5),
-                "measurements", (json_int_t)hn_row_i(r, 6), "kept", kept)));
-        else hn_out("%4lld  %-20s  %-20s  %-11s  %12lld  %s\n", (long long)hn_row_i(r, 0), started, *finished ? finished : "-", state, (long long)hn_row_i(r, 6), *kept ? kept : "-");
+            hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI ss so ss sI ss sI ss}", "run", (json_int_t)hn_row_i(r, 0), "started",
+                                                          started, "finished", *finished ? json_string(finished) : json_null(), "state",
+                                                          state, "seed", (json_int_t)hn_row_i(r, 4), "version", hn_row_s(c->a, r, 5),
+                                                          "measurements", (json_int_t)hn_row_i(r, 6), "kept", kept)));
+        else
+            hn_out("%4lld  %-20s  %-20s  %-11s  %12lld  %s\n", (long long)hn_row_i(r, 0), started, *finished ? finished : "-", state,
+                   (long long)hn_row_i(r, 6), *kept ? kept : "-");
     }
     return !hone_error_code(c->a->job);
 }
@@ -56,7 +67,8 @@ static bool run(hn_cmd_call *c) {
     const char *verb = c->args[0];
     if (strcmp(verb, "show") && strcmp(verb, "list") && strcmp(verb, "export")) {
         const char *near = hn_nearest(verb, verbs, HN_LEN(verbs));
-        return hn_usage(c, &hn_cmd_ledger, hn_fmt(c->a, "unknown verb '%.100s'%s", verb, near ? hn_fmt(c->a, ", did you mean '%s'?", near) : ""));
+        return hn_usage(c, &hn_cmd_ledger,
+                        hn_fmt(c->a, "unknown verb '%.100s'%s", verb, near ? hn_fmt(c->a, ", did you mean '%s'?", near) : ""));
     }
     hn_ledger *l;
     int64_t id = f->run;
@@ -68,7 +80,12 @@ static bool run(hn_cmd_call *c) {
     return all;
 }
 
-const hn_cmd hn_cmd_ledger = { HN_ITEM("ledger", "show what was tried, what it was worth, what it cost", NULL, flags, params), .usage = "show|list|export RUN",
-    .inline_work = true, .run = run,
-    .about = "show: the levers of a run with verdicts, intervals and costs. list: the runs in this ledger. export: everything of a run as JSON.",
-    .examples = "  hone ledger show runs/mine\n  hone ledger list runs/mine --json\n  hone ledger export runs/mine > run.json" };
+const hn_cmd hn_cmd_ledger = {
+    HN_ITEM("ledger", "show what was tried, what it was worth, what it cost", NULL, flags, params),
+    .usage = "show|list|export RUN",
+    .inline_work = true,
+    .run = run,
+    .about =
+        "show: the levers of a run with verdicts, intervals and costs. list: the runs in this ledger. export: everything of a run as JSON.",
+    .examples = "  hone ledger show runs/mine\n  hone ledger list runs/mine --json\n  hone ledger export runs/mine > run.json"
+};

@@ -4,7 +4,8 @@
 static bool list_kinds(hn_cmd_call *c) {
     for (int64_t i = 0; i < hn_n_kinds; i++) {
         const hn_kind *k = hn_kinds[i];
-        if (c->json) hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss ss sI}", "kind", k->name, "doc", k->doc, "members", (json_int_t)k->n)));
+        if (c->json)
+            hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss ss sI}", "kind", k->name, "doc", k->doc, "members", (json_int_t)k->n)));
         else hn_out("%-10s %3lld  %s\n", k->name, (long long)k->n, k->doc);
     }
     return true;
@@ -21,10 +22,13 @@ static bool run(hn_cmd_call *c) {
     for (int64_t i = 0; i < k->n; i++) {
         const hn_item *m = k->items[i];
         if (c->json) hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss ss* ss*}", "name", m->name, "doc", m->doc, "source", m->source)));
-        else hn_out("%-22s %s%s%s%s\n", m->name, m->doc ? m->doc : "", m->source ? "  (" : "", m->source ? m->source : "", m->source ? ")" : "");
+        else
+            hn_out("%-22s %s%s%s%s\n", m->name, m->doc ? m->doc : "", m->source ? "  (" : "", m->source ? m->source : "",
+                   m->source ? ")" : "");
     }
     return true;
 }
 
 const hn_cmd hn_cmd_list = { HN_ITEM0("list", "list the kinds, or the members of a kind: optimizers, levers, operators, …", NULL),
-    .usage = "[KIND]", .inline_work = true, .run = run, .examples = "  hone list\n  hone list lever\n  hone list optim --json" };
+                             .usage = "[KIND]", .inline_work = true, .run = run,
+                             .examples = "  hone list\n  hone list lever\n  hone list optim --json" };

@@ -1,9 +1,13 @@
 /* report - the report of a run, from its ledger alone. */
 #include "app/app.h"
 
-typedef struct flags { const char *format, *to; int64_t run; } flags;
+typedef struct flags {
+    const char *format, *to;
+    int64_t run;
+} flags;
 static const hn_param params[] = {
-    HN_PARAM(flags, format, .def = "html", .choices = "html|md|svg|text", .doc = "a self-contained page, a Markdown table, the picture of the levers, or plain text"),
+    HN_PARAM(flags, format, .def = "html", .choices = "html|md|svg|text",
+             .doc = "a self-contained page, a Markdown table, the picture of the levers, or plain text"),
     HN_PARAM(flags, to, .doc = "file to write; empty: RUN/report.html for html, stdout for the others"),
     HN_PARAM(flags, run, .def = "0", .min = 0, .max = 9e15, .doc = "number of the run in this ledger; 0: the newest"),
 };
@@ -22,7 +26,9 @@ static bool one(hn_cmd_call *c, const char *path, const char *to) {
         else hn_out("%s\n", page);
         return true;
     }
-    const char *text = *f->format == 'm' ? hn_report_markdown(c->a, l, id) : *f->format == 's' ? hn_report_svg_levers(c->a, l, id) : hn_report_text(c->a, l, id);
+    const char *text = *f->format == 'm'   ? hn_report_markdown(c->a, l, id)
+                       : *f->format == 's' ? hn_report_svg_levers(c->a, l, id)
+                                           : hn_report_text(c->a, l, id);
     if (!text) return false;
     if (*to) return hn_file_write(c->a, to, text, (int64_t)strlen(text));
     hn_out("%s", text);
@@ -38,6 +44,8 @@ static bool run(hn_cmd_call *c) {
     return true;
 }
 
-const hn_cmd hn_cmd_report = { HN_ITEM("report", "write the report of a run: start and end, levers, intervals, costs", NULL, flags, params),
+const hn_cmd hn_cmd_report = {
+    HN_ITEM("report", "write the report of a run: start and end, levers, intervals, costs", NULL, flags, params),
     .usage = "RUN [RUN2 …] [--format html|md|svg|text]", .inline_work = true, .run = run,
-    .examples = "  hone report runs/mine\n  hone report runs/mine --format md\n  hone report runs/mine --format svg --to levers.svg" };
+    .examples = "  hone report runs/mine\n  hone report runs/mine --format md\n  hone report runs/mine --format svg --to levers.svg"
+};

@@ -4,23 +4,30 @@
 #include "app/app.h"
 #include <math.h>
 
-typedef struct flags { const char *resume; bool plan; } flags;
+typedef struct flags {
+    const char *resume;
+    bool plan;
+} flags;
 static const hn_param params[] = {
     HN_PARAM(flags, resume, .doc = "run folder of an interrupted training: go on from its checkpoint, bit for bit"),
     HN_PARAM(flags, plan, .doc = "say what the training will need (parameters, FLOPs, memory) and stop"),
 };
-static const hn_section *const sections[] = { &hn_section_run, &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim, &hn_section_sched };
+static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_data,
+                                              &hn_section_train, &hn_section_optim, &hn_section_sched };
 
 /* ---- plan ---- */
 
 static void tell_plan(hn_cmd_call *c, const hn_plan *p) {
     int64_t there = hn_memory_available() + hn_rss_now();
     if (c->json) {
-        hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI sI so so sI sI sI sI sI sI sI sI}", "parameters", (json_int_t)p->parameters, "steps", (json_int_t)p->steps,
-            "tokens_per_step", (json_int_t)p->tokens_per_step, "flops_step", hn_json_real(p->flops_step), "flops", hn_json_real(p->flops_total), "bytes_weights",
-            (json_int_t)p->bytes_weights, "bytes_gradients", (json_int_t)p->bytes_grads, "bytes_optimizer", (json_int_t)p->bytes_states, "bytes_activations",
-            (json_int_t)p->bytes_activations, "bytes_data", (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base, "bytes_peak",
-            (json_int_t)p->bytes_peak, "memory_bytes", (json_int_t)there)));
+        hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI sI so so sI sI sI sI sI sI sI sI}", "parameters", (json_int_t)p->parameters,
+                                                      "steps", (json_int_t)p->steps, "tokens_per_step", (json_int_t)p->tokens_per_step,
+                                                      "flops_step", hn_json_real(p->flops_step), "flops", hn_json_real(p->flops_total),
+                                                      "bytes_weights", (json_int_t)p->bytes_weights, "bytes_gradients",
+                                                      (json_int_t)p->bytes_grads, "bytes_optimizer", (json_int_t)p->bytes_states,
+                                                      "bytes_activations", (json_int_t)p->bytes_activations, "bytes_data",
+                                                      (json_int_t)p->bytes_data, "bytes_program", (json_int_t)p->bytes_base,
+                                                      "peak_rss_bytes", (json_int_t)p->bytes_peak, "memory_bytes", (json_int_t)there)));
         return;
     }
     hn_out("parameters   %lld (%s)\n", (long long)p->parameters, hn_human(c->a, (double)p->parameters));
@@ -42,7 +49,8 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
     const hn_data_params *dp = hn_settings_get(c->settings, "data");
     const hn_run_params *run = hn_settings_get(c->settings, "");
     if (!dp->train.n)
-        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "a text file or folder", .hint = "Add data.train=FILE to the command line, or to the recipe.");
+        return HN_FAIL(c->a, HONE_E_VALUE, .what = "'data.train' is missing", .wanted = "a text file or folder",
+                       .hint = "Add data.train=FILE to the command line, or to the recipe.");
     int64_t context = 0;
     if (*mp->path) {
         if (!(*start = hn_model_load(c->a, mp->path))) return false;
@@ -69,14 +77,16 @@ static bool claim(hn_cmd_call *c, const char *out, bool resume) {
 
 static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
     if (c->json) {
-        hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens", (json_int_t)r->tokens, "train_loss",
-            hn_json_real(r->train_loss), "valid_loss", hn_json_real(r->valid_loss), "bits_per_byte", hn_json_real(r->bits_per_byte), "tokens_per_second",
-            hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds), "peak_rss_bytes", (json_int_t)r->peak_rss, "flops",
-            hn_json_real(r->flops), "out", out)));
+        hn_out_json(
+            c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens",
+                                              (json_int_t)r->tokens, "train_loss", hn_json_real(r->train_loss), "valid_loss",
+                                              hn_json_real(r->valid_loss), "bits_per_byte", hn_json_real(r->bits_per_byte),
+                                              "tokens_per_second", hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds),
+                                              "peak_rss_bytes", (json_int_t)r->peak_rss, "flops", hn_json_real(r->flops), "out", out)));
         return;
     }
-    hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "", hn_human(c->a, (double)r->tokens),
-           isnan(r->tokens_per_second) ? "-" : hn_human(c->a, r->tokens_per_second));
+    hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "",
+           hn_human(c->a, (double)r->tokens), isnan(r->tokens_per_second) ? "-" : hn_human(c->a, r->tokens_per_second));
     hn_out("train loss   %.4f\n", r->train_loss);
     if (!isnan(r->valid_loss)) hn_out("valid loss   %.4f (%.4f bits per byte)\n", r->valid_loss, r->bits_per_byte);
     hn_out("time         %s, peak memory %s\n", hn_human_seconds(c->a, r->seconds), hn_human_bytes(c->a, (double)r->peak_rss));
@@ -93,8 +103,8 @@ static bool run(hn_cmd_call *c) {
     if (!out) out = hn_path_join(c->a, "runs", "train");
     if (!f->plan && !hn_settings_set(c->settings, c->a, "out", out, "command line")) return false;
     hone_model *start = NULL;
-    hn_dataset d = {0};
-    hn_train_result r = {0};
+    hn_dataset d = { 0 };
+    hn_train_result r = { 0 };
     if (f->plan) {
         hn_plan plan;
         if (!load_data(c, &start, &d) || !hn_plan_make(c->a, c->settings, &d, 0, &plan)) return false;
@@ -106,16 +116,23 @@ static bool run(hn_cmd_call *c) {
     hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
     if (!t || !claim(c, out, resume)) return false;
     if (resume && !hn_trainer_load(t, out)) return false;
-    hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s", hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))),
-           hn_human(c->a, (double)d.train.n), hn_human(c->a, (double)d.valid.n), out);
+    hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s",
+           hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n),
+           hn_human(c->a, (double)d.valid.n), out);
     if (!hn_trainer_run(t, out, &r)) return false;
     tell(c, out, &r);
     return true;
 }
 
-const hn_cmd hn_cmd_train = { HN_ITEM("train", "train or fine-tune a model", NULL, flags, params),
-    .usage = "RECIPE.yaml [key.path=value …] | --resume RUN", .sections = sections, .n_sections = HN_LEN(sections), .takes_recipe = true, .run = run,
+const hn_cmd hn_cmd_train = {
+    HN_ITEM("train", "train or fine-tune a model", NULL, flags, params),
+    .usage = "RECIPE.yaml [key.path=value …] | --resume RUN",
+    .sections = sections,
+    .n_sections = HN_LEN(sections),
+    .takes_recipe = true,
+    .run = run,
     .about = "Writes a run folder: recipe.yaml (as resolved), checkpoint/, best/ (the model), log.jsonl. Ctrl-C saves a checkpoint first;\n"
              "--resume goes on from it bit for bit. Arguments that are no recipe are training data, or a model folder to start from.",
     .examples = "  hone train recipes/shakespeare-char.yaml data.train=input.txt out=runs/a\n"
-                "  hone train recipes/shakespeare-char.yaml data.train=input.txt --plan\n  hone train --resume runs/a" };
+                "  hone train recipes/shakespeare-char.yaml data.train=input.txt --plan\n  hone train --resume runs/a"
+};

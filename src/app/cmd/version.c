@@ -12,4 +12,5 @@ static bool run(hn_cmd_call *c) {
     return true;
 }
 
-const hn_cmd hn_cmd_version = { HN_ITEM0("version", "show version, CPU features and libraries", NULL), .usage = "", .inline_work = true, .run = run };
+const hn_cmd hn_cmd_version = { HN_ITEM0("version", "show version, CPU features and libraries", NULL), .usage = "", .inline_work = true,
+                                .run = run };
