@@ -26,6 +26,8 @@ static inline void v_storen(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p
 static inline vf v_keepn(vf v, vf other, int64_t n) { return _mm512_mask_blend_ps((__mmask16)((1u << n) - 1), other, v); }
 static inline vf v_where_lt(vf a, vf b, vf x, vf y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
 static inline vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+typedef uint64_t vu __attribute__((vector_size(64)));
+static inline vu v_mul32(vu a, vu b) { return (vu)_mm512_mul_epu32((__m512i)a, (__m512i)b); }     /* of the low halves */
 static inline vf v_ldexp(vf x, vf n) { return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23))); }
 #elif defined(__AVX2__)
 #include <immintrin.h>
@@ -48,11 +50,15 @@ static inline void v_storen(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, 
 static inline vf v_keepn(vf v, vf other, int64_t n) { return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(v_mask(n))); }
 static inline vf v_where_lt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
 static inline vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+typedef uint64_t vu __attribute__((vector_size(32)));
+static inline vu v_mul32(vu a, vu b) { return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 static inline vf v_ldexp(vf x, vf n) { return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23))); }
 #else
 enum { VW = 4 };
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint64_t vu __attribute__((vector_size(16)));
+static inline vu v_mul32(vu a, vu b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 static inline vf v_set(float x) { return (vf){ x, x, x, x }; }
 static inline vf v_fma(vf a, vf b, vf c) { return a * b + c; }
 static inline vf v_fnma(vf a, vf b, vf c) { return c - a * b; }

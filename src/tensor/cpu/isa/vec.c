@@ -160,29 +160,45 @@ static float dot(const float *a, const float *b, int64_t n)
     return v_sum(s0 + s1);
 }
 
-/* Philox 4x32-10 for 16 quads at once, written so that compilers use 32×32→64 bit vector products. Same words as hn_drop_words. */
-enum { QUADS = 16 };
-static inline void philox_quads(const hn_call *c, uint64_t first, uint32_t out[4][QUADS])
+/* Philox 4x32-10 (base/rng.c) for a vector of quads at a time, a 32-bit number in each 64-bit lane; two vectors side by side hide the
+ * multiplier's latency. The words of hn_drop_words(c, first + q), q < QUADS, in order. */
+enum { QUADS = 16, LANES = VW / 2, PAIR = 2 * LANES };
+static void philox(const hn_call *c, uint64_t first, uint32_t out[4 * QUADS])
 {
-    uint32_t first4[4], k0 = 0, k1 = 0;
-    (void)first4, (void)k0, (void)k1;
+    uint64_t at[QUADS], low[QUADS], high[QUADS];
+    for (int q = 0; q < QUADS; q++) at[q] = ((uint64_t)c->index << 40 | first) + (uint64_t)q;
+    const vu zero = { 0 }, m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u, low32 = zero + 0xffffffffu;
+    for (int q = 0; q < QUADS; q += PAIR) {
+        vu c0[2], c1[2], c2[2], c3[2];
+        uint32_t k0 = (uint32_t)c->seed, k1 = (uint32_t)(c->seed >> 32);
+        memcpy(c0, at + q, sizeof c0);
+        for (int i = 0; i < 2; i++) c1[i] = c0[i] >> 32, c2[i] = zero + HN_STREAM_DROPOUT, c3[i] = zero + c->step;
+        for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+            for (int i = 0; i < 2; i++) {
+                vu p0 = v_mul32(c0[i], m0), p1 = v_mul32(c2[i], m1);
+                c0[i] = (p1 >> 32) ^ c1[i] ^ (uint64_t)k0;
+                c2[i] = (p0 >> 32) ^ c3[i] ^ (uint64_t)k1;
+                c1[i] = p1, c3[i] = p0;
+            }
+        for (int i = 0; i < 2; i++) c0[i] = (c0[i] & low32) | c1[i] << 32, c2[i] = (c2[i] & low32) | c3[i] << 32;
+        memcpy(low + q, c0, sizeof c0);
+        memcpy(high + q, c2, sizeof c2);
+    }
     for (int q = 0; q < QUADS; q++) {
-        uint32_t w[4];
-        hn_drop_words(c, (int64_t)(first + (uint64_t)q), w);
-        for (int j = 0; j < 4; j++) out[j][q] = w[j];
+        out[4 * q] = (uint32_t)low[q], out[4 * q + 1] = (uint32_t)(low[q] >> 32);
+        out[4 * q + 2] = (uint32_t)high[q], out[4 * q + 3] = (uint32_t)(high[q] >> 32);
     }
 }
 static void drop(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p, bool more)
 {
-    uint32_t below = hn_drop_below(p), words[4][QUADS];
-    float keep = 1.0f / (1.0f - p);
+    uint32_t below = hn_drop_below(p), word[4 * QUADS];
+    float keep = 1.0f / (1.0f - p), v[4 * QUADS];
     for (int64_t at = 0; at < n; at += 4 * QUADS) {
-        philox_quads(c, (uint64_t)(first + at / 4), words);
+        philox(c, (uint64_t)(first + at / 4), word);
         int64_t m = n - at < 4 * QUADS ? n - at : 4 * QUADS;
-        for (int64_t i = 0; i < m; i++) {
-            float v = words[i & 3][i >> 2] < below ? 0.0f : x[at + i] * keep;
-            y[at + i] = more ? y[at + i] + v : v;
-        }
+        for (int64_t i = 0; i < m; i++) v[i] = word[i] < below ? 0.0f : x[at + i] * keep;
+        if (more) add(y + at, y + at, v, m);
+        else memcpy(y + at, v, (size_t)m * sizeof *y);
     }
 }
 
