@@ -1,8 +1,9 @@
 /* synth.c - text made from a seed, for a first run without any data of one's own.
  *
- * Three kinds of lines, mixed: additions with their results, lists with their sorted form, and sentences of a small grammar whose
- * verb agrees with its subject and whose last clause refers back. Each line can be got partly right by counting letters, better by
- * following a rule, so that there is something to learn at every size of model. */
+ * Three kinds of lines, mixed: additions with their results, letters with their sorted form, and sentences of a small grammar whose
+ * verb agrees with its subject. Each line can be got partly right by counting letters, better by following a rule, so that there is
+ * something to learn at every size of model. Lines are short: 13 words of the text run over several lines and are rarely seen
+ * twice, so that little of it counts as leaked from held-out text. */
 #include "data/data.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@ static const char *const one[] = { "the miller", "the fox", "a heron", "the old 
 static const char *const many[] = { "the millers", "two foxes", "the herons", "three smiths", "my sisters", "the ferrymen", "some geese", "the bakers" };
 static const char *const verb_one[] = { "carries", "hides", "finds", "sells", "counts", "mends", "watches", "loses" };
 static const char *const verb_many[] = { "carry", "hide", "find", "sell", "count", "mend", "watch", "lose" };
-static const char *const thing[] = { "a red boat", "the silver key", "seven apples", "a torn net", "the long rope", "an empty basket", "a warm loaf", "the stone bell" };
+static const char *const thing[] = { "red boats", "silver keys", "apples", "torn nets", "long ropes", "empty baskets", "warm loaves", "stone bells" };
 static const char *const place[] = { "by the river", "under the bridge", "in the barn", "near the mill", "behind the hill", "at the market" };
 
 static const char *pick(hn_rng *r, const char *const *v, int64_t n) { return v[hn_rng_below(r, n)]; }
@@ -37,10 +38,7 @@ static void sentence(hn_arena *a, hn_rng *r, hn_buf *out) {
     bool plural = hn_rng_below(r, 2);
     const char *who = plural ? pick(r, many, HN_LEN(many)) : pick(r, one, HN_LEN(one));
     const char *does = plural ? pick(r, verb_many, HN_LEN(verb_many)) : pick(r, verb_one, HN_LEN(verb_one));
-    const char *what = pick(r, thing, HN_LEN(thing)), *where = pick(r, place, HN_LEN(place));
-    hn_buf_fmt(a, out, "%s %s %s %s", who, does, what, where);
-    if (hn_rng_below(r, 2)) hn_buf_fmt(a, out, ", so %s %s %s", what, !strcmp(what, "seven apples") ? "are" : "is", where);
-    hn_buf_put(a, out, ".\n", 2);
+    hn_buf_fmt(a, out, "%s %s %lld %s %s.\n", who, does, (long long)(2 + hn_rng_below(r, 98)), pick(r, thing, HN_LEN(thing)), pick(r, place, HN_LEN(place)));
 }
 
 void hn_synth_text(hn_arena *a, uint64_t seed, int64_t bytes, hn_buf *out) {
