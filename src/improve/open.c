@@ -125,8 +125,6 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     if (!load_data(r) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
     for (int k = 0; k < HN_SETS; k++)
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters, (long long)r->set[k].tokens.bytes);
-    if (r->data.decontaminated_bytes > 0)
-        hn_log(a, "%lld bytes of training text removed: they overlap held-out text", (long long)r->data.decontaminated_bytes);
     r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };
     r->ledger_path = hn_path_join(a, r->out, "ledger.sqlite");
     r->ledger = hn_ledger_open(a, r->ledger_path, false);
