@@ -165,7 +165,7 @@ static bool stopped_early(hn_runner *r, const choice *c, double gain) {
     hn_decision d = { .difference = failed ? NAN : gain, .se = NAN, .df = NAN, .t = NAN, .p = NAN, .p_adjusted = NAN, .p_harm = NAN, .p_harm_adjusted = NAN,
                       .lo = NAN, .hi = NAN, .detectable = NAN, .seed_var = NAN, .item_var = NAN, .verdict = failed ? HN_FAILED : HN_UNDECIDED };
     const char *why = failed ? (c->why ? c->why : "every training failed")
-                             : hn_fmt(r->a, "%s: %+.4f bits per byte better in the screen, not among the best %lld; not judged", c->trial->did, gain,
+                             : hn_fmt(r->a, "%s: gain %+.4f bits per byte in the screen, not among the best %lld; not judged", c->trial->did, gain,
                                       (long long)r->p->confirm_arms);
     hn_tell_lever(r, c->lever->item.name, &d, why, c->trial);
     return record(r, HN_SCREEN, c->lever->item.name, &d, why, c->trial);

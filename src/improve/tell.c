@@ -17,7 +17,7 @@ const char *hn_why_text(hn_arena *a, const hn_decision *d, const hn_trial *t, do
         return hn_fmt(a, "%s: worse by %.4f bits per byte (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, -d->difference, -d->hi, -d->lo, beside,
                       d->p_harm_adjusted, (long long)arms);
     case HN_UNDECIDED:
-        return hn_fmt(a, "%s: %+.4f bits per byte better (95 %% %+.4f … %+.4f)%s is within chance (adjusted p %.2g, wanted < %g); a gain of %.4f would have been seen", did,
+        return hn_fmt(a, "%s: gain %+.4f bits per byte (95 %% %+.4f … %+.4f)%s is within chance (adjusted p %.2g, wanted < %g); a gain of %.4f would have been seen", did,
                       d->difference, d->lo, d->hi, beside, d->p_adjusted, alpha, d->detectable);
     default: return hn_fmt(a, "%s: %s", did, t->error ? t->error : "a training failed");
     }
