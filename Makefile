@@ -112,7 +112,7 @@ simulate: $(BUILD)/tests/sim/simulate
 improve:
 	@tools/setup
 	@$(MAKE) --no-print-directory -s -j$$(nproc) $(BUILD)/hone
-	$(BUILD)/hone improve out=runs/first budget.seconds=300
+	$(BUILD)/hone improve out=runs/first budget.seconds=270
 lint:
 	@tools/lint
 format:
