@@ -15,20 +15,32 @@
 #undef KERNEL
 
 enum { GUARD = 4096, RESULTS = 8 };
-typedef struct { const char *doc; const hn_kernel *k; const void *attr; int dims[3]; int64_t shape[3][3]; int int_max[3]; int64_t wider; double tol; } spec;
-typedef struct { float *v[RESULTS]; int64_t n[RESULTS]; } result;
+typedef struct {
+    const char *doc;
+    const hn_kernel *k;
+    const void *attr;
+    int dims[3];
+    int64_t shape[3][3];
+    int int_max[3];
+    int64_t wider;
+    double tol;
+} spec;
+typedef struct {
+    float *v[RESULTS];
+    int64_t n[RESULTS];
+} result;
 
-static const hn_linear_attr nk = { 0 }, kn = { .transposed = true }, kn_gelu = { true, HONE_ACT_GELU_TANH }, nk_relu = { false, HONE_ACT_RELU },
-                            kn_exact = { true, HONE_ACT_GELU };
+static const hn_linear_attr nk = { 0 }, kn = { .transposed = true }, kn_gelu = { true, HONE_ACT_GELU_TANH },
+                            nk_relu = { false, HONE_ACT_RELU }, kn_exact = { true, HONE_ACT_GELU };
 static const hn_layernorm_attr eps = { 1e-5f };
 static const hn_embedding_attr later = { 2 };
 static const hn_dropout_attr tenth = { 0.1f };
 static const hn_gelu_attr tanh_form = { true };
 static const hn_linear_cross_entropy_attr mean = { 0 };
 static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
-    cached = { .o = { .heads = 3, .causal = true, .scale = 0.2f }, .pos0 = 497 },
-    every = { .o = { .heads = 1, .scale = -0.1f, .dropout = 0.2f } },
-    few_dropped = { .o = { .heads = 2, .causal = true, .scale = 0.3f, .dropout = 0.3f }, .pos0 = 58 };
+                               cached = { .o = { .heads = 3, .causal = true, .scale = 0.2f }, .pos0 = 497 },
+                               every = { .o = { .heads = 1, .scale = -0.1f, .dropout = 0.2f } },
+                               few_dropped = { .o = { .heads = 2, .causal = true, .scale = 0.3f, .dropout = 0.3f }, .pos0 = 58 };
 static const spec specs[] = {
     { "K = 65536 sums", &hn_cpu_linear, &nk, { 2, 2, 1 }, { { 65536, 32 }, { 32, 32 }, { 32 } }, .tol = 1e-4 },
     { "K = 65536 sums, (K,N)", &hn_cpu_linear, &kn, { 2, 2, 1 }, { { 65536, 32 }, { 32, 32 }, { 32 } }, .tol = 1e-4 },
@@ -55,8 +67,7 @@ static const spec specs[] = {
     { "blocks of rows", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 4200, 8 }, { 70, 8 }, { 4200 } }, { 0, 0, -70 }, .wider = 8 },
 };
 
-static hone_tensor tensor(hn_arena *a, const spec *s, int i)
-{
+static hone_tensor tensor(hn_arena *a, const spec *s, int i) {
     hone_tensor x = { .dtype = s->int_max[i] ? HONE_I32 : HONE_F32, .dims = s->dims[i] };
     for (int d = 0; d < x.dims; d++) x.shape[d] = s->shape[i][d];
     x.ld = hn_cols(&x) + (x.dims > 1 && !s->int_max[i] ? s->wider : 0);
@@ -65,29 +76,36 @@ static hone_tensor tensor(hn_arena *a, const spec *s, int i)
     x.data = v;
     hn_rng r = hn_rng_new(11, HN_STREAM_TEST, (uint32_t)i);
     int low = s->int_max[i] < 0;
-    if (s->int_max[i]) for (int64_t k = 0; k < n; k++) ((int32_t *)x.data)[k] = (int32_t)hn_rng_below(&r, abs(s->int_max[i]) + low) - low;
+    if (s->int_max[i])
+        for (int64_t k = 0; k < n; k++) ((int32_t *)x.data)[k] = (int32_t)hn_rng_below(&r, abs(s->int_max[i]) + low) - low;
     else hn_rng_fill_normal(21, HN_STREAM_TEST, (uint32_t)i, v, n, 1);
     return x;
 }
-static void *scratch_new(hn_arena *a, int64_t bytes)
-{
+static void *scratch_new(hn_arena *a, int64_t bytes) {
     char *p = hn_alloc(a, bytes + GUARD, 1, 64);
-    memset(p, 0xff, (size_t)bytes);              /* NaN: reading before writing shows */
+    memset(p, 0xff, (size_t)bytes); /* NaN: reading before writing shows */
     memset(p + bytes, 0x5a, GUARD);
     return p;
 }
-static void scratch_check(const char *p, int64_t bytes)
-{
+static void scratch_check(const char *p, int64_t bytes) {
     for (int i = 0; i < GUARD; i++) assert_int_equal(p[bytes + i], 0x5a);
 }
 
 /* One forward and backward; gradients start from 0.25, or from rubbish where `fresh` says they are to be overwritten. */
-static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, bool fresh)
-{
+static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, bool fresh) {
     hone_tensor in[3], out = { 0 }, aux[2] = { { 0 } }, grad[3], *dx[HN_MAX_IN] = { 0 };
-    hn_call c = { .op = s->k->op, .attr = s->attr, .n_in = s->k->op->n_in, .out = &out, .training = true, .seed = 3, .step = 4, .index = 5,
-                  .pool = hn_job_pool(job), .a = a };
-    for (int i = 0; i < c.n_in; i++) if (s->dims[i]) in[i] = tensor(a, s, i), c.in[i] = &in[i];
+    hn_call c = { .op = s->k->op,
+                  .attr = s->attr,
+                  .n_in = s->k->op->n_in,
+                  .out = &out,
+                  .training = true,
+                  .seed = 3,
+                  .step = 4,
+                  .index = 5,
+                  .pool = hn_job_pool(job),
+                  .a = a };
+    for (int i = 0; i < c.n_in; i++)
+        if (s->dims[i]) in[i] = tensor(a, s, i), c.in[i] = &in[i];
     for (int i = 0; i < HN_MAX_AUX; i++) c.aux[i] = &aux[i];
     assert_true(c.op->shape(&c, a));
     out.ld = hn_cols(&out);
@@ -130,8 +148,7 @@ static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, boo
     return r;
 }
 
-static void close_to(const spec *s, const result *got, const result *want, const char *how)
-{
+static void close_to(const spec *s, const result *got, const result *want, const char *how) {
     double tol = s->tol > 0 ? s->tol : 1e-5;
     for (int k = 0; k < RESULTS; k++) {
         double top = 1e-3, worst = 0;
@@ -143,8 +160,7 @@ static void close_to(const spec *s, const result *got, const result *want, const
         if (!(worst <= tol * top)) fail_msg("%s: %s: result %d is off by %g of %g on %s", s->k->op->item.name, s->doc, k, worst, top, how);
     }
 }
-static void test_values(void **state)
-{
+static void test_values(void **state) {
     hn_isa best = hn_cpu_isa();
     for (int64_t i = 0; i < HN_LEN(specs); i++) {
         hone_job *job = hone_open(&(hone_options){ .threads = 2 });
@@ -161,8 +177,7 @@ static void test_values(void **state)
         hone_close(job);
     }
 }
-static void test_threads(void **state)
-{
+static void test_threads(void **state) {
     static const int threads[] = { 1, 2, 3, 7 };
     for (int64_t i = 0; i < HN_LEN(specs); i++) {
         hone_job *job[4];
@@ -179,14 +194,15 @@ static void test_threads(void **state)
 }
 
 /* Scratch of attention: nothing in it grows with T × S. */
-static void test_attention_memory(void **state)
-{
+static void test_attention_memory(void **state) {
     hone_job *job = hone_open(&(hone_options){ .threads = 2 });
     int64_t need[2][2];
     for (int i = 0; i < 2; i++) {
         int64_t T = i ? 8192 : 1024;
         hone_tensor q = { .dtype = HONE_F32, .dims = 3, .shape = { 2, T, 64 }, .ld = 64 }, aux = { 0 };
-        hn_call c = { .op = &hn_op_attention, .attr = &causal, .n_in = 3, .in = { &q, &q, &q }, .out = &q, .aux = { &aux }, .pool = hn_job_pool(job) };
+        hn_call c = {
+            .op = &hn_op_attention, .attr = &causal, .n_in = 3, .in = { &q, &q, &q }, .out = &q, .aux = { &aux }, .pool = hn_job_pool(job)
+        };
         for (int back = 0; back < 2; back++) need[i][back] = hn_cpu_attention.scratch_bytes(&c, back);
     }
     for (int back = 0; back < 2; back++) assert_true(need[1][back] <= 8 * need[0][back] && need[1][back] < 4 << 20);
@@ -195,24 +211,24 @@ static void test_attention_memory(void **state)
 
 /* ---- vector routines against double ---- */
 static double phi(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
-static double act(double x, hone_act k)
-{
+static double act(double x, hone_act k) {
     double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x);
     return k == HONE_ACT_GELU ? x * phi(x) : k == HONE_ACT_GELU_TANH ? x / (1 + exp(-2 * u)) : k == HONE_ACT_RELU ? (x > 0 ? x : 0) : x;
 }
-static double act_d(double x, hone_act k)
-{
-    double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x), du = M_2_SQRTPI * M_SQRT1_2 * (1 + 3 * 0.044715 * x * x), s = 1 / (1 + exp(-2 * u));
-    return k == HONE_ACT_GELU ? phi(x) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2
-         : k == HONE_ACT_GELU_TANH ? s + x * s * (1 - s) * 2 * du : k == HONE_ACT_RELU ? x > 0 : 1;
+static double act_d(double x, hone_act k) {
+    double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x), du = M_2_SQRTPI * M_SQRT1_2 * (1 + 3 * 0.044715 * x * x),
+           s = 1 / (1 + exp(-2 * u));
+    return k == HONE_ACT_GELU        ? phi(x) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2
+           : k == HONE_ACT_GELU_TANH ? s + x * s * (1 - s) * 2 * du
+           : k == HONE_ACT_RELU      ? x > 0
+                                     : 1;
 }
-static void vectors(const hn_vec *v)
-{
+static void vectors(const hn_vec *v) {
     enum { N = 4001 };
     static float x[N], y[N], pre[N], b[N], d[N];
     for (int i = 0; i < N; i++) x[i] = -100 + 185 * (float)i / N, b[i] = 0.001f * (float)(i % 7);
     /* e^x: 2 ulp, nothing below the smallest normal number; the sum is that of the parts */
-    double sum = 0, total = v->exp_shift(y, x, 1, 0, N);       /* the largest is e⁸⁵, the sum still a float */
+    double sum = 0, total = v->exp_shift(y, x, 1, 0, N); /* the largest is e⁸⁵, the sum still a float */
     for (int i = 0; i < N; i++) {
         double want = exp((double)x[i]);
         sum += y[i];
@@ -257,12 +273,10 @@ static void vectors(const hn_vec *v)
         assert_true(y[i] == want);
     }
 }
-static void test_vectors(void **state)
-{
+static void test_vectors(void **state) {
     for (int i = 0; i <= (int)hn_cpu_isa(); i++) vectors(hn_vec_of((hn_isa)i));
 }
-static void test_sums(void **state)
-{
+static void test_sums(void **state) {
     hone_job *one = hone_open(&(hone_options){ .threads = 1 }), *seven = hone_open(&(hone_options){ .threads = 7 });
     int64_t n = 300001;
     float *x = hn_new_n(hn_job_arena(one), float, n), *y = hn_new_n(hn_job_arena(one), float, n);
@@ -278,11 +292,10 @@ static void test_sums(void **state)
     hone_close(one);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_sums), cmocka_unit_test(test_attention_memory), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_sums),    cmocka_unit_test(test_attention_memory),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

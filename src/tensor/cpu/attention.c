@@ -14,14 +14,18 @@ typedef struct {
     const hn_vec *v;
     const hn_attention_attr *at;
     int64_t B, T, S, H, D, kv, quads, q_blocks, worker_floats;
-    float *lse;                          /* (B,H,T) or NULL */
+    float *lse; /* (B,H,T) or NULL */
     hone_tensor *const *dx;
 } job;
 
-static job job_new(hn_call *c)
-{
+static job job_new(hn_call *c) {
     const hone_tensor *q = c->in[0], *k = c->in[1];
-    job j = { .c = c, .v = hn_vec_now(), .at = c->attr, .B = q->shape[0], .T = q->shape[1], .S = k->shape[1],
+    job j = { .c = c,
+              .v = hn_vec_now(),
+              .at = c->attr,
+              .B = q->shape[0],
+              .T = q->shape[1],
+              .S = k->shape[1],
               .lse = c->aux[0] ? c->aux[0]->data : NULL };
     j.H = j.at->o.heads;
     j.D = q->shape[2] / j.H;
@@ -30,13 +34,11 @@ static job job_new(hn_call *c)
     j.q_blocks = hn_cdiv(j.T, QB);
     return j;
 }
-static int64_t worker_floats(const job *j, bool back)
-{
+static int64_t worker_floats(const job *j, bool back) {
     if (back) return 3 * QB * LD + QB;
     return j->T <= FEW ? hn_round(j->S) : QB * LD + 2 * QB;
 }
-static int64_t scratch_bytes(const hn_call *c, bool back)
-{
+static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     return hn_pool_threads(c->pool) * worker_floats(&j, back) * (int64_t)sizeof(float);
 }
@@ -45,17 +47,14 @@ static int64_t visible(const job *j, int64_t t) { return j->at->o.causal ? HN_MI
 /* Of the keys from s0 on, n of them, how many query t sees. */
 static int64_t seen(const job *j, int64_t t, int64_t s0, int64_t n) { return HN_MAX(0, HN_MIN(n, visible(j, t) - s0)); }
 static float *q_row(const job *j, const hone_tensor *x, int64_t b, int64_t t, int64_t h) { return hn_row_of(x, b * j->T + t) + h * j->D; }
-static float *kv_row(const job *j, const hone_tensor *x, int64_t b, int64_t s, int64_t h)
-{
+static float *kv_row(const job *j, const hone_tensor *x, int64_t b, int64_t s, int64_t h) {
     return (float *)x->data + b * j->kv + s * x->ld + h * j->D;
 }
-static void drop(const job *j, float *y, const float *x, int64_t row, int64_t s0, int64_t n)
-{
+static void drop(const job *j, float *y, const float *x, int64_t row, int64_t s0, int64_t n) {
     j->v->drop(y, x, j->c, row * j->quads + s0 / 4, n, j->at->o.dropout, false);
 }
 
-static void forward_block(void *arg, int64_t task, int worker)
-{
+static void forward_block(void *arg, int64_t task, int worker) {
     job *j = arg;
     const hone_tensor *q = j->c->in[0], *k = j->c->in[1], *v = j->c->in[2];
     int64_t t0 = task % j->q_blocks * QB, h = task / j->q_blocks % j->H, b = task / j->q_blocks / j->H;
@@ -85,8 +84,7 @@ static void forward_block(void *arg, int64_t task, int worker)
         if (j->lse) j->lse[row0 + i] = max[i] + logf(sum[i]);
     }
 }
-static void forward_few(void *arg, int64_t task, int worker)
-{
+static void forward_few(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t h = task % j->H, b = task / j->H;
     float *p = (float *)j->c->scratch + worker * j->worker_floats, scale = j->at->o.scale;
@@ -103,8 +101,7 @@ static void forward_few(void *arg, int64_t task, int worker)
         if (j->lse) j->lse[row] = max + logf(sum);
     }
 }
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     job j = job_new(c);
     j.worker_floats = worker_floats(&j, false);
     double flops = 6.0 * (double)(j.B * j.H * j.T) * (double)(j.S * (j.D + 16));
@@ -113,12 +110,11 @@ static void forward(hn_call *c)
     else hn_cpu_run(c, flops, j.B * j.H * j.q_blocks, forward_block, &j);
 }
 
-static void zero_head(const job *j, const hone_tensor *dx, int64_t n, int64_t b, int64_t h)
-{
-    if (dx && dx->fresh) for (int64_t t = 0; t < n; t++) memset(hn_row_of(dx, b * n + t) + h * j->D, 0, (size_t)j->D * sizeof(float));
+static void zero_head(const job *j, const hone_tensor *dx, int64_t n, int64_t b, int64_t h) {
+    if (dx && dx->fresh)
+        for (int64_t t = 0; t < n; t++) memset(hn_row_of(dx, b * n + t) + h * j->D, 0, (size_t)j->D * sizeof(float));
 }
-static void backward_tile(const job *j, float *p, int64_t b, int64_t h, int64_t t0, int64_t m, int64_t s0, int64_t n)
-{
+static void backward_tile(const job *j, float *p, int64_t b, int64_t h, int64_t t0, int64_t m, int64_t s0, int64_t n) {
     const hone_tensor *q = j->c->in[0], *k = j->c->in[1], *v = j->c->in[2], *out = j->c->out;
     float *dp = p + QB * LD, *pm = dp + QB * LD, *delta = pm + QB * LD;
     const float *dout = out->grad + (b * j->T + t0) * out->ld + h * j->D, *qs = q_row(j, q, b, t0, h), *ks = kv_row(j, k, b, s0, h);
@@ -145,21 +141,19 @@ static void backward_tile(const job *j, float *p, int64_t b, int64_t h, int64_t 
     if (j->dx[2])
         hn_gemm(true, false, n, j->D, m, drops ? pm : p, LD, dout, out->ld, 1, hn_row_of(j->dx[2], b * j->S + s0) + h * j->D, j->dx[2]->ld);
 }
-static void backward_head(void *arg, int64_t task, int worker)
-{
+static void backward_head(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t h = task % j->H, b = task / j->H;
     float *p = (float *)j->c->scratch + worker * j->worker_floats, *delta = p + 3 * QB * LD;
     for (int i = 0; i < 3; i++) zero_head(j, j->dx[i], i ? j->S : j->T, b, h);
     for (int64_t t0 = 0; t0 < j->T; t0 += QB) {
         int64_t m = HN_MIN(QB, j->T - t0), end = visible(j, t0 + m - 1);
-        for (int64_t i = 0; i < m; i++)         /* Σ p·dp of a row is do·o */
+        for (int64_t i = 0; i < m; i++) /* Σ p·dp of a row is do·o */
             delta[i] = j->v->dot(j->c->out->grad + (b * j->T + t0 + i) * j->c->out->ld + h * j->D, q_row(j, j->c->out, b, t0 + i, h), j->D);
         for (int64_t s0 = 0; s0 < end; s0 += KB) backward_tile(j, p, b, h, t0, m, s0, HN_MIN(KB, end - s0));
     }
 }
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dx = dx;
     j.worker_floats = worker_floats(&j, true);

@@ -10,21 +10,24 @@
 /* Vector routines, compiled once per instruction set (isa/vec.c). n may be 0; rows need no alignment. */
 typedef struct hn_vec {
     int width;
-    void (*add)(float *y, const float *a, const float *b, int64_t n);              /* y = a + b; y may be a or b */
-    void (*axpy)(float *y, float s, const float *x, int64_t n);                    /* y += s·x */
-    double (*sum_squares)(const float *x, int64_t n);                              /* in float per vector lane over 1024, then double */
+    void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b; y may be a or b */
+    void (*axpy)(float *y, float s, const float *x, int64_t n);       /* y += s·x */
+    double (*sum_squares)(const float *x, int64_t n);                 /* in float per vector lane over 1024, then double */
     /* v = x + b (b NULL: x); pre = v (NULL: not wanted); y = act(v) */
     void (*bias_act)(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act);
-    void (*act_grad)(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool add);   /* d (+)= dy·act′(pre) */
+    void (*act_grad)(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool add); /* d (+)= dy·act′(pre) */
     void (*layernorm)(float *y, const float *x, const float *w, const float *b, int64_t n, float eps, float *mean, float *rstd);
     /* dx, dw, db are added to; each may be NULL */
-    void (*layernorm_grad)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, int64_t n, float mean, float rstd);
-    float (*top)(const float *x, int64_t n);                                       /* largest; -inf for n = 0 */
-    float (*exp_shift)(float *p, const float *s, float scale, float shift, int64_t n);   /* p = exp(scale·s − shift), returns the sum; p NULL: sum only */
-    void (*scale)(float *y, const float *x, float s, int64_t n);                   /* y = s·x */
+    void (*layernorm_grad)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, int64_t n, float mean,
+                           float rstd);
+    float (*top)(const float *x, int64_t n); /* largest; -inf for n = 0 */
+    float (*exp_shift)(float *p, const float *s, float scale, float shift,
+                       int64_t n);                               /* p = exp(scale·s − shift), returns the sum; p NULL: sum only */
+    void (*scale)(float *y, const float *x, float s, int64_t n); /* y = s·x */
     float (*dot)(const float *a, const float *b, int64_t n);
-    void (*softmax_grad)(float *ds, const float *p, const float *dp, float delta, float scale, int64_t n);   /* ds = p·(dp − delta)·scale */
-    void (*drop)(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p, bool add);   /* y (+)= dropped x; quads from `first` on */
+    void (*softmax_grad)(float *ds, const float *p, const float *dp, float delta, float scale, int64_t n); /* ds = p·(dp − delta)·scale */
+    void (*drop)(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p,
+                 bool add); /* y (+)= dropped x; quads from `first` on */
     /* y (n) = x (k) · w: w (n,k) rows of ldw, or transposed (k,n). y is overwritten. */
     void (*gemv)(float *y, const float *x, const float *w, int64_t ldw, bool transposed, int64_t n, int64_t k);
 } hn_vec;
@@ -32,15 +35,20 @@ const hn_vec *hn_vec_of(hn_isa isa);
 static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }
 
 /* C (m,n) = op(A)·op(B) + beta·C, row-major, by oneDNN on the calling thread alone. ta: A is stored (k,m); tb: B is stored (n,k). */
-void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+             float *c, int64_t ldc);
 
 /* Runs tasks on the pool, or on the calling thread where the whole is less than ~20 µs of work (flops counts about 50 per ns). */
 void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg);
 
 static inline int64_t hn_cdiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; }          /* floats to a cache line */
-static inline float *hn_take(float **p, int64_t n) { float *r = *p; *p += hn_round(n); return r; }
-static inline void hn_zero_rows(const hone_tensor *x)                             /* what a fresh gradient of odd use needs */
+static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; } /* floats to a cache line */
+static inline float *hn_take(float **p, int64_t n) {
+    float *r = *p;
+    *p += hn_round(n);
+    return r;
+}
+static inline void hn_zero_rows(const hone_tensor *x) /* what a fresh gradient of odd use needs */
 {
     for (int64_t r = 0; r < hn_rows(x); r++) memset((float *)x->data + r * x->ld, 0, (size_t)hn_cols(x) * sizeof(float));
 }
@@ -48,8 +56,7 @@ static inline void hn_zero_rows(const hone_tensor *x)                           
  * columns (AᵀB: rows of both; AB: rows of B). A copy with an odd number of cache lines per row brings 95 % back. Zen 3, 128x128x768
  * AᵀB: row lengths 1024 31 GF/s, 512 54, 384 75, 128 79, padded 95; 128x128x512 AB: 1024 47, 512 66, 768 88, 384 95, padded 98. */
 static inline int64_t hn_pad_ld(int64_t n) { return hn_round(n) + (hn_round(n) / 16 % 2 ? 0 : 16); }
-static inline void hn_pack(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows, int64_t cols)
-{
+static inline void hn_pack(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows, int64_t cols) {
     for (int64_t r = 0; r < rows; r++) memcpy(to + r * ld_to, from + r * ld_from, (size_t)cols * sizeof *to);
 }
 /* Sums over rows (bias and norm gradients): at most 64 chunks, each of at least 64 rows. */

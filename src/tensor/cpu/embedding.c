@@ -3,15 +3,26 @@
 #include "tensor/op/op.h"
 
 enum { ROWS = 64, COLS = 64 };
-typedef struct { hn_call *c; const hn_vec *v; const int32_t *ids; int64_t n, T, C, pos0; hone_tensor *dw, *dp; } job;
+typedef struct {
+    hn_call *c;
+    const hn_vec *v;
+    const int32_t *ids;
+    int64_t n, T, C, pos0;
+    hone_tensor *dw, *dp;
+} job;
 
-static job job_new(hn_call *c)
-{
-    return (job){ c, hn_vec_now(), c->in[0]->data, hn_count(c->in[0]), hn_cols(c->in[0]), hn_cols(c->out),
-                  ((const hn_embedding_attr *)c->attr)->pos0, NULL, NULL };
+static job job_new(hn_call *c) {
+    return (job){ c,
+                  hn_vec_now(),
+                  c->in[0]->data,
+                  hn_count(c->in[0]),
+                  hn_cols(c->in[0]),
+                  hn_cols(c->out),
+                  ((const hn_embedding_attr *)c->attr)->pos0,
+                  NULL,
+                  NULL };
 }
-static void gather(void *arg, int64_t task, int worker)
-{
+static void gather(void *arg, int64_t task, int worker) {
     job *j = arg;
     for (int64_t i = task * ROWS, end = HN_MIN(i + ROWS, j->n); i < end; i++) {
         const float *w = hn_row_of(j->c->in[1], j->ids[i]);
@@ -20,14 +31,12 @@ static void gather(void *arg, int64_t task, int worker)
         else memcpy(y, w, (size_t)j->C * sizeof *y);
     }
 }
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     job j = job_new(c);
     if (!hn_ids_in_range(c, "embedding", j.ids, j.n, 0, c->in[1]->shape[0])) return;
     hn_cpu_run(c, 10.0 * (double)(j.n * j.C), hn_cdiv(j.n, ROWS), gather, &j);
 }
-static void scatter(void *arg, int64_t task, int worker)
-{
+static void scatter(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t k = task * COLS, n = HN_MIN(COLS, j->C - k);
     for (int64_t i = 0; i < j->n; i++) {
@@ -37,8 +46,7 @@ static void scatter(void *arg, int64_t task, int worker)
         if (p) j->v->add(p, p, dy, n);
     }
 }
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dw = dx[1], j.dp = dx[2];
     if (j.dw || j.dp) hn_cpu_run(c, 20.0 * (double)(j.n * j.C), hn_cdiv(j.C, COLS), scatter, &j);

@@ -11,26 +11,36 @@ enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TIL
 typedef struct {
     hn_call *c;
     const hn_vec *v;
-    int64_t M, K, N, ldx, ldw, col_tiles, row_tiles, wrows, wcols;      /* w is stored (wrows,wcols) */
+    int64_t M, K, N, ldx, ldw, col_tiles, row_tiles, wrows, wcols; /* w is stored (wrows,wcols) */
     bool tr;
     hone_act act;
     const float *x, *w, *b;
     float *y, *pre, *packed_w;
     /* backward */
-    const float *dy, *d, *dw_x;          /* d: gradient before the activation, dy itself or in scratch; dw_x: x or its padded copy */
+    const float *dy, *d, *dw_x; /* d: gradient before the activation, dy itself or in scratch; dw_x: x or its padded copy */
     int64_t ldd, ld_dw_x;
-    float *new_d, *new_x;                /* those in scratch, or NULL */
+    float *new_d, *new_x; /* those in scratch, or NULL */
     float *dx, *dw, *db, *db_part, *dw_part;
-    float beta;                          /* of dx: 0 where it holds rubbish */
+    float beta; /* of dx: 0 where it holds rubbish */
     int64_t lddx, lddw, wa, wb, splits;
 } job;
 
-static job job_new(hn_call *c)
-{
+static job job_new(hn_call *c) {
     const hn_linear_attr *at = c->attr;
     hone_tensor *x = c->in[0], *w = c->in[1];
-    job j = { .c = c, .v = hn_vec_now(), .M = hn_rows(x), .K = hn_cols(x), .N = hn_cols(c->out), .ldx = x->ld, .ldw = w->ld,
-              .wrows = w->shape[0], .wcols = w->shape[1], .tr = at->transposed, .act = at->act, .x = x->data, .w = w->data,
+    job j = { .c = c,
+              .v = hn_vec_now(),
+              .M = hn_rows(x),
+              .K = hn_cols(x),
+              .N = hn_cols(c->out),
+              .ldx = x->ld,
+              .ldw = w->ld,
+              .wrows = w->shape[0],
+              .wcols = w->shape[1],
+              .tr = at->transposed,
+              .act = at->act,
+              .x = x->data,
+              .w = w->data,
               .b = c->in[2] ? c->in[2]->data : NULL };
     j.col_tiles = hn_cdiv(j.N, COLS);
     j.row_tiles = hn_cdiv(j.M, ROWS);
@@ -39,22 +49,19 @@ static job job_new(hn_call *c)
 
 /* Does the product that walks down w's columns (forward of (K,N), dx of (N,K)) deserve a padded copy of w? */
 static bool packs_w(const job *j, bool back) { return j->tr != back && j->M >= PACK_ROWS && j->ldw % 256 == 0; }
-static void pack_w_rows(void *arg, int64_t task, int worker)
-{
+static void pack_w_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r = task * ROWS, ld = hn_pad_ld(j->wcols);
     hn_pack(j->packed_w + r * ld, ld, j->w + r * j->ldw, j->ldw, HN_MIN(ROWS, j->wrows - r), j->wcols);
 }
-static void pack_w(job *j, float **scratch)
-{
+static void pack_w(job *j, float **scratch) {
     j->packed_w = hn_take(scratch, j->wrows * hn_pad_ld(j->wcols));
     hn_cpu_run(j->c, 10.0 * (double)(j->wrows * j->wcols), hn_cdiv(j->wrows, ROWS), pack_w_rows, j);
     j->w = j->packed_w;
     j->ldw = hn_pad_ld(j->wcols);
 }
 
-static void forward_tile(void *arg, int64_t task, int worker)
-{
+static void forward_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r0 = task / j->col_tiles * ROWS, n0 = task % j->col_tiles * COLS;
     int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->N - n0);
@@ -64,8 +71,7 @@ static void forward_tile(void *arg, int64_t task, int worker)
         for (int64_t i = 0; i < m; i++)
             j->v->bias_act(y + i * j->N, j->pre ? j->pre + (r0 + i) * j->N + n0 : NULL, y + i * j->N, j->b ? j->b + n0 : NULL, n, j->act);
 }
-static void forward_few(void *arg, int64_t task, int worker)
-{
+static void forward_few(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t n0 = task * GEMV_COLS, n = HN_MIN(GEMV_COLS, j->N - n0);
     for (int64_t r = 0; r < j->M; r++) {
@@ -75,8 +81,7 @@ static void forward_few(void *arg, int64_t task, int worker)
             j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
     }
 }
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     job j = job_new(c);
     j.y = c->out->data;
     j.pre = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
@@ -89,13 +94,13 @@ static void forward(hn_call *c)
     }
 }
 
-static void backward_rows(job *j, int64_t task)
-{
+static void backward_rows(job *j, int64_t task) {
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
     const float *d = j->d + r0 * j->ldd;
     if (j->new_d)
         for (int64_t i = 0; i < m; i++)
-            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, j->pre ? j->pre + (r0 + i) * j->N : NULL, j->N, j->act, false);
+            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, j->pre ? j->pre + (r0 + i) * j->N : NULL, j->N, j->act,
+                           false);
     if (j->db) {
         float *p = j->db_part + task * hn_round(j->N);
         memset(p, 0, (size_t)j->N * sizeof *p);
@@ -104,8 +109,7 @@ static void backward_rows(job *j, int64_t task)
     if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->ldd, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
     if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
 }
-static void backward_weight(job *j, int64_t task)
-{
+static void backward_weight(job *j, int64_t task) {
     /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
     int64_t part = task % j->splits, tile = task / j->splits;
     int64_t a0 = tile / j->wb * WROWS, b0 = tile % j->wb * WCOLS, a = HN_MIN(WROWS, j->wrows - a0), b = HN_MIN(WCOLS, j->wcols - b0);
@@ -113,23 +117,23 @@ static void backward_weight(job *j, int64_t task)
     int64_t ldl = j->tr ? j->ld_dw_x : j->ldd, ldr = j->tr ? j->ldd : j->ld_dw_x;
     if (j->splits == 1) {
         for (int64_t at = 0; at < j->M; at += SPLIT)
-            hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - at), l + at * ldl + a0, ldl, r + at * ldr + b0, ldr, 1, j->dw + a0 * j->lddw + b0, j->lddw);
+            hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - at), l + at * ldl + a0, ldl, r + at * ldr + b0, ldr, 1,
+                    j->dw + a0 * j->lddw + b0, j->lddw);
         return;
     }
     float *p = j->dw_part + part * hn_round(j->wrows * j->wcols);
     hn_gemm(true, false, a, b, HN_MIN(SPLIT, j->M - part * SPLIT), l + part * SPLIT * ldl + a0, ldl, r + part * SPLIT * ldr + b0, ldr, 0,
             p + a0 * j->wcols + b0, j->wcols);
 }
-static void backward_task(void *arg, int64_t task, int worker)
-{
+static void backward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
-    if (task < j->row_tiles) backward_rows(j, task); else backward_weight(j, task - j->row_tiles);
+    if (task < j->row_tiles) backward_rows(j, task);
+    else backward_weight(j, task - j->row_tiles);
 }
 static void weight_task(void *arg, int64_t task, int worker) { backward_weight(arg, task); }
 
 /* What backward takes from scratch; with s NULL the addresses are only counted. */
-static int64_t backward_cut(job *j, float *s)
-{
+static int64_t backward_cut(job *j, float *s) {
     float *start = s;
     j->wa = hn_cdiv(j->wrows, WROWS), j->wb = hn_cdiv(j->wcols, WCOLS);
     j->splits = j->M > SPLIT && j->wa * j->wb < SPLIT_TILES ? hn_cdiv(j->M, SPLIT) : 1;
@@ -151,14 +155,12 @@ static int64_t backward_cut(job *j, float *s)
 #undef TAKE
     return n * (int64_t)sizeof(float);
 }
-static int64_t scratch_bytes(const hn_call *c, bool back)
-{
+static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     if (back) return backward_cut(&j, NULL);
     return packs_w(&j, false) ? hn_round(j.wrows * hn_pad_ld(j.wcols)) * (int64_t)sizeof(float) : 0;
 }
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dy = c->out->grad;
     backward_cut(&j, c->scratch);
@@ -166,17 +168,19 @@ static void backward(hn_call *c, hone_tensor *const dx[])
     if (dx[0]) j.dx = dx[0]->data, j.lddx = dx[0]->ld, j.beta = dx[0]->fresh ? 0 : 1;
     if (dx[1]) j.dw = dx[1]->data, j.lddw = dx[1]->ld;
     if (c->in[2] && dx[2]) j.db = dx[2]->data;
-    for (int i = 1; i < 3; i++) if (dx[i] && dx[i]->fresh) hn_zero_rows(dx[i]);
+    for (int i = 1; i < 3; i++)
+        if (dx[i] && dx[i]->fresh) hn_zero_rows(dx[i]);
     if (j.dx && j.packed_w) pack_w(&j, &(float *){ j.packed_w });
 
     int64_t weights = j.dw ? j.wa * j.wb * j.splits : 0;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
-    if (!j.new_d && !j.new_x) hn_cpu_run(c, 2 * flops, j.row_tiles + weights, backward_task, &j);     /* no tile waits for another */
+    if (!j.new_d && !j.new_x) hn_cpu_run(c, 2 * flops, j.row_tiles + weights, backward_task, &j); /* no tile waits for another */
     else {
         hn_cpu_run(c, flops, j.row_tiles, backward_task, &j);
         hn_cpu_run(c, flops, weights, weight_task, &j);
     }
-    if (j.db) for (int64_t i = 0; i < j.row_tiles; i++) j.v->add(j.db, j.db, j.db_part + i * hn_round(j.N), j.N);
+    if (j.db)
+        for (int64_t i = 0; i < j.row_tiles; i++) j.v->add(j.db, j.db, j.db_part + i * hn_round(j.N), j.N);
     if (j.dw && j.splits > 1)
         for (int64_t p = 0; p < j.splits; p++)
             for (int64_t i = 0; i < j.wrows; i++)

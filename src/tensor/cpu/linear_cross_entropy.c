@@ -14,7 +14,7 @@ typedef struct {
     const hone_tensor *h, *w;
     const int32_t *y;
     int64_t R, V, C, splits;
-    float *max, *sum, *target, *tiles;   /* max, sum: (R,splits); target (R); tiles: (workers, ROWS·TILE) */
+    float *max, *sum, *target, *tiles; /* max, sum: (R,splits); target (R); tiles: (workers, ROWS·TILE) */
     /* backward */
     float *dz, g;
     int64_t r0, rows, tiles_v, dh_tiles, dw_side, dw_tiles_c;
@@ -22,35 +22,36 @@ typedef struct {
     hone_tensor *dh, *dw;
 } job;
 
-static job job_new(hn_call *c)
-{
-    job j = { .c = c, .v = hn_vec_now(), .h = c->in[0], .w = c->in[1], .y = c->in[2]->data, .R = hn_count(c->in[2]),
-              .V = c->in[1]->shape[0], .C = c->in[1]->shape[1] };
+static job job_new(hn_call *c) {
+    job j = { .c = c,
+              .v = hn_vec_now(),
+              .h = c->in[0],
+              .w = c->in[1],
+              .y = c->in[2]->data,
+              .R = hn_count(c->in[2]),
+              .V = c->in[1]->shape[0],
+              .C = c->in[1]->shape[1] };
     j.splits = hn_cdiv(j.V, SPLIT);
     j.tiles_v = hn_cdiv(j.V, TILE);
     return j;
 }
-static int64_t block_rows(const job *j)
-{
+static int64_t block_rows(const job *j) {
     return HN_MIN(hn_cdiv(j->R, ROWS) * ROWS, HN_MAX(ROWS, HN_MIN(BLOCK_ROWS, BLOCK_FLOATS / j->V / ROWS * ROWS)));
 }
-static double denominator(const hn_call *c)
-{
+static double denominator(const hn_call *c) {
     double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
     if (d > 0) return d;
     for (int64_t i = 0; i < hn_count(c->in[2]); i++) d += hn_ids(c->in[2])[i] >= 0;
     return d > 0 ? d : 1;
 }
-static int64_t scratch_bytes(const hn_call *c, bool back)
-{
+static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     int64_t n = back ? hn_round(block_rows(&j) * hn_pad_ld(j.V))
                      : 2 * hn_round(j.R * j.splits) + hn_round(j.R) + hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     return n * (int64_t)sizeof(float);
 }
 
-static void forward_task(void *arg, int64_t task, int worker)
-{
+static void forward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t split = task % j->splits, r0 = task / j->splits * ROWS, m = HN_MIN(ROWS, j->R - r0), ld = HN_MIN(TILE, hn_round(j->V));
     float *z = j->tiles + worker * ROWS * ld;
@@ -69,8 +70,7 @@ static void forward_task(void *arg, int64_t task, int worker)
         }
     }
 }
-static void forward(hn_call *c)
-{
+static void forward(hn_call *c) {
     job j = job_new(c);
     if (!hn_ids_in_range(c, "linear_cross_entropy: target", j.y, j.R, -1, j.V)) return;
     float *s = c->scratch, *per_token = ((const hn_linear_cross_entropy_attr *)c->attr)->per_token;
@@ -98,8 +98,7 @@ static void forward(hn_call *c)
     *(float *)c->out->data = (float)(total / denominator(c));
 }
 
-static void dz_tile(void *arg, int64_t task, int worker)
-{
+static void dz_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS, m = HN_MIN(ROWS, j->rows - i0), n = HN_MIN(TILE, j->V - v0);
     int64_t ld = hn_pad_ld(j->V);
@@ -117,23 +116,21 @@ static void dz_tile(void *arg, int64_t task, int worker)
         j->v->scale(zi, zi, j->g, n);
     }
 }
-static void grad_tile(void *arg, int64_t task, int worker)
-{
+static void grad_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t ld = hn_pad_ld(j->V);
     if (task < j->dh_tiles) {
         int64_t per_row = hn_cdiv(j->C, TILE), i0 = task / per_row * ROWS, k0 = task % per_row * TILE;
-        hn_gemm(false, false, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), j->V, j->dz + i0 * ld, ld, (float *)j->w->data + k0, j->w->ld,
-                j->dh->fresh ? 0 : 1, hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld);
+        hn_gemm(false, false, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), j->V, j->dz + i0 * ld, ld, (float *)j->w->data + k0,
+                j->w->ld, j->dh->fresh ? 0 : 1, hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld);
         return;
     }
     task -= j->dh_tiles;
     int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_side;
-    hn_gemm(true, false, HN_MIN(j->dw_side, j->V - v0), HN_MIN(j->dw_side, j->C - k0), j->rows, j->dz + v0, ld,
-            hn_row_of(j->h, j->r0) + k0, j->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
+    hn_gemm(true, false, HN_MIN(j->dw_side, j->V - v0), HN_MIN(j->dw_side, j->C - k0), j->rows, j->dz + v0, ld, hn_row_of(j->h, j->r0) + k0,
+            j->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
 }
-static void backward(hn_call *c, hone_tensor *const dx[])
-{
+static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dz = c->scratch;
     j.g = (float)(*c->out->grad / denominator(c));

@@ -15,8 +15,7 @@ extern const hn_vec hn_vec_avx2, hn_vec_avx512;
 extern void omp_set_num_threads(int n);
 extern int omp_get_max_threads(void);
 
-const hn_vec *hn_vec_of(hn_isa isa)
-{
+const hn_vec *hn_vec_of(hn_isa isa) {
 #ifdef __x86_64__
     if (isa == HN_ISA_AVX512) return &hn_vec_avx512;
     if (isa == HN_ISA_AVX2) return &hn_vec_avx2;
@@ -25,17 +24,17 @@ const hn_vec *hn_vec_of(hn_isa isa)
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static void limit_onednn(void)
-{
+static void limit_onednn(void) {
     static const dnnl_cpu_isa_t as[HN_ISA_COUNT] = { dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core };
-    (void)!dnnl_set_max_cpu_isa(as[hn_cpu_isa()]);      /* refused once oneDNN has run; then it was the program's choice */
+    (void)!dnnl_set_max_cpu_isa(as[hn_cpu_isa()]); /* refused once oneDNN has run; then it was the program's choice */
 }
 
-void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
-{
+void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+             float *c, int64_t ldc) {
     if (m <= 0 || n <= 0) return;
     if (k <= 0) {
-        if (beta == 0) for (int64_t i = 0; i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+        if (beta == 0)
+            for (int64_t i = 0; i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
         return;
     }
     pthread_once(&once, limit_onednn);
@@ -46,21 +45,24 @@ void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
     HN_ASSERT(st == dnnl_success);
 }
 
-void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg)
-{
+void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg) {
     hn_pool_run(flops < 1e6 ? NULL : c->pool, tasks, fn, arg);
 }
 
 enum { CHUNK = 65536, PART = 256 };
-typedef struct { const float *x; float *y; float s; int64_t n, at; double *part; } span;
-static void squares(void *arg, int64_t task, int worker)
-{
+typedef struct {
+    const float *x;
+    float *y;
+    float s;
+    int64_t n, at;
+    double *part;
+} span;
+static void squares(void *arg, int64_t task, int worker) {
     span *s = arg;
     int64_t from = (s->at + task) * CHUNK;
     s->part[task] = hn_vec_now()->sum_squares(s->x + from, HN_MIN(CHUNK, s->n - from));
 }
-double hn_sum_squares(hn_pool *pool, const float *x, int64_t n)
-{
+double hn_sum_squares(hn_pool *pool, const float *x, int64_t n) {
     double part[PART], sum = 0;
     span s = { .x = x, .n = n, .part = part };
     for (int64_t chunks = hn_cdiv(n, CHUNK); s.at < chunks; s.at += PART) {
@@ -70,14 +72,12 @@ double hn_sum_squares(hn_pool *pool, const float *x, int64_t n)
     }
     return sum;
 }
-static void axpy_chunk(void *arg, int64_t task, int worker)
-{
+static void axpy_chunk(void *arg, int64_t task, int worker) {
     span *s = arg;
     int64_t from = task * CHUNK;
     hn_vec_now()->axpy(s->y + from, s->s, s->x + from, HN_MIN(CHUNK, s->n - from));
 }
-void hn_axpy(hn_pool *pool, float *y, float a, const float *x, int64_t n)
-{
+void hn_axpy(hn_pool *pool, float *y, float a, const float *x, int64_t n) {
     span s = { .x = x, .y = y, .s = a, .n = n };
     hn_pool_run(n > CHUNK ? pool : NULL, hn_cdiv(n, CHUNK), axpy_chunk, &s);
 }

@@ -15,8 +15,8 @@
 enum { VW = 16 };
 typedef __m512 vf;
 static inline vf v_set(float x) { return _mm512_set1_ps(x); }
-static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }      /* a·b + c */
-static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }    /* c - a·b */
+static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a·b + c */
+static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a·b */
 static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf v_loadu(const float *p) { return _mm512_loadu_ps(p); }
@@ -27,8 +27,10 @@ static inline vf v_keepn(vf v, vf other, int64_t n) { return _mm512_mask_blend_p
 static inline vf v_where_lt(vf a, vf b, vf x, vf y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
 static inline vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 typedef uint64_t vu __attribute__((vector_size(64)));
-static inline vu v_mul32(vu a, vu b) { return (vu)_mm512_mul_epu32((__m512i)a, (__m512i)b); }     /* of the low halves */
-static inline vf v_ldexp(vf x, vf n) { return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23))); }
+static inline vu v_mul32(vu a, vu b) { return (vu)_mm512_mul_epu32((__m512i)a, (__m512i)b); } /* of the low halves */
+static inline vf v_ldexp(vf x, vf n) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23)));
+}
 #elif defined(__AVX2__)
 #include <immintrin.h>
 enum { VW = 8 };
@@ -40,8 +42,7 @@ static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf v_loadu(const float *p) { return _mm256_loadu_ps(p); }
 static inline void v_storeu(float *p, vf v) { _mm256_storeu_ps(p, v); }
-static inline __m256i v_mask(int64_t n)
-{
+static inline __m256i v_mask(int64_t n) {
     static const int32_t m[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
     return _mm256_loadu_si256((const __m256i *)(m + 8 - n));
 }
@@ -52,7 +53,9 @@ static inline vf v_where_lt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y,
 static inline vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 typedef uint64_t vu __attribute__((vector_size(32)));
 static inline vu v_mul32(vu a, vu b) { return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
-static inline vf v_ldexp(vf x, vf n) { return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23))); }
+static inline vf v_ldexp(vf x, vf n) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
 #else
 enum { VW = 4 };
 typedef float vf __attribute__((vector_size(16)));
@@ -65,15 +68,30 @@ static inline vf v_fnma(vf a, vf b, vf c) { return c - a * b; }
 static inline vf v_pick(vi m, vf x, vf y) { return (vf)((m & (vi)x) | (~m & (vi)y)); }
 static inline vf v_max(vf a, vf b) { return v_pick((vi)(a > b), a, b); }
 static inline vf v_min(vf a, vf b) { return v_pick((vi)(a < b), a, b); }
-static inline vf v_loadu(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
+static inline vf v_loadu(const float *p) {
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 static inline void v_storeu(float *p, vf v) { memcpy(p, &v, sizeof v); }
-static inline vf v_loadn(const float *p, int64_t n) { vf v = { 0, 0, 0, 0 }; for (int64_t i = 0; i < n; i++) v[i] = p[i]; return v; }
-static inline void v_storen(float *p, vf v, int64_t n) { for (int64_t i = 0; i < n; i++) p[i] = v[i]; }
-static inline vf v_keepn(vf v, vf other, int64_t n) { for (int64_t i = n; i < VW; i++) v[i] = other[i]; return v; }
+static inline vf v_loadn(const float *p, int64_t n) {
+    vf v = { 0, 0, 0, 0 };
+    for (int64_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+}
+static inline void v_storen(float *p, vf v, int64_t n) {
+    for (int64_t i = 0; i < n; i++) p[i] = v[i];
+}
+static inline vf v_keepn(vf v, vf other, int64_t n) {
+    for (int64_t i = n; i < VW; i++) v[i] = other[i];
+    return v;
+}
 static inline vf v_where_lt(vf a, vf b, vf x, vf y) { return v_pick((vi)(a < b), x, y); }
-static inline vf v_round(vf x) { vf big = v_set(12582912.0f); return (x + big) - big; }     /* |x| < 2^22 */
-static inline vf v_ldexp(vf x, vf n)
-{
+static inline vf v_round(vf x) {
+    vf big = v_set(12582912.0f);
+    return (x + big) - big;
+} /* |x| < 2^22 */
+static inline vf v_ldexp(vf x, vf n) {
     vi k = (vi)(n + v_set(12582912.0f)) - (vi)v_set(12582912.0f);
     return (vf)((vi)x + (k << 23));
 }
@@ -81,29 +99,31 @@ static inline vf v_ldexp(vf x, vf n)
 
 /* k elements: a whole vector, or the tail of a row (the rest reads as 0 and is not written). */
 static inline vf v_ld(const float *p, int64_t k) { return k >= VW ? v_loadu(p) : v_loadn(p, k); }
-static inline void v_st(float *p, vf v, int64_t k) { if (k >= VW) v_storeu(p, v); else v_storen(p, v, k); }
+static inline void v_st(float *p, vf v, int64_t k) {
+    if (k >= VW) v_storeu(p, v);
+    else v_storen(p, v, k);
+}
 static inline vf v_keep(vf v, vf other, int64_t k) { return k >= VW ? v : v_keepn(v, other, k); }
 #define V_EACH(i, n) for (int64_t i = 0, left_ = (n); left_ > 0; i += VW, left_ -= VW)
 #define V_LEFT left_
 
-static inline float v_sum(vf v)
-{
+static inline float v_sum(vf v) {
     float t[VW], s = 0;
     memcpy(t, &v, sizeof v);
-    for (int h = VW / 2; h; h /= 2) for (int i = 0; i < h; i++) t[i] += t[i + h];
+    for (int h = VW / 2; h; h /= 2)
+        for (int i = 0; i < h; i++) t[i] += t[i + h];
     return s + t[0];
 }
-static inline float v_top(vf v)
-{
+static inline float v_top(vf v) {
     float t[VW];
     memcpy(t, &v, sizeof v);
-    for (int h = VW / 2; h; h /= 2) for (int i = 0; i < h; i++) t[i] = t[i] > t[i + h] || t[i] != t[i] ? t[i] : t[i + h];
+    for (int h = VW / 2; h; h /= 2)
+        for (int i = 0; i < h; i++) t[i] = t[i] > t[i + h] || t[i] != t[i] ? t[i] : t[i + h];
     return t[0];
 }
 
 /* eˣ = 2ⁿ·eʳ, |r| ≤ ln2/2, eʳ by the polynomial of Cephes' expf. */
-static inline vf v_exp(vf x)
-{
+static inline vf v_exp(vf x) {
     vf y = v_min(v_set(88.3762626647949f), v_max(v_set(-87.3365478515625f), x));
     vf n = v_round(y * v_set(1.44269504088896341f));
     vf r = v_fnma(n, v_set(-2.12194440e-4f), v_fnma(n, v_set(0.693359375f), y));
@@ -117,35 +137,30 @@ static inline vf v_exp(vf x)
 }
 
 /* erfc(x) for x ≥ 0 (Numerical Recipes' Chebyshev fit). */
-static inline vf v_erfc(vf x)
-{
-    static const float c[] = { 0.17087277f, -0.82215223f, 1.48851587f, -1.13520398f, 0.27886807f, -0.18628806f, 0.09678418f, 0.37409196f, 1.00002368f };
+static inline vf v_erfc(vf x) {
+    static const float c[] = { 0.17087277f,  -0.82215223f, 1.48851587f, -1.13520398f, 0.27886807f,
+                               -0.18628806f, 0.09678418f,  0.37409196f, 1.00002368f };
     vf t = v_set(1.0f) / v_fma(v_set(0.5f), x, v_set(1.0f)), p = v_set(c[0]);
     for (int i = 1; i < 9; i++) p = v_fma(p, t, v_set(c[i]));
     return t * v_exp(v_fma(t, p, v_fnma(x, x, v_set(-1.26551223f))));
 }
 
 /* gelu in the tanh form is x·σ(2u), u = √(2/π)(x + 0.044715x³): no cancellation anywhere. */
-static inline vf v_gelu_tanh_exp(vf x)     /* exp(−2u), finite */
+static inline vf v_gelu_tanh_exp(vf x) /* exp(−2u), finite */
 {
     return v_exp(x * v_fma(x * x, v_set(-2 * 0.7978845608f * 0.044715f), v_set(-2 * 0.7978845608f)));
 }
 static inline vf v_gelu_tanh(vf x) { return x / (v_set(1.0f) + v_gelu_tanh_exp(x)); }
-static inline vf v_gelu_tanh_grad(vf x)
-{
-    vf e = v_gelu_tanh_exp(x), s = v_set(1.0f) / (v_set(1.0f) + e);      /* 1 − σ = e·σ without cancellation */
+static inline vf v_gelu_tanh_grad(vf x) {
+    vf e = v_gelu_tanh_exp(x), s = v_set(1.0f) / (v_set(1.0f) + e); /* 1 − σ = e·σ without cancellation */
     vf du = v_fma(x * x, v_set(6 * 0.7978845608f * 0.044715f), v_set(2 * 0.7978845608f));
     return v_fma(x * s * (e * s), du, s);
 }
 /* Φ(x) = erfc(−x/√2)/2 */
-static inline vf v_normal_cdf(vf x)
-{
+static inline vf v_normal_cdf(vf x) {
     vf zero = v_set(0.0f), a = v_max(zero - x, x) * v_set(0.70710678118f), half = v_set(0.5f) * v_erfc(a);
     return v_where_lt(x, zero, half, v_set(1.0f) - half);
 }
 static inline vf v_gelu(vf x) { return x * v_normal_cdf(x); }
-static inline vf v_gelu_grad(vf x)
-{
-    return v_fma(x * v_set(0.3989422804f), v_exp(v_set(-0.5f) * x * x), v_normal_cdf(x));
-}
+static inline vf v_gelu_grad(vf x) { return v_fma(x * v_set(0.3989422804f), v_exp(v_set(-0.5f) * x * x), v_normal_cdf(x)); }
 #endif

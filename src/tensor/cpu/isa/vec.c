@@ -3,22 +3,18 @@
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/vec.h"
 
-static void add(float *y, const float *a, const float *b, int64_t n)
-{
+static void add(float *y, const float *a, const float *b, int64_t n) {
     V_EACH (i, n) v_st(y + i, v_ld(a + i, V_LEFT) + v_ld(b + i, V_LEFT), V_LEFT);
 }
-static void axpy(float *y, float s, const float *x, int64_t n)
-{
+static void axpy(float *y, float s, const float *x, int64_t n) {
     vf vs = v_set(s);
     V_EACH (i, n) v_st(y + i, v_fma(vs, v_ld(x + i, V_LEFT), v_ld(y + i, V_LEFT)), V_LEFT);
 }
-static void scale(float *y, const float *x, float s, int64_t n)
-{
+static void scale(float *y, const float *x, float s, int64_t n) {
     vf vs = v_set(s);
     V_EACH (i, n) v_st(y + i, vs * v_ld(x + i, V_LEFT), V_LEFT);
 }
-static double sum_squares(const float *x, int64_t n)
-{
+static double sum_squares(const float *x, int64_t n) {
     double sum = 0;
     for (int64_t at = 0; at < n; at += 1024) {
         vf s0 = v_set(0), s1 = v_set(0);
@@ -27,32 +23,40 @@ static double sum_squares(const float *x, int64_t n)
             vf a = v_loadu(x + at + i), b = v_loadu(x + at + i + VW);
             s0 = v_fma(a, a, s0), s1 = v_fma(b, b, s1);
         }
-        for (; i < m; i += VW) { vf a = v_ld(x + at + i, m - i); s0 = v_fma(a, a, s0); }
+        for (; i < m; i += VW) {
+            vf a = v_ld(x + at + i, m - i);
+            s0 = v_fma(a, a, s0);
+        }
         sum += v_sum(s0 + s1);
     }
     return sum;
 }
 
-static inline vf act_of(vf v, hone_act act)
-{
+static inline vf act_of(vf v, hone_act act) {
     switch (act) {
-    case HONE_ACT_GELU_TANH: return v_gelu_tanh(v);
-    case HONE_ACT_GELU: return v_gelu(v);
-    case HONE_ACT_RELU: return v_max(v_set(0), v);
-    default: return v;
+    case HONE_ACT_GELU_TANH:
+        return v_gelu_tanh(v);
+    case HONE_ACT_GELU:
+        return v_gelu(v);
+    case HONE_ACT_RELU:
+        return v_max(v_set(0), v);
+    default:
+        return v;
     }
 }
-static inline vf act_grad_of(vf v, hone_act act)
-{
+static inline vf act_grad_of(vf v, hone_act act) {
     switch (act) {
-    case HONE_ACT_GELU_TANH: return v_gelu_tanh_grad(v);
-    case HONE_ACT_GELU: return v_gelu_grad(v);
-    case HONE_ACT_RELU: return v_where_lt(v_set(0), v, v_set(1), v_set(0));
-    default: return v_set(1);
+    case HONE_ACT_GELU_TANH:
+        return v_gelu_tanh_grad(v);
+    case HONE_ACT_GELU:
+        return v_gelu_grad(v);
+    case HONE_ACT_RELU:
+        return v_where_lt(v_set(0), v, v_set(1), v_set(0));
+    default:
+        return v_set(1);
     }
 }
-static inline void bias_act_as(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act)
-{
+static inline void bias_act_as(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act) {
     V_EACH (i, n) {
         vf v = v_ld(x + i, V_LEFT);
         if (b) v = v + v_ld(b + i, V_LEFT);
@@ -60,8 +64,7 @@ static inline void bias_act_as(float *y, float *pre, const float *x, const float
         v_st(y + i, act_of(v, act), V_LEFT);
     }
 }
-static inline void act_grad_as(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more)
-{
+static inline void act_grad_as(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more) {
     V_EACH (i, n) {
         vf g = v_ld(dy + i, V_LEFT);
         if (act != HONE_ACT_NONE) g = g * act_grad_of(v_ld(pre + i, V_LEFT), act);
@@ -69,28 +72,39 @@ static inline void act_grad_as(float *d, const float *dy, const float *pre, int6
         v_st(d + i, g, V_LEFT);
     }
 }
-static void bias_act(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act)
-{
-    switch (act) {      /* each case is compiled with its activation known */
-    case HONE_ACT_GELU_TANH: bias_act_as(y, pre, x, b, n, HONE_ACT_GELU_TANH); break;
-    case HONE_ACT_GELU: bias_act_as(y, pre, x, b, n, HONE_ACT_GELU); break;
-    case HONE_ACT_RELU: bias_act_as(y, pre, x, b, n, HONE_ACT_RELU); break;
-    default: bias_act_as(y, pre, x, b, n, HONE_ACT_NONE);
+static void bias_act(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act) {
+    switch (act) { /* each case is compiled with its activation known */
+    case HONE_ACT_GELU_TANH:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_GELU_TANH);
+        break;
+    case HONE_ACT_GELU:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_GELU);
+        break;
+    case HONE_ACT_RELU:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_RELU);
+        break;
+    default:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_NONE);
     }
 }
-static void act_grad(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more)
-{
+static void act_grad(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more) {
     switch (act) {
-    case HONE_ACT_GELU_TANH: act_grad_as(d, dy, pre, n, HONE_ACT_GELU_TANH, more); break;
-    case HONE_ACT_GELU: act_grad_as(d, dy, pre, n, HONE_ACT_GELU, more); break;
-    case HONE_ACT_RELU: act_grad_as(d, dy, pre, n, HONE_ACT_RELU, more); break;
-    default: act_grad_as(d, dy, pre, n, HONE_ACT_NONE, more);
+    case HONE_ACT_GELU_TANH:
+        act_grad_as(d, dy, pre, n, HONE_ACT_GELU_TANH, more);
+        break;
+    case HONE_ACT_GELU:
+        act_grad_as(d, dy, pre, n, HONE_ACT_GELU, more);
+        break;
+    case HONE_ACT_RELU:
+        act_grad_as(d, dy, pre, n, HONE_ACT_RELU, more);
+        break;
+    default:
+        act_grad_as(d, dy, pre, n, HONE_ACT_NONE, more);
     }
 }
 
 /* Two passes over the row (it is in the first cache): the variance from centred values. */
-static void layernorm(float *y, const float *x, const float *w, const float *b, int64_t n, float eps, float *mean, float *rstd)
-{
+static void layernorm(float *y, const float *x, const float *w, const float *b, int64_t n, float eps, float *mean, float *rstd) {
     vf s = v_set(0), q = v_set(0);
     V_EACH (i, n) s = s + v_ld(x + i, V_LEFT);
     float m = v_sum(s) / (float)n;
@@ -109,13 +123,13 @@ static void layernorm(float *y, const float *x, const float *w, const float *b, 
     if (mean) *mean = m, *rstd = r;
 }
 /* dx = r·(g − mean(g) − x̂·mean(g·x̂)), g = dy·w; dw += dy·x̂; db += dy */
-static void layernorm_grad(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, int64_t n, float mean, float rstd)
-{
+static void layernorm_grad(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, int64_t n, float mean,
+                           float rstd) {
     vf vm = v_set(mean), vr = v_set(rstd), sg = v_set(0), sgx = v_set(0);
     V_EACH (i, n) {
         vf d = v_ld(dy + i, V_LEFT), xh = (v_ld(x + i, V_LEFT) - vm) * vr, g = d * v_ld(w + i, V_LEFT);
         sg = sg + g;
-        sgx = v_fma(g, xh, sgx);        /* past the row's end g is 0 */
+        sgx = v_fma(g, xh, sgx); /* past the row's end g is 0 */
         if (dw) v_st(dw + i, v_fma(d, xh, v_ld(dw + i, V_LEFT)), V_LEFT);
         if (db) v_st(db + i, d + v_ld(db + i, V_LEFT), V_LEFT);
     }
@@ -127,14 +141,12 @@ static void layernorm_grad(float *dx, float *dw, float *db, const float *dy, con
     }
 }
 
-static float top(const float *x, int64_t n)
-{
+static float top(const float *x, int64_t n) {
     vf low = v_set(-INFINITY), t = low;
     V_EACH (i, n) t = v_max(t, v_keep(v_ld(x + i, V_LEFT), low, V_LEFT));
     return v_top(t);
 }
-static float exp_shift(float *p, const float *s, float sc, float shift, int64_t n)
-{
+static float exp_shift(float *p, const float *s, float sc, float shift, int64_t n) {
     vf vs = v_set(sc), vh = v_set(-shift), sum = v_set(0);
     V_EACH (i, n) {
         vf e = v_keep(v_exp(v_fma(vs, v_ld(s + i, V_LEFT), vh)), v_set(0), V_LEFT);
@@ -143,13 +155,11 @@ static float exp_shift(float *p, const float *s, float sc, float shift, int64_t 
     }
     return v_sum(sum);
 }
-static void softmax_grad(float *ds, const float *p, const float *dp, float delta, float sc, int64_t n)
-{
+static void softmax_grad(float *ds, const float *p, const float *dp, float delta, float sc, int64_t n) {
     vf vd = v_set(delta), vs = v_set(sc);
     V_EACH (i, n) v_st(ds + i, v_ld(p + i, V_LEFT) * (v_ld(dp + i, V_LEFT) - vd) * vs, V_LEFT);
 }
-static float dot(const float *a, const float *b, int64_t n)
-{
+static float dot(const float *a, const float *b, int64_t n) {
     vf s0 = v_set(0), s1 = v_set(0);
     int64_t i = 0;
     for (; i + 2 * VW <= n; i += 2 * VW) {
@@ -163,8 +173,7 @@ static float dot(const float *a, const float *b, int64_t n)
 /* Philox 4x32-10 (base/rng.c) for a vector of quads at a time, a 32-bit number in each 64-bit lane; two vectors side by side hide the
  * multiplier's latency. The words of hn_drop_words(c, first + q), q < QUADS, in order. */
 enum { QUADS = 16, LANES = VW / 2, PAIR = 2 * LANES };
-static void philox(const hn_call *c, uint64_t first, uint32_t out[4 * QUADS])
-{
+static void philox(const hn_call *c, uint64_t first, uint32_t out[4 * QUADS]) {
     uint64_t at[QUADS], low[QUADS], high[QUADS];
     for (int q = 0; q < QUADS; q++) at[q] = ((uint64_t)c->index << 40 | first) + (uint64_t)q;
     const vu zero = { 0 }, m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u, low32 = zero + 0xffffffffu;
@@ -189,8 +198,7 @@ static void philox(const hn_call *c, uint64_t first, uint32_t out[4 * QUADS])
         out[4 * q + 2] = (uint32_t)high[q], out[4 * q + 3] = (uint32_t)(high[q] >> 32);
     }
 }
-static void drop(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p, bool more)
-{
+static void drop(float *y, const float *x, const hn_call *c, int64_t first, int64_t n, float p, bool more) {
     uint32_t below = hn_drop_below(p), word[4 * QUADS];
     float keep = 1.0f / (1.0f - p), v[4 * QUADS];
     for (int64_t at = 0; at < n; at += 4 * QUADS) {
@@ -203,8 +211,7 @@ static void drop(float *y, const float *x, const hn_call *c, int64_t first, int6
 }
 
 /* Decoding: memory-bound, so four rows of w (or four rows of x·w) are read side by side. */
-static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool transposed, int64_t n, int64_t k)
-{
+static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool transposed, int64_t n, int64_t k) {
     if (!transposed) {
         int64_t j = 0;
         for (; j + 4 <= n; j += 4) {
@@ -233,11 +240,12 @@ static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool tra
                 s2 = v_fma(v, v_loadu(r + 2 * VW), s2), s3 = v_fma(v, v_loadu(r + 3 * VW), s3);
             }
             v_storeu(y + j, s0), v_storeu(y + j + VW, s1), v_storeu(y + j + 2 * VW, s2), v_storeu(y + j + 3 * VW, s3);
-        } else for (int64_t o = 0; o < left; o += VW) {
-            s0 = v_set(0);
-            for (int64_t i = 0; i < k; i++) s0 = v_fma(v_set(x[i]), v_ld(w + i * ldw + j + o, left - o), s0);
-            v_st(y + j + o, s0, left - o);
-        }
+        } else
+            for (int64_t o = 0; o < left; o += VW) {
+                s0 = v_set(0);
+                for (int64_t i = 0; i < k; i++) s0 = v_fma(v_set(x[i]), v_ld(w + i * ldw + j + o, left - o), s0);
+                v_st(y + j + o, s0, left - o);
+            }
     }
 }
 
