@@ -79,6 +79,15 @@ static bool lever_trial(hn_runner *r, arms *v, hn_phase phase, const hn_lever *l
 
 /* ---- tune: the incumbent's learning rate ---- */
 
+enum { TUNE_SEEDS = 2 };
+
+/* A rate is worth what it gives on a bad day: high rates win by luck with one seed, and then spread so widely that nothing is proven. */
+static double worst_seed(const hn_runner *r, const hn_trial *t, int set) {
+    double worst = -INFINITY;
+    for (int64_t k = 0; k < t->seeds; k++) worst = fmax(worst, hn_mean(t->x[set] + k * r->set[set].n, r->set[set].n));
+    return hn_trial_ok(t) ? worst : NAN;
+}
+
 static bool tune(hn_runner *r) {
     if (!r->p->tune) return true;
     double lr;
@@ -94,12 +103,12 @@ static bool tune(hn_runner *r) {
         if (first) for (double f = lo; f <= hi; f *= 2) factor[n++] = f;
         else factor[n++] = best_factor == lo ? (lo /= 2) : (hi *= 2);
         for (int64_t i = 0; i < n; i++) {
-            v[i] = base_trial(r, HN_TUNE, hn_fmt(r->a, "lr x%g", factor[i]), index++, 1, HN_SET_SCREEN);
+            v[i] = base_trial(r, HN_TUNE, hn_fmt(r->a, "lr x%g", factor[i]), index++, TUNE_SEEDS, HN_SET_SCREEN);
             if (!hn_settings_set(v[i]->settings, r->a, "optim.lr", hn_num(r->a, lr * factor[i]), "tune")) return false;
         }
         if (!hn_trials_run(r, v, n)) return false;
         for (int64_t i = 0; i < n; i++) {
-            double m = hn_trial_mean(r, v[i], HN_SET_SCREEN);
+            double m = worst_seed(r, v[i], HN_SET_SCREEN);
             if (m < best) best = m, best_factor = factor[i];
         }
         if (first && !isfinite(best)) return HN_FAIL(r->a, HONE_E_NUMERIC, .what = "the start could not be trained at any learning rate",

@@ -51,7 +51,7 @@ static void count_units(const hn_runner *r, int64_t n_levers, double *units, dou
     }
     screen += HN_LEVER_VARIANTS;                                     /* placebo */
     double go_on = (double)HN_MIN(r->p->confirm_arms, n_levers);
-    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear, tune = r->p->tune ? 4.5 : 0;
+    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear, tune = r->p->tune ? 9 : 0;
     if (n_levers == 0) confirm = 2;
     *units = tune + screen * s2 + (confirm + stack + seal) * s4;
     double tokens[HN_SETS];
@@ -59,7 +59,7 @@ static void count_units(const hn_runner *r, int64_t n_levers, double *units, dou
         tokens[k] = 0;
         for (int64_t i = 0; i < r->set[k].n; i++) tokens[k] += (double)r->set[k].tokens.spans[i].n;
     }
-    *eval_tokens = (4.5 + arms * s2) * tokens[HN_SET_SCREEN] + (go_on + 3 + 4) * s4 * tokens[HN_SET_CONFIRM] + 2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
+    *eval_tokens = (9 + arms * s2) * tokens[HN_SET_SCREEN] + (go_on + 3 + 4) * s4 * tokens[HN_SET_CONFIRM] + 2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
 }
 
 bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
