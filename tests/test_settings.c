@@ -261,6 +261,21 @@ static void test_writes_itself(void **state) {
     assert_int_equal(json_array_size(json_object_get(json_object_get(j, "train"), "files")), 5);
 }
 
+/* What a resolved recipe says at its default counts as unsaid; a preset counts as defaults. */
+static void test_given_or_not(void **state) {
+    assert_true(yaml("train: {steps: 100, rate: 0.5, files: []}\noptim: {name: sgd, lr: 0.1, momentum: 0.5}\n"));
+    assert_true(hn_settings_is_set(s, "train.steps") && hn_settings_is_set(s, "optim.lr"));
+    hn_settings_forget_defaults(s, a);
+    assert_false(hn_settings_is_set(s, "train.steps") || hn_settings_is_set(s, "optim.lr") || hn_settings_is_set(s, "train.files"));
+    assert_true(hn_settings_is_set(s, "train.rate") && hn_settings_is_set(s, "optim.name") && hn_settings_is_set(s, "optim.momentum"));
+    hn_settings_as_defaults(s);
+    assert_false(hn_settings_is_set(s, "train.rate") || hn_settings_is_set(s, "optim.name") || hn_settings_is_set(s, "optim.momentum"));
+    assert_string_equal(value("optim.momentum"), "0.5");
+    hn_settings_keep(s, 2);
+    assert_null(value("train.steps"));
+    assert_string_equal(value("model.layers"), "4");
+}
+
 static void test_clone_is_deep(void **state) {
     assert_true(hn_settings_set(s, a, "train.files", "a,b", "t") && hn_settings_set(s, a, "optim.lr", "0.25", "t"));
     hn_arena *other = hn_arena_new(a);
@@ -311,6 +326,6 @@ static void test_memory_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = { T(test_defaults),       T(test_recipe),      T(test_nothing_said),    T(test_unknown_keys),
                                         T(test_values_refused), T(test_broken_yaml), T(test_variant_changes), T(test_writes_itself),
-                                        T(test_clone_is_deep),  T(test_ranges),      T(test_memory_refused) };
+                                        T(test_given_or_not), T(test_clone_is_deep),  T(test_ranges),      T(test_memory_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

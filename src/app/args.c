@@ -196,8 +196,10 @@ bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
     }
     hn_settings *s = hn_settings_new(a, all.v, all.n);
     const char *preset = l->cmd->preset;
-    if (preset && !l->recipe && !hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) }))
-        return false;
+    if (preset && !l->recipe) {
+        if (!hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) })) return false;
+        hn_settings_as_defaults(s);              /* so that --resume does not take the preset for the user's words */
+    }
     if (l->recipe && !hn_settings_yaml_file(s, a, l->recipe)) return false;
     hn_settings_keep(s, l->cmd->n_sections);
     for (int pass = 0; pass < 2; pass++) /* keys that choose a variant first: the others may belong to it */

@@ -330,6 +330,30 @@ bool hn_settings_yaml_file(hn_settings *s, hn_arena *a, const char *path) {
     return hn_file_read(a, path, HN_YAML_MAX_BYTES, &text) && hn_settings_yaml(s, a, path, text);
 }
 
+void hn_settings_as_defaults(hn_settings *s) {
+    for (int64_t i = 0; i < s->n; i++) {
+        hn_values *v = &s->v[i];
+        for (int64_t r = 0; r < v->sec->n_rows; r++) v->given[r] = false;
+        for (int64_t r = 0; v->item && r < v->item->n_params; r++) v->variant_given[r] = false;
+    }
+}
+
+static void forget_equal(hn_arena *a, const hn_param *rows, int64_t n, int64_t size, const void *values, bool *given) {
+    void *def = struct_new(a, size);
+    hn_params_defaults(a, rows, n, def);
+    for (int64_t r = 0; r < n; r++) given[r] = given[r] && strcmp(hn_params_text(a, &rows[r], values), hn_params_text(a, &rows[r], def));
+}
+
+void hn_settings_forget_defaults(hn_settings *s, hn_arena *a) {
+    hn_arena *scratch = hn_arena_new(a);
+    for (int64_t i = 0; i < s->n; i++) {
+        hn_values *v = &s->v[i];
+        forget_equal(scratch, v->sec->rows, v->sec->n_rows, v->sec->size, v->own, v->given);
+        if (v->item) forget_equal(scratch, v->item->params, v->item->n_params, v->item->size, v->variant, v->variant_given);
+    }
+    hn_arena_free(scratch);
+}
+
 void hn_settings_keep(hn_settings *s, int64_t n) { s->n = HN_MIN(s->n, n); }
 
 /* ---- asking ---- */

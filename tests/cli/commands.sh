@@ -143,3 +143,20 @@ if [ "$(id -u)" != 0 ]; then
 else echo "skip read-only folder: root may write anywhere"; fi
 # One recipe for several commands: sections that others take are no error.
 try train "$root/recipes/text.yaml" data.train="$tmp/text.txt" $small --plan; check "a recipe of improve, for train" 0 parameters
+# improve: killed, it goes on by --resume with the recipe that it had, and by the same command.
+tiny="model.layers=1 model.width=16 model.heads=2 model.context=16 budget.seconds=4 improve.min_steps=5 improve.levers=lr"
+awk 'BEGIN { srand(1); for (i = 0; i < 4000; i++) { s = ""; for (j = 0; j < 8; j++) s = s substr("abcdefghij", 1 + int(rand() * rand() * 10), 1 + int(rand() * 3)) " "; print s } }' > "$tmp/words.txt"
+# shellcheck disable=SC2086
+"$hone" improve "$tmp/words.txt" $tiny out="$tmp/imp" --quiet > /dev/null 2>&1 & pid=$!
+n=0; while [ ! -s "$tmp/imp/recipe.yaml" ] && kill -0 $pid 2> /dev/null && [ $n -lt 200 ]; do sleep 0.05; n=$((n + 1)); done
+kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
+cp "$tmp/imp/recipe.yaml" "$tmp/imp-recipe" 2> /dev/null
+try improve --resume "$tmp/imp"; check "improve --resume" 0 "LEVER" placebo "sealed items"
+cmp -s "$tmp/imp/recipe.yaml" "$tmp/imp-recipe" && echo "ok improve --resume keeps the recipe" || echo "not ok improve --resume keeps the recipe: it differs"
+try ledger list "$tmp/imp" --json; check "one run in the ledger" 0 '"run": 1' '"state": "done"'
+grep -q '"run": 2' "$tmp/out" && echo "not ok improve --resume begins no second run" || echo "ok improve --resume begins no second run"
+try ledger show "$tmp/imp"; check "ledger show" 0 placebo
+try report "$tmp/imp" --format md; check "report --format md" 0 "| lever |"
+try report "$tmp/imp" --format svg; check "report --format svg" 0 "<svg"
+try report "$tmp/imp"; check "report" 0 "report.html"
+try ledger show "$tmp/imp" --run 7; check "a run that is none" 2 "run 7 is not in this ledger"
