@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "model/model.h"
+#include "box.h"
 
 extern const hn_arch hn_arch_gpt2;
 typedef struct {
@@ -18,25 +19,6 @@ typedef struct {
 } shape; /* as in gpt2.c */
 
 static char root[] = "build/test-model-XXXXXX";
-
-typedef struct {
-    hone_job *job;
-    hn_arena *a;
-} box;
-
-static int setup(void **state) {
-    box *b = malloc(sizeof *b);
-    b->job = hone_open(&(hone_options){ .threads = 2 });
-    b->a = hn_job_arena(b->job);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state) {
-    hone_close(((box *)*state)->job);
-    free(*state);
-    return 0;
-}
 
 static const char *golden(hn_arena *a, const char *name) { return hn_fmt(a, "tests/golden/%s", name); }
 static const char *at(hn_arena *a, const char *name) { return hn_fmt(a, "%s/%s", root, name); }

@@ -5,25 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include "model/model.h"
-
-typedef struct {
-    hone_job *job;
-    hn_arena *a;
-} box;
-
-static int setup(void **state) {
-    box *b = malloc(sizeof *b);
-    b->job = hone_open(&(hone_options){ .threads = 2 });
-    b->a = hn_job_arena(b->job);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state) {
-    hone_close(((box *)*state)->job);
-    free(*state);
-    return 0;
-}
+#include "box.h"
 
 /* An error was told: its code and each of up to three texts in its message. Clears it. */
 static void told(hone_job *job, hone_code code, const char *one, const char *two, const char *three) {
