@@ -79,7 +79,6 @@ bool hn_resume_settings(hn_cmd_call *c, const hn_section *const *sections, int64
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no run to go on with", .where = dir, .wanted = "a folder with a recipe.yaml");
     hn_settings *s = hn_settings_new(c->a, sections, n);
     if (!hn_settings_yaml_file(s, c->a, recipe)) return false;
-    hn_settings_forget_defaults(s, c->a);
     overlay o = { .c = c, .to = s, .ok = true };
     for (int pass = 0; pass < 2; pass++) {
         o.selectors = pass == 0;

@@ -338,22 +338,6 @@ void hn_settings_as_defaults(hn_settings *s) {
     }
 }
 
-static void forget_equal(hn_arena *a, const hn_param *rows, int64_t n, int64_t size, const void *values, bool *given) {
-    void *def = struct_new(a, size);
-    hn_params_defaults(a, rows, n, def);
-    for (int64_t r = 0; r < n; r++) given[r] = given[r] && strcmp(hn_params_text(a, &rows[r], values), hn_params_text(a, &rows[r], def));
-}
-
-void hn_settings_forget_defaults(hn_settings *s, hn_arena *a) {
-    hn_arena *scratch = hn_arena_new(a);
-    for (int64_t i = 0; i < s->n; i++) {
-        hn_values *v = &s->v[i];
-        forget_equal(scratch, v->sec->rows, v->sec->n_rows, v->sec->size, v->own, v->given);
-        if (v->item) forget_equal(scratch, v->item->params, v->item->n_params, v->item->size, v->variant, v->variant_given);
-    }
-    hn_arena_free(scratch);
-}
-
 void hn_settings_keep(hn_settings *s, int64_t n) { s->n = HN_MIN(s->n, n); }
 
 /* ---- asking ---- */

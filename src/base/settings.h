@@ -60,8 +60,6 @@ bool hn_settings_yaml(hn_settings *s, hn_arena *a, const char *where, hn_bytes t
 bool hn_settings_yaml_file(hn_settings *s, hn_arena *a, const char *path) HN_CHECK;
 bool hn_settings_set(hn_settings *s, hn_arena *a, const char *key, const char *value, const char *where) HN_CHECK;   /* "train.steps", "500" */
 void hn_settings_as_defaults(hn_settings *s);                                    /* what was set so far counts as not given by anyone */
-/* A resolved recipe names every row: those at their default count as not given again. */
-void hn_settings_forget_defaults(hn_settings *s, hn_arena *a);
 void hn_settings_keep(hn_settings *s, int64_t n);                                /* forgets all sections but the first n */
 bool hn_settings_check(hn_settings *s, hn_arena *a) HN_CHECK;                    /* required rows present */
 const void *hn_settings_get(const hn_settings *s, const char *section);         /* the section's struct; asserts that it exists. Live view */

@@ -70,6 +70,8 @@ bool hn_ledger_get(hn_arena *a, hn_ledger *l, int64_t run, const char *phase, co
 /* decisions(run, phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data json) */
 bool hn_ledger_decide(hn_ledger *l, int64_t run, const char *phase, const char *lever, const hn_decision *d, const char *why, double seconds, double flops, int64_t peak_rss) HN_CHECK;
 /* files(run, path, bytes, hash, role): data checksums. sealed(hash, run, opened): each opening of a sealed set. */
+/* Did a run that is not done see other bytes under this path? */
+bool hn_ledger_file_changed(hn_ledger *l, const char *path, uint64_t hash, bool *changed) HN_CHECK;
 bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, uint64_t hash, const char *role) HN_CHECK;
 bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *times_before) HN_CHECK;   /* counts this opening; warns when opened before */
 json_t *hn_ledger_export(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;             /* everything of a run as JSON; run 0: the newest */

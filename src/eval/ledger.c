@@ -179,6 +179,15 @@ bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, 
     return hn_db_exec(l->db, "INSERT INTO files(run, path, bytes, hash, role) VALUES(?,?,?,?,?)", "isiss", run, path, bytes, hex(l->a, hash), role);
 }
 
+bool hn_ledger_file_changed(hn_ledger *l, const char *path, uint64_t hash, bool *changed) {
+    hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM files f JOIN runs r ON r.id=f.run WHERE r.state<>'done' AND f.path=? AND f.hash<>?",
+                            "ss", path, hex(l->a, hash));
+    if (!r || !hn_row_next(r)) return false;
+    *changed = hn_row_i(r, 0) > 0;
+    hn_row_close(r);
+    return true;
+}
+
 /* Going on with the same run is the same opening. */
 bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *times_before) {
     hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM sealed WHERE hash=? AND run<>?", "si", hash, run);

@@ -18,14 +18,9 @@ static bool load_data(hn_runner *r) {
         r->start = hn_model_load(r->a, mp->path);
         if (!r->start) return false;
         context = r->start->context;
-        /* the settings say what the start is, so that levers see it and the ledger tells it */
-        const hn_arch *arch = r->start->arch;
-        if (!hn_settings_set(r->base, r->a, "model.arch", arch->item.name, mp->path)) return false;
-        for (int64_t i = 0; i < arch->item.n_params; i++) {
-            const char *key = hn_fmt(r->a, "model.%s", arch->item.params[i].name);
-            if (!strcmp(arch->item.params[i].name, "dropout") && hn_settings_is_set(r->base, key)) continue;
-            if (!hn_settings_set(r->base, r->a, key, hn_params_text(r->a, &arch->item.params[i], r->start->params), mp->path)) return false;
-        }
+        /* levers see what the start is, and the ledger tells it */
+        if (!hn_model_describe(r->a, r->base, r->start, mp->path) || !hn_settings_set(r->base, r->a, "data.tokenizer", mp->path, "improve"))
+            return false;
     } else {
         double c;
         const char *text = hn_settings_value(r->a, r->base, "model.context");
@@ -91,15 +86,30 @@ static bool note_files(hn_runner *r) {
     return true;
 }
 
+static bool text_changed(hn_runner *r, const char *where) {
+    return HN_FAIL(r->a, HONE_E_DATA, .what = "the text changed since the unfinished run in this folder began", .where = where,
+                   .hint = "Choose another out folder, or restore the text.");
+}
+
+/* A run that was killed in this folder saw these very bytes. */
+static bool same_files(hn_runner *r) {
+    for (int64_t i = 0; i < r->data.corpus.n_files; i++) {
+        hn_bytes b;
+        bool changed;
+        const char *path = r->data.corpus.files[i];
+        if (!hn_file_map(r->a, path, &b) || !hn_ledger_file_changed(r->ledger, path, hn_file_hash(b), &changed)) return false;
+        if (changed) return text_changed(r, path);
+    }
+    return true;
+}
+
 /* What the killed run had planned is what is done now. */
 static bool take_up(hn_runner *r, const json_t *plan) {
     const json_t *levers = json_object_get(plan, "levers"), *steps = json_object_get(plan, "steps"), *sets = json_object_get(plan, "sets");
     const char *sealed = json_string_value(json_object_get(json_object_get(sets, "sealed"), "hash"));
     if (!json_is_array(levers) || !json_is_integer(steps) || !sealed)
         return HN_FAIL(r->a, HONE_E_MODEL, .what = "the ledger holds no plan to go on from", .where = r->ledger_path, .hint = "Choose another out folder.");
-    if (strcmp(sealed, r->set[HN_SET_SEALED].hash))
-        return HN_FAIL(r->a, HONE_E_DATA, .what = "the text changed since the unfinished run in this folder began", .where = r->out,
-                       .hint = "Choose another out folder, or restore the text.");
+    if (strcmp(sealed, r->set[HN_SET_SEALED].hash)) return text_changed(r, r->out);
     hn_strs names = { hn_new_n(r->a, const char *, json_array_size(levers)), 0 };
     for (size_t i = 0; i < json_array_size(levers); i++) {
         const char *name = json_string_value(json_array_get(levers, i));
@@ -120,7 +130,6 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     if (text && !hn_parse_f64(text, &seed)) seed = 0;
     r->seed = (uint64_t)seed;
     r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
-    const char *recipe = hn_settings_write_yaml(a, s);
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
     if (!load_data(r) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
     for (int k = 0; k < HN_SETS; k++)
@@ -130,7 +139,9 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     r->ledger = hn_ledger_open(a, r->ledger_path, false);
     if (!r->ledger) return false;
     json_t *plan = NULL;
-    if (!hn_ledger_run_unfinished(a, r->ledger, recipe, &r->run, &plan)) return false;
+    /* What was decided while the data were read stands in the recipe: whoever reads it again decides the same. */
+    const char *recipe = hn_settings_write_yaml(a, r->base);
+    if (!hn_ledger_run_unfinished(a, r->ledger, recipe, &r->run, &plan) || !same_files(r)) return false;
     if (r->run) {
         hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
         return take_up(r, plan);

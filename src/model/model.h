@@ -12,6 +12,9 @@ typedef struct hn_model_params {
     const char *arch;            /* kind `arch`; its rows belong to this section (model.layers …) */
 } hn_model_params;
 extern const hn_section hn_section_model;
+/* Says in the settings what the weights to start from are, so that a written recipe names what was done. A dropout that the recipe
+ * gives stays: it belongs to the training. */
+bool hn_model_describe(hn_arena *a, hn_settings *s, const hone_model *start, const char *path) HN_CHECK;
 
 typedef enum hn_init { HN_INIT_NORMAL, HN_INIT_RESIDUAL, HN_INIT_ONES, HN_INIT_ZEROS } hn_init;
 typedef struct hn_weight { hone_tensor *t; hn_init init; bool decay; /* matrices: weight decay applies */ bool transposed; } hn_weight;

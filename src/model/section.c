@@ -40,3 +40,14 @@ static const hn_param rows[] = {
 };
 const hn_section hn_section_model =
     HN_SECTION("model", "the model: a folder to start from, or a shape", hn_model_params, rows, .variant = "arch", .scalar = "path");
+
+bool hn_model_describe(hn_arena *a, hn_settings *s, const hone_model *start, const char *path) {
+    const hn_item *arch = &start->arch->item;
+    if (!hn_settings_set(s, a, "model.arch", arch->name, path)) return false;
+    for (int64_t i = 0; i < arch->n_params; i++) {
+        const char *key = hn_fmt(a, "model.%s", arch->params[i].name);
+        if (!strncmp(arch->params[i].name, "dropout", 7) && hn_settings_is_set(s, key)) continue;
+        if (!hn_settings_set(s, a, key, hn_params_text(a, &arch->params[i], start->params), path)) return false;
+    }
+    return true;
+}

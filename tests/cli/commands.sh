@@ -5,18 +5,7 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-# check NAME STATUS WORD…: the command in $cmd ended so, and each word is in its output.
-check() {
-    name=$1 want=$2
-    shift 2
-    [ "$status" = "$want" ] || { echo "not ok $name: exit $status, wanted $want: $(head -c 400 "$tmp/out" "$tmp/err" | tr '\n' ' ')"; return; }
-    for word in "$@"; do
-        grep -qF -- "$word" "$tmp/out" "$tmp/err" || { echo "not ok $name: no '$word' in: $(head -c 400 "$tmp/out" "$tmp/err" | tr '\n' ' ')"; return; }
-    done
-    echo "ok $name"
-}
-try() { "$hone" "$@" > "$tmp/out" 2> "$tmp/err" < /dev/null; status=$?; }
-silent() { if [ -s "$tmp/$2" ]; then echo "not ok $1: something on $2: $(head -c 200 "$tmp/$2")"; else echo "ok $1"; fi; }
+. "$root/tests/cli/lib/check.sh"
 
 # ---- help ----
 try --help;                     check "overview" 0 "Usage: hone COMMAND" improve train doctor --json; silent "help goes to stdout" err

@@ -59,7 +59,11 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
         const char *text = hn_settings_value(c->a, c->settings, "model.context");
         if (!text || !hn_parse_i64(text, &context)) return HN_FAIL(c->a, HONE_E_VALUE, .what = "this architecture has no context length");
     }
-    hn_tokenizer *tok = *start && !hn_settings_is_set(c->settings, "data.tokenizer") ? (*start)->tok : NULL;
+    hn_tokenizer *tok = NULL;
+    if (*start && (!hn_settings_is_set(c->settings, "data.tokenizer") || !strcmp(dp->tokenizer, mp->path))) tok = (*start)->tok;
+    /* The recipe that is written says what was done, so that going on by it does the same. */
+    if (tok && !hn_settings_set(c->settings, c->a, "data.tokenizer", mp->path, mp->path)) return false;
+    if (*start && !hn_model_describe(c->a, c->settings, *start, mp->path)) return false;
     return hn_dataset_load(c->a, dp, context, run->seed, tok, d);
 }
 
