@@ -18,7 +18,8 @@ bool hn_lever_set(hn_lever_call *c, const char *key, double value) {
 
 bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, double *out) {
     if (c->variant < values->n && hn_parse_f64(values->v[c->variant], out) && *out > above) return true;
-    return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "lever %s needs %d settings, each a number above %g", c->name, HN_LEVER_VARIANTS, above));
+    return HN_FAIL(c->a, HONE_E_VALUE,
+                   .what = hn_fmt(c->a, "lever %s needs %d settings, each a number above %g", c->name, HN_LEVER_VARIANTS, above));
 }
 
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) {
@@ -31,6 +32,7 @@ bool hn_lever_get(hn_lever_call *c, const char *key, double *out) {
 bool hn_lever_from_scratch(hn_lever_call *c) {
     const hn_model_params *m = hn_settings_get(c->candidate, "model");
     if (*m->path)
-        return HN_FAIL(c->a, HONE_E_VALUE, .what = "the lever does not apply: it changes the shape, and the weights that training starts from would not fit");
+        return HN_FAIL(c->a, HONE_E_VALUE,
+                       .what = "the lever does not apply: it changes the shape, and the weights that training starts from would not fit");
     return true;
 }

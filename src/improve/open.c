@@ -66,14 +66,17 @@ static bool plan_incumbent(hn_runner *r) {
     r->flops_step = plan.flops_step;
     int64_t need = plan.bytes_peak * r->side, have = hn_memory_available();
     if (need > have)
-        return HN_FAIL(r->a, HONE_E_MEMORY, .what = "the plan is larger than memory", .wanted = hn_fmt(r->a, "%lld MB", (long long)(need >> 20)),
-                       .found = hn_fmt(r->a, "%lld MB free", (long long)(have >> 20)), .hint = "Set improve.side_by_side=1, a smaller model or a smaller batch.");
+        return HN_FAIL(r->a, HONE_E_MEMORY, .what = "the plan is larger than memory",
+                       .wanted = hn_fmt(r->a, "%lld MB", (long long)(need >> 20)),
+                       .found = hn_fmt(r->a, "%lld MB free", (long long)(have >> 20)),
+                       .hint = "Set improve.side_by_side=1, a smaller model or a smaller batch.");
     return true;
 }
 
 static json_t *machine(hn_runner *r) {
-    return hn_json_own(r->a, json_pack("{s:s,s:i,s:s,s:s,s:I}", "cpu", hn_cpu_describe(r->a), "cores", hn_cpu_cores(), "isa", hn_isa_name(hn_cpu_isa()), "version",
-                                       HONE_VERSION, "memory_available", (json_int_t)hn_memory_available()));
+    return hn_json_own(r->a, json_pack("{s:s,s:i,s:s,s:s,s:I}", "cpu", hn_cpu_describe(r->a), "cores", hn_cpu_cores(), "isa",
+                                       hn_isa_name(hn_cpu_isa()), "version", HONE_VERSION, "memory_available",
+                                       (json_int_t)hn_memory_available()));
 }
 
 static bool note_files(hn_runner *r) {
@@ -108,7 +111,8 @@ static bool take_up(hn_runner *r, const json_t *plan) {
     const json_t *levers = json_object_get(plan, "levers"), *steps = json_object_get(plan, "steps"), *sets = json_object_get(plan, "sets");
     const char *sealed = json_string_value(json_object_get(json_object_get(sets, "sealed"), "hash"));
     if (!json_is_array(levers) || !json_is_integer(steps) || !sealed)
-        return HN_FAIL(r->a, HONE_E_MODEL, .what = "the ledger holds no plan to go on from", .where = r->ledger_path, .hint = "Choose another out folder.");
+        return HN_FAIL(r->a, HONE_E_MODEL, .what = "the ledger holds no plan to go on from", .where = r->ledger_path,
+                       .hint = "Choose another out folder.");
     if (strcmp(sealed, r->set[HN_SET_SEALED].hash)) return text_changed(r, r->out);
     hn_strs names = { hn_new_n(r->a, const char *, json_array_size(levers)), 0 };
     for (size_t i = 0; i < json_array_size(levers); i++) {
@@ -133,7 +137,8 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
     if (!load_data(r) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
     for (int k = 0; k < HN_SETS; k++)
-        hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters, (long long)r->set[k].tokens.bytes);
+        hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters,
+               (long long)r->set[k].tokens.bytes);
     r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };
     r->ledger_path = hn_path_join(a, r->out, "ledger.sqlite");
     r->ledger = hn_ledger_open(a, r->ledger_path, false);

@@ -9,7 +9,10 @@
 enum { CALIBRATION_WARM = 3 };
 static const double CALIBRATION_SECONDS = 1.5;
 
-typedef struct calibration { hn_runner *r; double *step_seconds; } calibration;
+typedef struct calibration {
+    hn_runner *r;
+    double *step_seconds;
+} calibration;
 
 static bool calibrate(hone_job *job, void *arg, int64_t i) {
     calibration *c = arg;
@@ -36,7 +39,7 @@ bool hn_speed_measure(hn_runner *r, hn_speed *out) {
     double worst = 0;
     for (int i = 0; i < r->side; i++) worst = fmax(worst, c.step_seconds[i]);
     out->step_seconds = worst;
-    out->eval_tokens_per_second = 2.5 * (double)r->batch_tokens / worst;     /* forward is a third of a step; windows are not all full */
+    out->eval_tokens_per_second = 2.5 * (double)r->batch_tokens / worst; /* forward is a third of a step; windows are not all full */
     return true;
 }
 
@@ -45,13 +48,14 @@ static void count_units(const hn_runner *r, int64_t n_levers, double *units, dou
     double screen = 1, dear = 1, s2 = (double)r->p->screen_seeds, s4 = (double)r->p->confirm_seeds, arms = 1 + HN_LEVER_VARIANTS;
     for (int64_t i = 0; i < n_levers; i++) {
         const hn_lever *l = r->levers[i];
-        screen += l->costs_more ? 2 * 3.5 : HN_LEVER_VARIANTS;      /* 1.5 and 2 times, each beside its own incumbent */
+        screen += l->costs_more ? 2 * 3.5 : HN_LEVER_VARIANTS; /* 1.5 and 2 times, each beside its own incumbent */
         arms += l->costs_more ? 4 : HN_LEVER_VARIANTS;
         if (l->costs_more) dear = 2;
     }
-    screen += HN_LEVER_VARIANTS;                                     /* placebo */
+    screen += HN_LEVER_VARIANTS; /* placebo */
     double go_on = (double)HN_MIN(r->p->confirm_arms, n_levers);
-    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear, tune = r->p->tune ? 9 : 0;
+    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear,
+           tune = r->p->tune ? 9 : 0;
     if (n_levers == 0) confirm = 2;
     *units = tune + screen * s2 + (confirm + stack + seal) * s4;
     double tokens[HN_SETS];
@@ -59,7 +63,8 @@ static void count_units(const hn_runner *r, int64_t n_levers, double *units, dou
         tokens[k] = 0;
         for (int64_t i = 0; i < r->set[k].n; i++) tokens[k] += (double)r->set[k].tokens.spans[i].n;
     }
-    *eval_tokens = (9 + arms * s2) * tokens[HN_SET_SCREEN] + (go_on + 3 + 4) * s4 * tokens[HN_SET_CONFIRM] + 2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
+    *eval_tokens = (9 + arms * s2) * tokens[HN_SET_SCREEN] + (go_on + 3 + 4) * s4 * tokens[HN_SET_CONFIRM] +
+                   2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
 }
 
 bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
@@ -69,7 +74,8 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
         double steps = (usable - tokens / speed->eval_tokens_per_second) / units / speed->step_seconds;
         r->steps = r->budget->steps ? r->budget->steps : (int64_t)fmax(floor(steps), 0);
         if (r->steps >= r->p->min_steps || r->budget->steps || r->n_levers <= 2) break;
-        hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds, r->levers[r->n_levers - 2]->item.name);
+        hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds,
+                r->levers[r->n_levers - 2]->item.name);
         r->levers[r->n_levers - 2] = r->levers[r->n_levers - 1];
         r->n_levers--;
     }
@@ -93,8 +99,9 @@ json_t *hn_plan_json(hn_runner *r, const hn_speed *speed) {
     json_t *plan = hn_json_own(r->a, json_object()), *levers = json_array(), *sets = json_object();
     for (int64_t i = 0; i < r->n_levers; i++) json_array_append_new(levers, json_string(r->levers[i]->item.name));
     for (int k = 0; k < HN_SETS; k++)
-        json_object_set_new(sets, r->set[k].name, json_pack("{s:I,s:I,s:I,s:s}", "items", (json_int_t)r->set[k].n, "clusters", (json_int_t)r->set[k].clusters,
-                                                            "bytes", (json_int_t)r->set[k].tokens.bytes, "hash", r->set[k].hash));
+        json_object_set_new(sets, r->set[k].name,
+                            json_pack("{s:I,s:I,s:I,s:s}", "items", (json_int_t)r->set[k].n, "clusters", (json_int_t)r->set[k].clusters,
+                                      "bytes", (json_int_t)r->set[k].tokens.bytes, "hash", r->set[k].hash));
     json_object_set_new(plan, "metric", json_string("bits_per_byte"));
     json_object_set_new(plan, "decided_on", json_string("mean bits per byte of an item; lower is better"));
     json_object_set_new(plan, "levers", levers);
@@ -103,7 +110,10 @@ json_t *hn_plan_json(hn_runner *r, const hn_speed *speed) {
     json_object_set_new(plan, "confirm_seeds", json_integer(r->p->confirm_seeds));
     json_object_set_new(plan, "confirm_arms", json_integer(r->p->confirm_arms));
     json_object_set_new(plan, "alpha", json_real(r->p->alpha));
-    json_object_set_new(plan, "test", json_string("one-sided t of the mean difference over items and seeds, Satterthwaite degrees of freedom, Holm over the confirmed arms"));
+    json_object_set_new(
+        plan, "test",
+        json_string(
+            "one-sided t of the mean difference over items and seeds, Satterthwaite degrees of freedom, Holm over the confirmed arms"));
     json_object_set_new(plan, "sets", sets);
     json_object_set_new(plan, "steps", json_integer(r->steps));
     json_object_set_new(plan, "flops_per_training", json_real(r->flops_step * (double)r->steps));

@@ -5,7 +5,13 @@
 
 /* Held-out items. Each span of `tokens` is one item; spans of one source have one cluster and stay in one set. */
 enum { HN_SET_SCREEN, HN_SET_CONFIRM, HN_SET_SEALED, HN_SETS };
-typedef struct hn_set { const char *name; hn_tokens tokens; int32_t *cluster; int64_t n, clusters; char hash[17]; } hn_set;
+typedef struct hn_set {
+    const char *name;
+    hn_tokens tokens;
+    int32_t *cluster;
+    int64_t n, clusters;
+    char hash[17];
+} hn_set;
 
 /* The phases, in order; each has seeds of its own, so what one phase saw is never used again to judge. */
 typedef enum hn_phase { HN_TUNE, HN_SCREEN, HN_CONFIRM, HN_STACK, HN_SEAL, HN_PHASES } hn_phase;
@@ -14,36 +20,39 @@ extern const char *const hn_phase_names[HN_PHASES];
 /* One way to train, measured with several seeds. */
 typedef struct hn_trial {
     hn_phase phase;
-    const char *name;            /* in the ledger: "incumbent", "incumbent x2", "lr.0", "lr", "all", "all less ema", "start", "end" */
-    const hn_lever *lever;       /* NULL: none or several */
+    const char *name;      /* in the ledger: "incumbent", "incumbent x2", "lr.0", "lr", "all", "all less ema", "start", "end" */
+    const hn_lever *lever; /* NULL: none or several */
     const char *did;
-    hn_settings *settings;       /* steps settled; NULL: the start's weights as they are, nothing is trained */
-    double cost;                 /* training FLOPs as a multiple of the incumbent's */
-    struct hn_trial *incumbent;  /* beside which it is judged */
+    hn_settings *settings;      /* steps settled; NULL: the start's weights as they are, nothing is trained */
+    double cost;                /* training FLOPs as a multiple of the incumbent's */
+    struct hn_trial *incumbent; /* beside which it is judged */
     int64_t index, seeds;
-    bool on[HN_SETS];            /* measured on these sets */
-    bool ship;                   /* keep each seed's model under out/work */
-    double *x[HN_SETS];          /* (seeds, set.n) bits per byte */
-    bool *failed; const char *error;
-    double seconds, flops; int64_t peak_rss, steps;
+    bool on[HN_SETS];   /* measured on these sets */
+    bool ship;          /* keep each seed's model under out/work */
+    double *x[HN_SETS]; /* (seeds, set.n) bits per byte */
+    bool *failed;
+    const char *error;
+    double seconds, flops;
+    int64_t peak_rss, steps;
 } hn_trial;
 
 typedef struct hn_runner {
     hn_arena *a;
-    hn_settings *base;           /* the incumbent's settings: learning rate tuned, steps planned */
+    hn_settings *base; /* the incumbent's settings: learning rate tuned, steps planned */
     const hn_improve_params *p;
     const hn_budget_params *budget;
     const char *out, *ledger_path;
     uint64_t seed;
-    hn_dataset data;             /* data.valid is emptied once the sets are made: a training sees no held-out item */
-    hone_model *start;           /* weights to go on from, or NULL */
+    hn_dataset data;   /* data.valid is emptied once the sets are made: a training sees no held-out item */
+    hone_model *start; /* weights to go on from, or NULL */
     hn_set set[HN_SETS];
     hn_ledger *ledger;
     int64_t run;
-    int side;                    /* trainings side by side */
+    int side; /* trainings side by side */
     int64_t steps, batch_tokens;
-    double flops_step;           /* of the incumbent */
-    const hn_lever **levers; int64_t n_levers;      /* placebo last */
+    double flops_step; /* of the incumbent */
+    const hn_lever **levers;
+    int64_t n_levers; /* placebo last */
     void (*on_line)(void *user, const json_t *line);
     void *user;
 } hn_runner;
@@ -53,17 +62,20 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) HN_CHECK;
 /* sets.c */
 bool hn_sets_make(hn_runner *r) HN_CHECK;
 /* plan.c */
-typedef struct hn_speed { double step_seconds, eval_tokens_per_second; } hn_speed;
+typedef struct hn_speed {
+    double step_seconds, eval_tokens_per_second;
+} hn_speed;
 bool hn_speed_measure(hn_runner *r, hn_speed *out) HN_CHECK;
-bool hn_plan_fix(hn_runner *r, const hn_speed *speed) HN_CHECK;                  /* levers and steps that fit the budget */
-bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) HN_CHECK;   /* sets train.steps so that FLOPs = cost × incumbent's */
+bool hn_plan_fix(hn_runner *r, const hn_speed *speed) HN_CHECK; /* levers and steps that fit the budget */
+bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s,
+                    double cost) HN_CHECK; /* sets train.steps so that FLOPs = cost × incumbent's */
 json_t *hn_plan_json(hn_runner *r, const hn_speed *speed);
 /* trial.c */
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds);
 uint64_t hn_trial_seed(const hn_runner *r, const hn_trial *t, int64_t k);
 const char *hn_trial_folder(const hn_runner *r, hn_arena *a, const hn_trial *t, int64_t k);
-bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) HN_CHECK;               /* trains and measures what the ledger does not hold yet */
-double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set);             /* NaN if a seed failed */
+bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) HN_CHECK;   /* trains and measures what the ledger does not hold yet */
+double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set); /* NaN if a seed failed */
 bool hn_trial_ok(const hn_trial *t);
 /* tell.c */
 void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const char *why, const hn_trial *cost);

@@ -42,9 +42,8 @@ bool hn_sets_make(hn_runner *r) {
         total += v->spans[i].n;
     }
     if (n_clusters < 12)
-        return HN_FAIL(r->a, HONE_E_DATA, .what = "too little held-out text to judge by",
-                       .wanted = "at least 12 held-out pieces", .found = hn_fmt(r->a, "%lld", (long long)n_clusters),
-                       .hint = "give more text, or raise improve.held_out");
+        return HN_FAIL(r->a, HONE_E_DATA, .what = "too little held-out text to judge by", .wanted = "at least 12 held-out pieces",
+                       .found = hn_fmt(r->a, "%lld", (long long)n_clusters), .hint = "give more text, or raise improve.held_out");
     int64_t *size = hn_new_n(r->a, int64_t, n_clusters), *order = hn_new_n(r->a, int64_t, n_clusters);
     for (int64_t i = 0; i < v->n_spans; i++) size[of[i]] += v->spans[i].n;
     for (int64_t i = 0; i < n_clusters; i++) order[i] = i;
@@ -52,7 +51,7 @@ bool hn_sets_make(hn_runner *r) {
     hn_rng_shuffle(&rng, order, n_clusters);
     int8_t *set_of = hn_new_n(r->a, int8_t, n_clusters);
     double dealt[HN_SETS] = { 0 };
-    for (int64_t i = 0; i < n_clusters; i++) {       /* each to the set that lacks most of its share */
+    for (int64_t i = 0; i < n_clusters; i++) { /* each to the set that lacks most of its share */
         int best = 0;
         for (int k = 1; k < HN_SETS; k++)
             if (shares[k] * (double)total - dealt[k] > shares[best] * (double)total - dealt[best]) best = k;
@@ -66,10 +65,15 @@ bool hn_sets_make(hn_runner *r) {
         int32_t last = -1, dense = -1;
         for (int64_t i = 0; i < v->n_spans; i++) {
             if (set_of[of[i]] != k) continue;
-            if (of[i] != last) { last = of[i]; dense++; }
+            if (of[i] != last) {
+                last = of[i];
+                dense++;
+            }
             add_items(r, &v->spans[i], dense, &sp, &cl);
         }
-        if (sp.n < 2) return HN_FAIL(r->a, HONE_E_DATA, .what = hn_fmt(r->a, "the %s set has fewer than two items", names[k]), .hint = "give more text");
+        if (sp.n < 2)
+            return HN_FAIL(r->a, HONE_E_DATA, .what = hn_fmt(r->a, "the %s set has fewer than two items", names[k]),
+                           .hint = "give more text");
         s->name = names[k];
         s->tokens = *v;
         s->tokens.spans = sp.v, s->tokens.n_spans = s->n = sp.n, s->tokens.bytes = 0;

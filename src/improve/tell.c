@@ -11,15 +11,18 @@ const char *hn_why_text(hn_arena *a, const hn_decision *d, const hn_trial *t, do
     const char *beside = t->cost > 1 ? hn_fmt(a, " beside the start given %g times the training", t->cost) : "";
     switch (d->verdict) {
     case HN_KEPT:
-        return hn_fmt(a, "%s: better by %.4f bits per byte (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, d->difference, d->lo, d->hi, beside,
-                      d->p_adjusted, (long long)arms);
+        return hn_fmt(a, "%s: better by %.4f bits per byte (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, d->difference, d->lo,
+                      d->hi, beside, d->p_adjusted, (long long)arms);
     case HN_HARMFUL:
-        return hn_fmt(a, "%s: worse by %.4f bits per byte (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, -d->difference, -d->hi, -d->lo, beside,
-                      d->p_harm_adjusted, (long long)arms);
+        return hn_fmt(a, "%s: worse by %.4f bits per byte (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, -d->difference,
+                      -d->hi, -d->lo, beside, d->p_harm_adjusted, (long long)arms);
     case HN_UNDECIDED:
-        return hn_fmt(a, "%s: gain %+.4f bits per byte (95 %% %+.4f … %+.4f)%s is within chance (adjusted p %.2g, wanted < %g); a gain of %.4f would have been seen", did,
-                      d->difference, d->lo, d->hi, beside, d->p_adjusted, alpha, d->detectable);
-    default: return hn_fmt(a, "%s: %s", did, t->error ? t->error : "a training failed");
+        return hn_fmt(a,
+                      "%s: gain %+.4f bits per byte (95 %% %+.4f … %+.4f)%s is within chance (adjusted p %.2g, wanted < %g); a gain of "
+                      "%.4f would have been seen",
+                      did, d->difference, d->lo, d->hi, beside, d->p_adjusted, alpha, d->detectable);
+    default:
+        return hn_fmt(a, "%s: %s", did, t->error ? t->error : "a training failed");
     }
 }
 

@@ -36,12 +36,27 @@ double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set) {
     return hn_trial_ok(t) ? hn_mean(t->x[set], t->seeds * r->set[set].n) : NAN;
 }
 
-typedef struct task { hn_trial *t; int64_t k; double seconds, flops; int64_t rss, steps; char error[256]; } task;
-typedef struct queue { hn_runner *r; task *v; int64_t n; atomic_long finished; double started; } queue;
+typedef struct task {
+    hn_trial *t;
+    int64_t k;
+    double seconds, flops;
+    int64_t rss, steps;
+    char error[256];
+} task;
+typedef struct queue {
+    hn_runner *r;
+    task *v;
+    int64_t n;
+    atomic_long finished;
+    double started;
+} queue;
 
 static hn_measure measure_of(const hn_runner *r, const task *w, int set) {
-    return (hn_measure){ .phase = hn_phase_names[w->t->phase], .arm = w->t->name, .set_name = r->set[set].name,
-                         .seed = (int64_t)hn_trial_seed(r, w->t, w->k), .state = "done" };
+    return (hn_measure){ .phase = hn_phase_names[w->t->phase],
+                         .arm = w->t->name,
+                         .set_name = r->set[set].name,
+                         .seed = (int64_t)hn_trial_seed(r, w->t, w->k),
+                         .state = "done" };
 }
 
 /* All sets of this seed from the ledger; *have tells whether nothing is left to do. */
@@ -52,7 +67,10 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
         hn_measure key = measure_of(r, w, k), m;
         bool found = false;
         if (!hn_ledger_get(a, l, r->run, key.phase, key.arm, key.seed, key.set_name, &m, &found)) return false;
-        if (!found) { *have = false; break; }
+        if (!found) {
+            *have = false;
+            break;
+        }
         w->seconds = m.seconds, w->flops = m.flops, w->rss = m.peak_rss, w->steps = m.steps;
         if (strcmp(m.state, "done")) {
             w->t->failed[w->k] = true;
@@ -96,9 +114,13 @@ static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int
 }
 
 static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_model **model) {
-    if (!w->t->settings) { *model = r->start; return true; }
-    hn_settings *s = hn_settings_clone(a, w->t->settings);      /* of this thread's own */
-    if (!hn_settings_set(s, a, "train.eval_every", "0", "improve") || !hn_settings_set(s, a, "train.patience", "0", "improve")) return false;
+    if (!w->t->settings) {
+        *model = r->start;
+        return true;
+    }
+    hn_settings *s = hn_settings_clone(a, w->t->settings); /* of this thread's own */
+    if (!hn_settings_set(s, a, "train.eval_every", "0", "improve") || !hn_settings_set(s, a, "train.patience", "0", "improve"))
+        return false;
     hn_trainer *t = hn_trainer_new(a, s, &r->data, r->start, hn_trial_seed(r, w->t, w->k));
     if (!t || !hn_trainer_run(t, NULL, tr)) return false;
     *model = hn_trainer_model(t);
@@ -124,7 +146,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         tr.seconds = hn_now() - started;
         if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
     }
-    if (!ok) {       /* recorded, and the others go on */
+    if (!ok) { /* recorded, and the others go on */
         const char *error = hn_strdup(a, hone_error_message(a->job));
         hone_error_clear(a->job);
         hn_warn(a, "%s, seed %lld failed: %s", w->t->name, (long long)hn_trial_seed(r, w->t, w->k), error);
@@ -143,7 +165,7 @@ static bool run_task(hone_job *job, void *arg, int64_t i) {
     hn_arena *a = hn_job_arena(job);
     task *w = &b->v[i];
     bool have = false;
-    hn_job_quiet(job);      /* many trainings at once: only their ends are told */
+    hn_job_quiet(job); /* many trainings at once: only their ends are told */
     if (hn_stopped(job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped");
     hn_ledger *l = hn_ledger_open(a, b->r->ledger_path, false);
     if (!l || !recall(b->r, a, l, w, &have)) return false;
@@ -152,8 +174,13 @@ static bool run_task(hone_job *job, void *arg, int64_t i) {
     int shown = t->on[HN_SET_CONFIRM] ? HN_SET_CONFIRM : HN_SET_SCREEN;
     int64_t n = b->r->set[shown].n;
     long finished = atomic_fetch_add(&b->finished, 1) + 1;
-    hn_emit(b->r->a->job, &(hone_event){ .type = HONE_EVENT_PROGRESS, .what = hn_fmt(a, "%s: %s", hn_phase_names[t->phase], t->name), .value = NAN,
-                                         .step = finished, .total = b->n, .rate = (double)finished / (hn_now() - b->started), .unit = "trainings",
+    hn_emit(b->r->a->job, &(hone_event){ .type = HONE_EVENT_PROGRESS,
+                                         .what = hn_fmt(a, "%s: %s", hn_phase_names[t->phase], t->name),
+                                         .value = NAN,
+                                         .step = finished,
+                                         .total = b->n,
+                                         .rate = (double)finished / (hn_now() - b->started),
+                                         .unit = "trainings",
                                          .loss = t->failed[w->k] ? NAN : hn_mean(t->x[shown] + w->k * n, n) });
     return true;
 }

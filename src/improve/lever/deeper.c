@@ -4,7 +4,9 @@
 
 #include <math.h>
 
-typedef struct deeper_params { hn_strs factors; } deeper_params;
+typedef struct deeper_params {
+    hn_strs factors;
+} deeper_params;
 static const hn_param params[] = {
     HN_PARAM(deeper_params, factors, .def = "1.5,2", .doc = "multiples of the number of layers"),
 };

@@ -5,7 +5,9 @@
 
 #include <math.h>
 
-typedef struct ema_params { hn_strs horizons; } ema_params;
+typedef struct ema_params {
+    hn_strs horizons;
+} ema_params;
 static const hn_param params[] = {
     HN_PARAM(ema_params, horizons, .def = "0.02,0.1", .doc = "length of the average as a share of the steps"),
 };

@@ -2,7 +2,9 @@
  * that it does is a check on the tuning. Smith 2017, arXiv:1506.01186. Costs nothing. */
 #include "improve/improve.h"
 
-typedef struct lr_params { hn_strs factors; } lr_params;
+typedef struct lr_params {
+    hn_strs factors;
+} lr_params;
 static const hn_param params[] = {
     HN_PARAM(lr_params, factors, .def = "0.5,2", .doc = "multiples of the incumbent's learning rate"),
 };
@@ -13,4 +15,5 @@ static bool apply(hn_lever_call *c) {
     c->did = hn_fmt(c->a, "optim.lr %.3g → %.3g", lr, lr * f);
     return hn_lever_set(c, "optim.lr", lr * f);
 }
-const hn_lever hn_lever_lr = { HN_ITEM("lr", "another peak learning rate", "arXiv:1506.01186", lr_params, params), .acts_on = "recipe", .apply = apply };
+const hn_lever hn_lever_lr = { HN_ITEM("lr", "another peak learning rate", "arXiv:1506.01186", lr_params, params), .acts_on = "recipe",
+                               .apply = apply };

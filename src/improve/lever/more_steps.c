@@ -3,7 +3,9 @@
  * longer plan, not the mere running on (Hoffmann et al. 2022, arXiv:2203.15556, section 3.1: match the schedule to the horizon). */
 #include "improve/improve.h"
 
-typedef struct more_steps_params { hn_strs factors; } more_steps_params;
+typedef struct more_steps_params {
+    hn_strs factors;
+} more_steps_params;
 static const hn_param params[] = {
     HN_PARAM(more_steps_params, factors, .def = "1.5,2", .doc = "multiples of the incumbent's training FLOPs"),
 };

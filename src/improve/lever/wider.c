@@ -5,7 +5,9 @@
 
 #include <math.h>
 
-typedef struct wider_params { hn_strs factors; } wider_params;
+typedef struct wider_params {
+    hn_strs factors;
+} wider_params;
 static const hn_param params[] = {
     HN_PARAM(wider_params, factors, .def = "1.5,2", .doc = "multiples of the width; rounded to whole heads"),
 };
@@ -15,7 +17,8 @@ static bool apply(hn_lever_call *c) {
     if (!hn_lever_from_scratch(c) || !hn_lever_get(c, "model.width", &width) || !hn_lever_get(c, "model.heads", &heads) ||
         !hn_lever_get(c, "optim.lr", &lr) || !hn_lever_variant(c, &((const wider_params *)c->params)->factors, 1, &f))
         return false;
-    double head_size = width / heads, more = fmax(floor(heads * f + 0.5), heads + 1), new_width = head_size * more, new_lr = lr * width / new_width;
+    double head_size = width / heads, more = fmax(floor(heads * f + 0.5), heads + 1), new_width = head_size * more,
+           new_lr = lr * width / new_width;
     c->did = hn_fmt(c->a, "model.width %g → %g, heads %g → %g, optim.lr %.3g → %.3g", width, new_width, heads, more, lr, new_lr);
     return hn_lever_set(c, "model.heads", more) && hn_lever_set(c, "model.width", new_width) && hn_lever_set(c, "optim.lr", new_lr);
 }

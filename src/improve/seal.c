@@ -1,0 +1,139 @@
+/* seal.c - start and end on the sealed items, once; then the best seed of each by confirm loss is shipped and compared. */
+#include "improve/phase.h"
+
+#include <math.h>
+
+static int64_t best_seed(const hn_runner *r, const hn_trial *t) {
+    const int64_t n = r->set[HN_SET_CONFIRM].n;
+    int64_t best = -1;
+    double loss = INFINITY;
+    for (int64_t k = 0; k < t->seeds; k++) {
+        double m = t->failed[k] ? INFINITY : hn_mean(t->x[HN_SET_CONFIRM] + k * n, n);
+        if (m < loss) loss = m, best = k;
+    }
+    return best;
+}
+
+/* The chosen seed's folder becomes out/NAME; an older one gives way only when the new one is whole. */
+static bool ship(hn_runner *r, const hn_trial *t, int64_t k, const char *name) {
+    const char *from = hn_trial_folder(r, r->a, t, k), *to = hn_path_join(r->a, r->out, name);
+    if (!hn_path_exists(hn_path_join(r->a, from, "config.json"))) {
+        if (hn_path_exists(hn_path_join(r->a, to, "config.json"))) return true; /* shipped before a kill */
+        return HN_FAIL(r->a, HONE_E_IO, .what = "the model to ship is gone", .where = from,
+                       .hint = "delete the run's folder and start again");
+    }
+    hone_model *m = hn_model_load(r->a, from);
+    return m && hn_model_save(r->a, m, to);
+}
+
+static const char *sample(hn_runner *r, const char *dir) {
+    hone_model *m = hn_model_load(r->a, dir);
+    if (!m || !m->tok) {
+        hone_error_clear(r->a->job);
+        return "";
+    }
+    hone_sampling how = { .max_tokens = 200, .temperature = 0.8, .seed = 1 };
+    hone_generation g;
+    const hn_span *sp = &r->set[HN_SET_SCREEN].tokens.spans[0];
+    hn_buf prompt = { 0 };
+    for (int64_t i = 0; i < HN_MIN(sp->n, 16); i++) {
+        int32_t id = hn_token_at(&r->set[HN_SET_SCREEN].tokens, sp->start + i);
+        hn_decode(r->data.tok, r->a, &id, 1, &prompt);
+    }
+    const char *start = hn_buf_str(r->a, &prompt);
+    if (!hone_generate(r->a->job, m, start, &how, NULL, NULL, &g)) {
+        hone_error_clear(r->a->job);
+        return "";
+    }
+    return hn_fmt(r->a, "%s%s", start, g.text);
+}
+
+/* What was found, as the contract's last line of `improve --json` has it. Bits per byte: lower is better, so a gain is start less end. */
+typedef struct {
+    const hn_trial *start, *end, *shipped;
+    int64_t start_seed, shipped_seed;
+    bool changed, stay; /* stay: a candidate lost to the model as it was */
+    int64_t opened_before;
+    hn_interval diff, file; /* over seeds and items; of the two files */
+} sealing;
+
+static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const sealing *x) {
+    const hn_set *s = &r->set[HN_SET_SEALED];
+    json_t *res = hn_json_own(r->a, json_object()), *levers = json_array();
+    const double *from = x->start->x[HN_SET_SEALED], *to = x->end->x[HN_SET_SEALED], *of = x->shipped->x[HN_SET_SEALED];
+    for (int64_t i = 0; i < k->n; i++) json_array_append_new(levers, json_string(k->v[i]->lever->item.name));
+    json_object_set_new(res, "best", json_string(hn_path_join(r->a, r->out, "best")));
+    json_object_set_new(res, "metric", json_string("bits_per_byte"));
+    json_object_set_new(res, "start", json_real(hn_mean(from, x->start->seeds * s->n)));
+    json_object_set_new(res, "end", json_real(x->stay ? hn_mean(from, s->n) : hn_mean(to, x->end->seeds * s->n)));
+    json_object_set_new(res, "difference", json_real(x->stay ? 0 : 0 - x->diff.mean));
+    json_object_set_new(res, "ci95", x->stay ? json_pack("[f,f]", 0.0, 0.0) : json_pack("[f,f]", 0 - x->diff.hi, 0 - x->diff.lo));
+    json_object_set_new(res, "gain", json_real(x->stay ? 0 : x->diff.mean));
+    json_object_set_new(res, "higher_is_better", json_false());
+    json_object_set_new(res, "sealed_hash", json_string(s->hash));
+    json_object_set_new(res, "sealed_items", json_integer(s->n));
+    json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));
+    json_object_set_new(res, "levers", levers);
+    json_object_set_new(res, "what",
+                        json_string(!x->changed ? "nothing was proven: the start is shipped"
+                                    : x->stay   ? "no candidate beat the model as it is: it is shipped unchanged"
+                                    : k->n      ? x->end->did
+                                                : "plain training on this text"));
+    json_object_set_new(res, "cost", json_real(x->end->cost));
+    json_object_set_new(res, "file",
+                        json_pack("{s:f,s:f,s:f,s:[f,f]}", "start", hn_mean(from + x->start_seed * s->n, s->n), "end",
+                                  hn_mean(of + x->shipped_seed * s->n, s->n), "difference", 0 - x->file.mean, "ci95", 0 - x->file.hi,
+                                  0 - x->file.lo));
+    json_object_set_new(res, "out", json_string(r->out));
+    return res;
+}
+
+bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t **result) {
+    hn_arms arm = { 0 };
+    hn_trial *start, *end;
+    int64_t seeds = r->p->confirm_seeds;
+    bool continued = v->again && v->d[v->n - 1].verdict == HN_KEPT;
+    bool changed = k->n > 0 || continued;
+    start = hn_trial_new(r, HN_SEAL, "start", arm.next_index++, r->start ? 1 : seeds);
+    if (!r->start) start->settings = hn_settings_clone(r->a, r->base);
+    start->did = r->start ? "the model as it is" : "the incumbent";
+    start->on[HN_SET_CONFIRM] = true;
+    hn_push(r->a, &arm.all, start);
+    end = start;
+    if (changed && !hn_arm_stack(r, &arm, k, -1, HN_SEAL, "end", seeds, HN_SET_CONFIRM, &end)) return false;
+    for (int64_t i = 0; i < arm.all.n; i++) arm.all.v[i]->on[HN_SET_SEALED] = arm.all.v[i]->ship = true;
+    const hn_set *s = &r->set[HN_SET_SEALED];
+    int64_t before = 0;
+    if (!hn_ledger_seal_open(r->ledger, r->run, s->hash, &before)) return false;
+    if (before > 0)
+        hn_warn(r->a, "the sealed items were looked at %lld time%s before: the more often, the less their figure proves", (long long)before,
+                before == 1 ? "" : "s");
+    if (!hn_trials_run(r, arm.all.v, arm.all.n)) return false;
+    int64_t sb = best_seed(r, start), eb = best_seed(r, end);
+    if (sb < 0 || eb < 0)
+        return HN_FAIL(r->a, HONE_E_NUMERIC, .what = "every final training failed", .found = sb < 0 ? start->error : end->error);
+    hn_interval diff = { 0 };
+    if (changed && hn_trial_ok(start) && hn_trial_ok(end)) {
+        hn_arm from = hn_arm_measured(r, start, HN_SET_SEALED), to = hn_arm_measured(r, end, HN_SET_SEALED);
+        diff = hn_two_level(r->a, &from, &to, s->cluster, s->n, 0.95);
+    }
+    /* A lever may beat continued training and that may still lose to the model as it was: then the model stays. */
+    bool stay = changed && r->start &&
+                hn_mean(end->x[HN_SET_CONFIRM] + eb * r->set[HN_SET_CONFIRM].n, r->set[HN_SET_CONFIRM].n) >=
+                    hn_mean(start->x[HN_SET_CONFIRM], r->set[HN_SET_CONFIRM].n);
+    const hn_trial *shipped = stay ? start : end;
+    if (stay) eb = sb;
+    double *d = hn_new_n(r->a, double, s->n);
+    for (int64_t i = 0; i < s->n; i++) d[i] = start->x[HN_SET_SEALED][sb * s->n + i] - shipped->x[HN_SET_SEALED][eb * s->n + i];
+    hn_interval file = { 0 };
+    if (shipped != start) file = hn_bootstrap_bca(r->a, d, s->cluster, s->n, 0.95, 10000, r->seed);
+    if (!ship(r, start, sb, "start") || !ship(r, shipped, eb, "best")) return false;
+
+    hn_verdict verdict = !changed || stay ? HN_UNDECIDED : diff.lo > 0 ? HN_KEPT : diff.hi < 0 ? HN_HARMFUL : HN_UNDECIDED;
+    sealing x = { start, end, shipped, sb, eb, changed, stay, before, diff, file };
+    *result = result_json(r, k, &x);
+    hn_decision sealed = hn_from_interval(&diff, verdict);
+    if (!hn_record(r, HN_SEAL, "end", &sealed, json_string_value(json_object_get(*result, "what")), end)) return false;
+    return hn_ledger_note(r->ledger, r->run, "sample start", sample(r, hn_path_join(r->a, r->out, "start"))) &&
+           hn_ledger_note(r->ledger, r->run, "sample end", sample(r, hn_path_join(r->a, r->out, "best")));
+}
