@@ -35,7 +35,8 @@ static const hn_linear_attr nk = { 0 }, kn = { .transposed = true }, kn_gelu = {
 static const hn_layernorm_attr eps = { 1e-5f };
 static const hn_embedding_attr later = { 2 };
 static const hn_dropout_attr tenth = { 0.1f };
-static const hn_gelu_attr tanh_form = { true };
+static const hn_activation_attr tanh_form = { HONE_ACT_GELU_TANH };
+static const hn_softmax_attr plain_softmax = { false }, log_softmax = { true };
 static const hn_linear_cross_entropy_attr mean = { 0 };
 static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
                                cached = { .o = { .heads = 3, .causal = true, .scale = 0.2f }, .pos0 = 497 },
@@ -59,7 +60,11 @@ static const spec specs[] = {
     { "few queries", &hn_cpu_attention, &cached, { 3, 3, 3 }, { { 2, 3, 15 }, { 2, 500, 15 }, { 2, 500, 15 } } },
     { "few queries, dropout", &hn_cpu_attention, &few_dropped, { 3, 3, 3 }, { { 2, 4, 16 }, { 2, 62, 16 }, { 2, 62, 16 } } },
     { "every key, dropout, wide", &hn_cpu_attention, &every, { 3, 3, 3 }, { { 2, 150, 80 }, { 2, 301, 80 }, { 2, 301, 80 } } },
-    { "gelu", &hn_cpu_gelu, &tanh_form, { 2 }, { { 70, 1001 } } },
+    { "gelu", &hn_cpu_activation, &tanh_form, { 2 }, { { 70, 1001 } } },
+    { "gelu, columns", &hn_cpu_activation, &tanh_form, { 2 }, { { 5, 20001 } }, .wider = 2 },
+    { "swiglu", &hn_cpu_swiglu, NULL, { 2, 2 }, { { 70, 1001 }, { 70, 1001 } }, .wider = 9 },
+    { "softmax", &hn_cpu_softmax, &plain_softmax, { 2 }, { { 300, 517 } } },
+    { "log-softmax", &hn_cpu_softmax, &log_softmax, { 2 }, { { 300, 517 } }, .wider = 3 },
     { "dropout", &hn_cpu_dropout, &tenth, { 1 }, { { 100003 } } },
     { "add", &hn_cpu_add, NULL, { 2, 2 }, { { 50, 1003 }, { 50, 1003 } } },
     { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
@@ -213,7 +218,14 @@ static void test_attention_memory(void **state) {
 static double phi(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
 static double act(double x, hone_act k) {
     double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x);
-    return k == HONE_ACT_GELU ? x * phi(x) : k == HONE_ACT_GELU_TANH ? x / (1 + exp(-2 * u)) : k == HONE_ACT_RELU ? (x > 0 ? x : 0) : x;
+    return k == HONE_ACT_GELU        ? x * phi(x)
+           : k == HONE_ACT_GELU_TANH ? x / (1 + exp(-2 * u))
+           : k == HONE_ACT_RELU      ? fmax(0, x)
+           : k == HONE_ACT_RELU2     ? fmax(0, x) * fmax(0, x)
+           : k == HONE_ACT_SILU      ? x / (1 + exp(-x))
+           : k == HONE_ACT_TANH      ? tanh(x)
+           : k == HONE_ACT_SIGMOID   ? 1 / (1 + exp(-x))
+                                     : x;
 }
 static double act_d(double x, hone_act k) {
     double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x), du = M_2_SQRTPI * M_SQRT1_2 * (1 + 3 * 0.044715 * x * x),
@@ -221,6 +233,10 @@ static double act_d(double x, hone_act k) {
     return k == HONE_ACT_GELU        ? phi(x) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2
            : k == HONE_ACT_GELU_TANH ? s + x * s * (1 - s) * 2 * du
            : k == HONE_ACT_RELU      ? x > 0
+           : k == HONE_ACT_RELU2     ? (x > 0 ? 2 * x : 0)
+           : k == HONE_ACT_SILU      ? (1 + x / (1 + exp(x))) / (1 + exp(-x))
+           : k == HONE_ACT_TANH      ? 1 / (cosh(x) * cosh(x))
+           : k == HONE_ACT_SIGMOID   ? 1 / ((1 + exp(-x)) * (1 + exp(x)))
                                      : 1;
 }
 static void vectors(const hn_vec *v) {
@@ -239,13 +255,13 @@ static void vectors(const hn_vec *v) {
     assert_true(isnan(v->exp_shift(y, (float[]){ 1, NAN, 2 }, 1, 0, 3)));
     assert_true(v->exp_shift(NULL, (float[]){ -INFINITY, 0 }, 1, 0, 2) == 1);
     for (int i = 0; i < N; i++) x[i] = -12 + 24 * (float)i / N;
-    for (int k = HONE_ACT_NONE; k <= HONE_ACT_RELU; k++) {
+    for (int k = HONE_ACT_NONE; k < HONE_ACT_COUNT; k++) {
         v->bias_act(y, pre, x, b, N, (hone_act)k);
         v->act_grad(d, b, pre, N, (hone_act)k, false);
         for (int i = 0; i < N; i++) {
             assert_true(pre[i] == x[i] + b[i]);
-            assert_true(fabs(y[i] - act(pre[i], (hone_act)k)) <= 4e-7 * fmax(1, fabs((double)pre[i])));
-            assert_true(fabs(d[i] - b[i] * act_d(pre[i], (hone_act)k)) <= 1e-6 * b[i]);
+            assert_true(fabs(y[i] - act(pre[i], (hone_act)k)) <= 4e-7 * fmax(1, fabs(act(pre[i], (hone_act)k))));
+            assert_true(fabs(d[i] - b[i] * act_d(pre[i], (hone_act)k)) <= 1e-6 * b[i] * fmax(1, fabs(act_d(pre[i], (hone_act)k))));
         }
     }
     /* every tail length, and nothing written past the end */

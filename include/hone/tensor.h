@@ -44,7 +44,12 @@ HONE_API hone_tensor *hone_input_f32(hone_tape *t, const float *v, int dims, con
 HONE_API hone_tensor *hone_input_i32(hone_tape *t, const int32_t *v, int dims, const int64_t *shape);
 
 /* ---- operators; each has its file src/tensor/op/NAME.c ---- */
-typedef enum hone_act { HONE_ACT_NONE, HONE_ACT_GELU_TANH, HONE_ACT_GELU, HONE_ACT_RELU } hone_act;
+typedef enum hone_act {
+    HONE_ACT_NONE, HONE_ACT_GELU_TANH, HONE_ACT_GELU, HONE_ACT_RELU,
+    HONE_ACT_RELU2,             /* max(x,0)² */
+    HONE_ACT_SILU,              /* x·σ(x) */
+    HONE_ACT_TANH, HONE_ACT_SIGMOID, HONE_ACT_COUNT
+} hone_act;
 /* y (…,N) = act(x (…,K) · wᵀ + b). w is (N,K) as PyTorch's Linear; transposed = true: w is (K,N) as GPT-2's Conv1D. b (N) or NULL. */
 HONE_API hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act);
 /* y (B,T,C): row ids[b,t] of w (V,C), plus row pos0+t of p (maxT,C) where p is not NULL. ids (B,T) i32, each 0 ≤ id < V. */
@@ -62,7 +67,14 @@ typedef struct hone_attention_opts {
  * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. Causal: the
  * last query sees the last key, and each earlier one a key less (T ≤ S). */
 HONE_API hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o);
+/* y = act(x), element by element; x itself for HONE_ACT_NONE. hone_gelu is two of them by name. */
+HONE_API hone_tensor *hone_activation(hone_tape *t, hone_tensor *x, hone_act act);
 HONE_API hone_tensor *hone_gelu(hone_tape *t, hone_tensor *x, bool tanh_form);
+/* y = silu(a)·b, a and b of the same shape (column views allowed, as the halves of one product). Shazeer 2020. */
+HONE_API hone_tensor *hone_swiglu(hone_tape *t, hone_tensor *a, hone_tensor *b);
+/* Over the last dimension; each row's largest is taken off first, so large numbers do no harm. */
+HONE_API hone_tensor *hone_softmax(hone_tape *t, hone_tensor *x);
+HONE_API hone_tensor *hone_log_softmax(hone_tape *t, hone_tensor *x);
 /* Zeroes each element with probability p and scales the rest by 1/(1−p) in training; x itself otherwise. */
 HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
 HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);        /* same shapes */

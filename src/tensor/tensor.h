@@ -95,7 +95,8 @@ typedef struct hn_attention_attr {                                              
     int64_t pos0;               /* causal: query t sees the keys s ≤ pos0 + t */
     int64_t kv_stride;          /* elements from one batch row of k (and v) to the next; 0: S·ld */
 } hn_attention_attr;
-typedef struct hn_gelu_attr { bool tanh_form; } hn_gelu_attr;
+typedef struct hn_activation_attr { hone_act act; } hn_activation_attr;
+typedef struct hn_softmax_attr { bool log; } hn_softmax_attr;
 typedef struct hn_dropout_attr { float p; } hn_dropout_attr;
 typedef struct hn_columns_attr { int64_t start, n; } hn_columns_attr;
 typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets; aux: log-sum-exp (rows) */

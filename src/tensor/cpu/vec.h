@@ -163,4 +163,22 @@ static inline vf v_normal_cdf(vf x) {
 }
 static inline vf v_gelu(vf x) { return x * v_normal_cdf(x); }
 static inline vf v_gelu_grad(vf x) { return v_fma(x * v_set(0.3989422804f), v_exp(v_set(-0.5f) * x * x), v_normal_cdf(x)); }
+
+/* σ(x) = 1/(1 + e⁻ˣ); e = e⁻ˣ stays finite. silu'(x) = σ(1 + x(1 − σ)), 1 − σ = e·σ without cancellation. */
+static inline vf v_sigmoid(vf x) { return v_set(1.0f) / (v_set(1.0f) + v_exp(v_set(0.0f) - x)); }
+static inline vf v_sigmoid_grad(vf x) {
+    vf e = v_exp(v_set(0.0f) - x), s = v_set(1.0f) / (v_set(1.0f) + e);
+    return s * (e * s);
+}
+static inline vf v_silu_grad(vf x) {
+    vf e = v_exp(v_set(0.0f) - x), s = v_set(1.0f) / (v_set(1.0f) + e);
+    return v_fma(x * s, e * s, s);
+}
+/* tanh: odd, (1 − e)/(1 + e) with e = exp(−2|x|); near 0, where that cancels, its series. */
+static inline vf v_tanh(vf x) {
+    vf zero = v_set(0.0f), one = v_set(1.0f), a = v_max(zero - x, x), q = x * x;
+    vf e = v_exp(v_set(-2.0f) * a), t = (one - e) / (one + e);
+    vf p = v_fma(q, v_fma(q, v_fma(q, v_set(-0.05396825397f), v_set(0.13333333333f)), v_set(-0.33333333333f)), one);
+    return v_where_lt(a, v_set(0.15f), x * p, v_where_lt(x, zero, zero - t, t));
+}
 #endif

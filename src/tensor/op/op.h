@@ -17,6 +17,11 @@ static inline void hn_same_shape(hone_tensor *out, const hone_tensor *x) {
     out->dims = x->dims;
     for (int i = 0; i < x->dims; i++) out->shape[i] = x->shape[i];
 }
+static inline bool hn_shape_alike(const hone_tensor *x, const hone_tensor *y) {
+    bool same = x->dims == y->dims;
+    for (int i = 0; same && i < x->dims; i++) same = x->shape[i] == y->shape[i];
+    return same;
+}
 static inline bool hn_is_f32(const hone_tensor *x, int dims) { return x && x->dtype == HONE_F32 && x->dims == dims; }
 static inline double hn_bytes_moved(const hn_call *c) /* each input and the result once */
 {
@@ -37,6 +42,14 @@ static inline double hn_act_f(double x, hone_act act) {
         return 0.5 * x * (1 + erf(x * M_SQRT1_2));
     case HONE_ACT_RELU:
         return x > 0 ? x : 0;
+    case HONE_ACT_RELU2:
+        return x > 0 ? x * x : 0;
+    case HONE_ACT_SILU:
+        return x / (1 + exp(-x));
+    case HONE_ACT_TANH:
+        return tanh(x);
+    case HONE_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
     default:
         return x;
     }
@@ -52,6 +65,20 @@ static inline double hn_act_df(double x, hone_act act) {
         return 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) * M_2_SQRTPI * M_SQRT1_2 / 2;
     case HONE_ACT_RELU:
         return x > 0 ? 1 : 0;
+    case HONE_ACT_RELU2:
+        return x > 0 ? 2 * x : 0;
+    case HONE_ACT_SILU: {
+        double s = 1 / (1 + exp(-x));
+        return s * (1 + x * (1 - s));
+    }
+    case HONE_ACT_TANH: {
+        double t = tanh(x);
+        return 1 - t * t;
+    }
+    case HONE_ACT_SIGMOID: {
+        double s = 1 / (1 + exp(-x));
+        return s * (1 - s);
+    }
     default:
         return 1;
     }

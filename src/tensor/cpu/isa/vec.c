@@ -40,6 +40,16 @@ static inline vf act_of(vf v, hone_act act) {
         return v_gelu(v);
     case HONE_ACT_RELU:
         return v_max(v_set(0), v);
+    case HONE_ACT_RELU2: {
+        vf r = v_max(v_set(0), v);
+        return r * r;
+    }
+    case HONE_ACT_SILU:
+        return v * v_sigmoid(v);
+    case HONE_ACT_TANH:
+        return v_tanh(v);
+    case HONE_ACT_SIGMOID:
+        return v_sigmoid(v);
     default:
         return v;
     }
@@ -52,6 +62,18 @@ static inline vf act_grad_of(vf v, hone_act act) {
         return v_gelu_grad(v);
     case HONE_ACT_RELU:
         return v_where_lt(v_set(0), v, v_set(1), v_set(0));
+    case HONE_ACT_RELU2: {
+        vf r = v_max(v_set(0), v);
+        return r + r;
+    }
+    case HONE_ACT_SILU:
+        return v_silu_grad(v);
+    case HONE_ACT_TANH: {
+        vf t = v_tanh(v);
+        return v_fnma(t, t, v_set(1));
+    }
+    case HONE_ACT_SIGMOID:
+        return v_sigmoid_grad(v);
     default:
         return v_set(1);
     }
@@ -83,6 +105,18 @@ static void bias_act(float *y, float *pre, const float *x, const float *b, int64
     case HONE_ACT_RELU:
         bias_act_as(y, pre, x, b, n, HONE_ACT_RELU);
         break;
+    case HONE_ACT_RELU2:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_RELU2);
+        break;
+    case HONE_ACT_SILU:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_SILU);
+        break;
+    case HONE_ACT_TANH:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_TANH);
+        break;
+    case HONE_ACT_SIGMOID:
+        bias_act_as(y, pre, x, b, n, HONE_ACT_SIGMOID);
+        break;
     default:
         bias_act_as(y, pre, x, b, n, HONE_ACT_NONE);
     }
@@ -97,6 +131,18 @@ static void act_grad(float *d, const float *dy, const float *pre, int64_t n, hon
         break;
     case HONE_ACT_RELU:
         act_grad_as(d, dy, pre, n, HONE_ACT_RELU, more);
+        break;
+    case HONE_ACT_RELU2:
+        act_grad_as(d, dy, pre, n, HONE_ACT_RELU2, more);
+        break;
+    case HONE_ACT_SILU:
+        act_grad_as(d, dy, pre, n, HONE_ACT_SILU, more);
+        break;
+    case HONE_ACT_TANH:
+        act_grad_as(d, dy, pre, n, HONE_ACT_TANH, more);
+        break;
+    case HONE_ACT_SIGMOID:
+        act_grad_as(d, dy, pre, n, HONE_ACT_SIGMOID, more);
         break;
     default:
         act_grad_as(d, dy, pre, n, HONE_ACT_NONE, more);

@@ -1,0 +1,27 @@
+/* elementwise.h - vector routines on rows of numbers, and their cutting into tasks; for the operators that move more than they compute.
+ * Tasks depend on sizes alone; sums have a fixed order. */
+#ifndef HN_CPU_ELEMENTWISE_H
+#define HN_CPU_ELEMENTWISE_H
+#include "tensor/cpu/cpu.h"
+
+/* Compiled once per instruction set (isa/elementwise.c). n may be 0; rows need no alignment. `more`: add to what is there. */
+typedef struct hn_elementwise {
+    void (*swiglu)(float *y, const float *a, const float *b, int64_t n);
+    /* da, db: either may be NULL */
+    void (*swiglu_grad)(float *da, float *db, const float *dy, const float *a, const float *b, int64_t n, bool more_a, bool more_b);
+    void (*softmax)(float *y, const float *x, int64_t n, bool log);
+    void (*softmax_grad)(float *dx, const float *y, const float *dy, int64_t n, bool log, bool more);
+} hn_elementwise;
+const hn_elementwise *hn_elementwise_now(void);
+
+/* Calls span(arg, r, i, n) for columns [i, i+n) of each row r of (rows, cols), about 8192 numbers a task. `flat`: rows follow each
+ * other without gaps in every tensor concerned, so all is one long row. flops: of one number. */
+typedef void hn_span_fn(void *arg, int64_t r, int64_t i, int64_t n);
+void hn_cpu_spans(const hn_call *c, int64_t rows, int64_t cols, bool flat, double flops, hn_span_fn *span, void *arg);
+/* As above, whole rows. */
+void hn_cpu_rows(const hn_call *c, int64_t rows, int64_t cols, double flops, hn_span_fn *row, void *arg);
+
+static inline bool hn_gapless(const hone_tensor *x) { return x->ld == hn_cols(x) || hn_rows(x) <= 1; }
+static inline float *hn_at(const hone_tensor *x, int64_t r, int64_t i) { return (float *)x->data + r * x->ld + i; }
+static inline const float *hn_dy_at(const hn_call *c, int64_t r, int64_t i) { return c->out->grad + r * c->out->ld + i; }
+#endif

@@ -1,0 +1,63 @@
+/* elementwise.c - gates, softmax and other work on rows of numbers, compiled once per instruction set. */
+#include "tensor/cpu/elementwise.h"
+#include "tensor/cpu/vec.h"
+
+static inline void put(float *y, vf v, int64_t left, bool more) {
+    if (more) v = v + v_ld(y, left);
+    v_st(y, v, left);
+}
+
+static void swiglu(float *y, const float *a, const float *b, int64_t n) {
+    V_EACH (i, n) {
+        vf x = v_ld(a + i, V_LEFT);
+        v_st(y + i, x * v_sigmoid(x) * v_ld(b + i, V_LEFT), V_LEFT);
+    }
+}
+static void swiglu_grad(float *da, float *db, const float *dy, const float *a, const float *b, int64_t n, bool more_a, bool more_b) {
+    V_EACH (i, n) {
+        vf x = v_ld(a + i, V_LEFT), g = v_ld(dy + i, V_LEFT), e = v_exp(v_set(0) - x), s = v_set(1) / (v_set(1) + e);
+        if (da) put(da + i, g * v_ld(b + i, V_LEFT) * v_fma(x * s, e * s, s), V_LEFT, more_a);
+        if (db) put(db + i, g * x * s, V_LEFT, more_b);
+    }
+}
+
+static float top_of(const float *x, int64_t n) {
+    vf low = v_set(-INFINITY), t = low;
+    V_EACH (i, n) t = v_max(t, v_keep(v_ld(x + i, V_LEFT), low, V_LEFT));
+    return v_top(t);
+}
+static void softmax(float *y, const float *x, int64_t n, bool log) {
+    float top = top_of(x, n);
+    vf vt = v_set(top), sum = v_set(0);
+    V_EACH (i, n) {
+        vf e = v_keep(v_exp(v_ld(x + i, V_LEFT) - vt), v_set(0), V_LEFT);
+        sum = sum + e;
+        if (!log) v_st(y + i, e, V_LEFT);
+    }
+    float total = v_sum(sum);
+    vf by = v_set(log ? logf(total) : 1 / total);
+    if (log) V_EACH (i, n) v_st(y + i, v_ld(x + i, V_LEFT) - vt - by, V_LEFT);
+    else V_EACH (i, n) v_st(y + i, v_ld(y + i, V_LEFT) * by, V_LEFT);
+}
+static void softmax_grad(float *dx, const float *y, const float *dy, int64_t n, bool log, bool more) {
+    vf sum = v_set(0);
+    V_EACH (i, n) sum = v_fma(v_ld(dy + i, V_LEFT), log ? v_set(1) : v_ld(y + i, V_LEFT), sum);
+    vf s = v_set(v_sum(sum));
+    V_EACH (i, n) {
+        vf p = v_ld(y + i, V_LEFT), g = v_ld(dy + i, V_LEFT);
+        if (log) g = v_fnma(v_exp(p), s, g);
+        else g = p * (g - s);
+        put(dx + i, g, V_LEFT, more);
+    }
+}
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+#define TABLE PASTE(hn_elementwise_, HN_ISA)
+extern const hn_elementwise TABLE;
+const hn_elementwise TABLE = {
+    swiglu,
+    swiglu_grad,
+    softmax,
+    softmax_grad,
+};

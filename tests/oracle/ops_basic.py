@@ -1,0 +1,46 @@
+"""Golden values of the plain operators (activations, softmax, products, reductions, moves, losses), forward and gradient, from PyTorch
+in float64 -> ../golden/ops_basic.h. Inputs are written too. Run: python ops_basic.py"""
+import pathlib
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(21)
+torch.set_default_dtype(torch.float64)
+lines = ["/* ops_basic.h - made by oracle/ops_basic.py from PyTorch in float64; do not edit. */",
+         "#ifndef HN_GOLDEN_OPS_BASIC_H", "#define HN_GOLDEN_OPS_BASIC_H"]
+
+
+def put(name, x):
+    values = ", ".join(f"{v:.9g}" for v in x.detach().reshape(-1).tolist())
+    kind = "int" if x.dtype == torch.int64 else "float"
+    lines.append(f"static const {kind} {name}[] = {{ {values} }};")
+
+
+def leaf(*shape):
+    """Rounded to float32, so that both sides start from the same numbers."""
+    return torch.randn(*shape).float().double().requires_grad_(True)
+
+
+def case(name, inputs, y):
+    r = torch.randn(y.shape).float().double()
+    (y * r).sum().backward()
+    put(f"{name}_r", r)
+    put(f"{name}_y", y)
+    for n, x in inputs.items():
+        put(f"{name}_{n}", x)
+        if x.grad is not None:
+            put(f"{name}_d{n}", x.grad)
+
+
+for name, f in (("relu", F.relu), ("relu2", lambda x: F.relu(x) ** 2), ("silu", F.silu), ("tanh", torch.tanh), ("sigmoid", torch.sigmoid)):
+    x = (torch.randn(12) * 3).float().double().requires_grad_(True)
+    case(name, dict(x=x), f(x))
+a, b = leaf(3, 5), leaf(3, 5)
+case("swiglu", dict(a=a, b=b), F.silu(a) * b)
+x = leaf(3, 7)
+case("softmax", dict(x=x), x.softmax(-1))
+x = leaf(3, 7)
+case("log_softmax", dict(x=x), x.log_softmax(-1))
+lines.append("#endif")
+out = pathlib.Path(__file__).resolve().parent.parent / "golden" / "ops_basic.h"
+out.write_text("\n".join(lines) + "\n")

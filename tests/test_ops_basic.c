@@ -1,0 +1,114 @@
+/* The plain operators beside PyTorch: results and gradients, by references and by kernels; what they refuse, and in which words. */
+#include "tape_help.h"
+#include "golden/ops_basic.h"
+
+typedef struct room {
+    hone_job *job;
+    hone_tape *t;
+    hn_arena *a;
+} room;
+static room open_room(void) {
+    room r = {.job = hone_open(&(hone_options){.threads = 2})};
+    r.a = hn_job_arena(r.job);
+    r.t = hone_tape_new(r.job, NULL);
+    hone_tape_begin(r.t, HONE_TRAIN, 1, 1);
+    return r;
+}
+
+/* ---- PyTorch's numbers ---- */
+static hone_tensor *put(room *g, const float *v, int dims, const int64_t *shape) {
+    hone_tensor *w = weight(g->a, "golden", dims, shape, 0, 0);
+    memcpy(w->data, v, (size_t)hn_count(w) * sizeof *v);
+    return w;
+}
+static void near(const char *what, const float *x, const float *want, int64_t n) {
+    assert_non_null(x);
+    for (int64_t i = 0; i < n; i++)
+        if (fabs(x[i] - want[i]) > 2e-6 * (1 + fabs(want[i])))
+            fail_msg("%s [%lld] is %.9g, PyTorch says %.9g", what, (long long)i, x[i], want[i]);
+}
+static void back(room *g, const char *what, hone_tensor *y, const float *want, int64_t n, const float *r) {
+    if (!hone_ok(g->t)) fail_msg("%s: %s", what, hone_error_message(g->job));
+    assert_int_equal(hn_count(y), n);
+    near(what, hone_tensor_f32(y), want, n);
+    hone_tensor *loss = project(g->t, y, r, NULL);
+    if (!hone_backward(g->t, loss)) fail_msg("%s: %s", what, hone_error_message(g->job));
+}
+#define PUT(name, ...) put(g, name, DIMS(__VA_ARGS__))
+#define BACK(name, y) back(g, #name, y, name##_y, HN_LEN(name##_y), name##_r)
+#define NEAR(x, want) near(#want, x, want, HN_LEN(want))
+#define BEGIN() hone_tape_begin(g->t, HONE_TRAIN, 1, 1)
+
+static void golden_activations(room *g) {
+    hone_tensor *x, *b;
+#define ACT(name, act) BEGIN(), x = PUT(name##_x, 12), BACK(name, hone_activation(g->t, x, act)), NEAR(x->grad, name##_dx)
+    ACT(relu, HONE_ACT_RELU);
+    ACT(relu2, HONE_ACT_RELU2);
+    ACT(silu, HONE_ACT_SILU);
+    ACT(tanh, HONE_ACT_TANH);
+    ACT(sigmoid, HONE_ACT_SIGMOID);
+    BEGIN(), x = PUT(swiglu_a, 3, 5), b = PUT(swiglu_b, 3, 5);
+    BACK(swiglu, hone_swiglu(g->t, x, b)), NEAR(x->grad, swiglu_da), NEAR(b->grad, swiglu_db);
+    BEGIN(), x = PUT(softmax_x, 3, 7), BACK(softmax, hone_softmax(g->t, x)), NEAR(x->grad, softmax_dx);
+    BEGIN(), x = PUT(log_softmax_x, 3, 7), BACK(log_softmax, hone_log_softmax(g->t, x)), NEAR(x->grad, log_softmax_dx);
+}
+
+static void test_golden(void **state) {
+    for (int references = 0; references < 2; references++) {
+        room g = open_room();
+        if (references) hn_tape_use_references(g.t);
+        golden_activations(&g);
+        hone_close(g.job);
+    }
+}
+
+/* Large numbers, and a function applied by linear: the same as the two one after the other. */
+static void test_edges(void **state) {
+    room r = open_room();
+    hone_tensor *x = hone_input_f32(r.t, (float[]){1000, 999, -1000, 1e30f, -1e30f, 1e30f}, DIMS(2, 3));
+    const float *p = hone_tensor_f32(hone_softmax(r.t, x)), *l = hone_tensor_f32(hone_log_softmax(r.t, x));
+    float want[] = {0.7310586f, 0.2689414f, 0, 0.5f, 0, 0.5f};
+    for (int i = 0; i < 6; i++) assert_true(fabsf(p[i] - want[i]) < 1e-6f);
+    assert_true(fabsf(l[0] + 0.3132617f) < 1e-4f && l[2] < -1999 && l[4] < -1e30f);
+    hone_tensor *w = weight(r.a, "w", DIMS(7, 5), 1, 1), *b = weight(r.a, "b", DIMS(7), 2, 1), *h = weight(r.a, "h", DIMS(4, 5), 3, 1);
+    for (int f = HONE_ACT_NONE + 1; f < HONE_ACT_COUNT; f++) {
+        hone_tensor *one = hone_linear(r.t, h, w, b, false, (hone_act)f);
+        hone_tensor *two = hone_activation(r.t, hone_linear(r.t, h, w, b, false, HONE_ACT_NONE), (hone_act)f);
+        for (int i = 0; i < 28; i++) assert_true(fabs(hone_tensor_item(one, i) - hone_tensor_item(two, i)) < 1e-5);
+    }
+    assert_ptr_equal(hone_activation(r.t, h, HONE_ACT_NONE), h);
+    assert_true(hone_ok(r.t));
+    hone_close(r.job);
+}
+
+/* ---- refusals ---- */
+static void refused(room *r, hone_tensor *y, const char *text) {
+    assert_non_null(y);
+    if (hone_ok(r->t)) fail_msg("accepted; expected '%s'", text);
+    assert_int_equal(hone_error_code(r->job), HONE_E_SHAPE);
+    assert_contains(hone_error_message(r->job), text);
+    assert_true(isnan(hone_tensor_item(y, 0)));
+    hone_error_clear(r->job);
+    hone_tape_begin(r->t, HONE_TRAIN, 0, 0);
+}
+static void test_refusals(void **state) {
+    room r = open_room();
+    hone_tape *t = r.t;
+    hone_tensor *x34 = weight(r.a, "x", DIMS(3, 4), 1, 1), *x43 = weight(r.a, "y", DIMS(4, 3), 1, 1);
+#define IDS(...) hone_input_i32(t, (int32_t[]){__VA_ARGS__}, DIMS((int64_t)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))))
+    refused(&r, hone_activation(t, x34, HONE_ACT_COUNT), "activation: there is no function 8");
+    refused(&r, hone_activation(t, IDS(1), HONE_ACT_TANH), "activation: x must be f32");
+    refused(&r, hone_swiglu(t, x34, x43), "swiglu: a is (3,4) but b is (4,3)");
+    refused(&r, hone_swiglu(t, x34, NULL), "swiglu: a and b must be f32");
+    refused(&r, hone_softmax(t, IDS(1, 2)), "softmax: x must be f32");
+    hone_close(r.job);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
