@@ -98,6 +98,18 @@ $(BUILD)/tests/test_examples: $(EXAMPLES)
 .PHONY: examples
 
 $(BUILD)/src/improve/preset.o: recipes/text.yaml
+# The commit that `hone bench` names; its object is made again when the commit changes.
+$(BUILD)/commit.h: FORCE
+	@mkdir -p $(@D)
+	@echo "#define HN_COMMIT \"$$(git describe --always --dirty --abbrev=12 2>/dev/null)\"" > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/src/app/cmd/bench.o: CFLAGS += -include $(BUILD)/commit.h
+$(BUILD)/src/app/cmd/bench.o: $(BUILD)/commit.h
+FORCE:
+.PHONY: bench
+# How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.
+bench: $(BUILD)/hone
+	$< bench $(ARGS)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all test units
 .SECONDARY:

@@ -2,13 +2,14 @@
 _hone() {
     local cur=${COMP_WORDS[COMP_CWORD]} words_here
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "help list doctor version info tokenize generate score eval train improve ledger report" -- "$cur"))
+        COMPREPLY=($(compgen -W "help list doctor bench version info tokenize generate score eval train improve ledger report" -- "$cur"))
         return
     fi
     case ${COMP_WORDS[1]} in
     help) words_here='--man --markdown --completion --json --quiet --help --version --seed --threads --device --out cmd op backend read token arch format sample optim sched lever' ;;
     list) words_here='--json --quiet --help --version --seed --threads --device --out cmd op backend read token arch format sample optim sched lever' ;;
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
+    bench) words_here='--filter --seconds --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     info) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;

@@ -94,6 +94,7 @@ static void tell_reference(hone_tape *t, const hn_op *op) {
 }
 
 static void compute(hone_tape *t, hn_call *c) {
+    double began = t->watch ? hn_now() : 0;
     const hn_kernel *k = hn_kernel_of(t, c->op);
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes;
     hn_chunk *scratch = need ? hn_mempool_get(&t->pool, need(c, false)) : NULL;
@@ -108,6 +109,7 @@ static void compute(hone_tape *t, hn_call *c) {
     }
     hn_mempool_put(&t->pool, scratch);
     t->flops_forward += c->op->cost ? c->op->cost(c).flops : 0;
+    if (t->watch) t->watch(t->watch_user, c, false, hn_now() - began);
 }
 
 typedef struct apply_args {

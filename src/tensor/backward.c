@@ -57,6 +57,7 @@ static bool pass_on(hn_call *c) {
 static void run_node(hone_tape *t, hn_call *c) {
     hone_tensor store[HN_MAX_IN], *dx[HN_MAX_IN] = {0};
     const hn_kernel *k = hn_kernel_of(t, c->op);
+    double began = t->watch ? hn_now() : 0;
     bool overwrites = k && k->backward && k->overwrites, passed = pass_on(c);
     for (int i = passed; i < c->n_in; i++)
         if (gradient_of(t, c, i, overwrites, &store[i])) dx[i] = &store[i];
@@ -70,6 +71,7 @@ static void run_node(hone_tape *t, hn_call *c) {
     }
     hn_mempool_put(&t->pool, scratch);
     t->flops_backward += c->op->cost ? 2 * c->op->cost(c).flops : 0;
+    if (t->watch) t->watch(t->watch_user, c, true, hn_now() - began);
 }
 
 static void drop_use(hone_tape *t, hone_tensor *x) {

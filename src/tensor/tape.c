@@ -92,6 +92,11 @@ void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out) {
     *out = (hn_tape_stats){t->flops_forward, t->flops_backward, t->pool.now + cache, t->pool.peak + cache, t->n_nodes};
 }
 
+void hn_tape_watch(hone_tape *t, hn_watch_fn fn, void *user) {
+    t->watch = fn;
+    t->watch_user = user;
+}
+
 /* ---- failure ---- */
 
 /* "linear in h.3.mlp (forward)"; outside an operator the scope alone. */

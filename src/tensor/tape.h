@@ -46,6 +46,8 @@ struct hone_tape {
     int scope_end[HN_SCOPE_DEPTH], scopes;
     const char *scope_text; /* copy of scope for nodes; NULL: to be made */
     double flops_forward, flops_backward;
+    hn_watch_fn watch;
+    void *watch_user;
     hn_cache *cache;
     hone_tensor dummy; /* what a failed operator returns: (0), no data */
 };

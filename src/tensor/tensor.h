@@ -133,6 +133,10 @@ typedef struct hn_tape_stats {
     int64_t nodes;
 } hn_tape_stats;
 void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out);
+/* For measuring: fn is told of every call after its forward or backward has run, and how long that took (with the zeroing of gradients
+ * that it began). NULL: off, the tape's state when made. It must not use the tape. */
+typedef void (*hn_watch_fn)(void *user, const hn_call *c, bool backward, double seconds);
+void hn_tape_watch(hone_tape *t, hn_watch_fn fn, void *user);
 /* Where we are ("h.3.attn"), for messages. Nests. */
 void hn_scope_begin(hone_tape *t, const char *name), hn_scope_end(hone_tape *t);
 const char *hn_tape_failed_where(const hone_tape *t);        /* "linear in h.3.mlp (forward)"; "" when ok */

@@ -1,0 +1,45 @@
+/* shapes.c - the layers of the models that `hone bench` trains: nanoGPT's for a CPU (128 wide, 12 x 64 tokens), a baby GPT (384 wide,
+ * 16 x 256) and GPT-2 of 124M (768 wide, 4 x 256). A table, a row each; an operator that this build lacks is passed over. */
+#include "app/bench/shapes.h"
+
+#define DIMS(...) (const int64_t[]) { __VA_ARGS__ }
+static const hn_linear_attr conv1d = { .transposed = true }, conv1d_gelu = { .transposed = true, .act = HONE_ACT_GELU_TANH };
+static const hn_layernorm_attr norm = { .eps = 1e-5f };
+static const hn_gelu_attr tanh_gelu = { .tanh_form = true };
+static const hn_dropout_attr drop = { .p = 0.1f };
+static const hn_embedding_attr from_start = { .pos0 = 0 };
+static const hn_linear_cross_entropy_attr mean = { .denominator = 0 };
+static const hn_attention_attr heads4 = { .o = { .heads = 4, .causal = true, .scale = 0.1767767f } },
+                               heads6 = { .o = { .heads = 6, .causal = true, .scale = 0.125f } },
+                               heads12 = { .o = { .heads = 12, .causal = true, .scale = 0.125f } };
+
+#define LINEAR(NAME, B, T, K, N, ATTR) { "linear", { NAME, { DIMS(B, T, K), DIMS(K, N) }, { 3, 2 }, &ATTR } }
+#define ATTENTION(NAME, B, T, C, ATTR) { "attention", { NAME, { DIMS(B, T, C), DIMS(B, T, C), DIMS(B, T, C) }, { 3, 3, 3 }, &ATTR } }
+#define HEAD(NAME, B, T, C, V) { "linear_cross_entropy", { NAME, { DIMS(B, T, C), DIMS(V, C), DIMS(B, T) }, { 3, 2, 2 }, &mean, { 0, 0, V } } }
+
+const bench_shape bench_shapes[] = {
+    LINEAR("nanogpt 768x128x384", 12, 64, 128, 384, conv1d),
+    LINEAR("nanogpt 768x128x512 gelu", 12, 64, 128, 512, conv1d_gelu),
+    LINEAR("nanogpt 768x512x128", 12, 64, 512, 128, conv1d),
+    LINEAR("baby 4096x384x1152", 16, 256, 384, 1152, conv1d),
+    LINEAR("baby 4096x384x1536 gelu", 16, 256, 384, 1536, conv1d_gelu),
+    LINEAR("baby 4096x1536x384", 16, 256, 1536, 384, conv1d),
+    LINEAR("gpt2 1024x768x2304", 4, 256, 768, 2304, conv1d),
+    LINEAR("gpt2 1024x768x768", 4, 256, 768, 768, conv1d),
+    LINEAR("gpt2 1024x768x3072 gelu", 4, 256, 768, 3072, conv1d_gelu),
+    LINEAR("gpt2 1024x3072x768", 4, 256, 3072, 768, conv1d),
+    LINEAR("gpt2 one row 768x3072", 1, 1, 768, 3072, conv1d),
+    ATTENTION("nanogpt 12 x 4 heads of 32, 64 long", 12, 64, 128, heads4),
+    ATTENTION("baby 16 x 6 heads of 64, 256 long", 16, 256, 384, heads6),
+    ATTENTION("gpt2 4 x 12 heads of 64, 256 long", 4, 256, 768, heads12),
+    ATTENTION("gpt2 1 x 12 heads of 64, 1024 long", 1, 1024, 768, heads12),
+    HEAD("nanogpt 768x128x65", 12, 64, 128, 65),
+    HEAD("baby 4096x384x65", 16, 256, 384, 65),
+    HEAD("gpt2 1024x768x50257", 4, 256, 768, 50257),
+    { "layernorm", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(768), DIMS(768) }, { 3, 1, 1 }, &norm } },
+    { "gelu", { "gpt2 1024x3072", { DIMS(4, 256, 3072) }, { 3 }, &tanh_gelu } },
+    { "dropout", { "gpt2 1024x768", { DIMS(4, 256, 768) }, { 3 }, &drop } },
+    { "add", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(4, 256, 768) }, { 3, 3 }, NULL } },
+    { "embedding", { "gpt2 1024 of 50257x768", { DIMS(4, 256), DIMS(50257, 768), DIMS(256, 768) }, { 2, 2, 2 }, &from_start, { 50257 } } },
+};
+const int64_t bench_n_shapes = HN_LEN(bench_shapes);

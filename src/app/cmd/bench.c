@@ -1,0 +1,37 @@
+/* bench - how fast this build is on this machine: operators, training steps, decoding, beside the limits measured in the same run. */
+#include "app/bench/bench.h"
+
+#ifndef HN_COMMIT
+#define HN_COMMIT ""
+#endif
+
+typedef struct flags {
+    hn_strs filter;
+    double seconds;
+} flags;
+static const hn_param params[] = {
+    HN_PARAM(flags, filter, .doc = "only cases whose name contains one of these: op/linear,train/baby"),
+    HN_PARAM(flags, seconds, .def = "0.5", .min = 0.001, .max = 3600, .unit = "seconds", .doc = "time to spend on each case, at least"),
+};
+
+static bool run(hn_cmd_call *c) {
+    const flags *f = c->flags;
+    bench *b = hn_new(c->a, bench);
+    *b = (bench){ .a = c->a, .c = c, .seconds = f->seconds, .filter = f->filter };
+    bench_measure_machine(b);
+    bench_tell_machine(b, HN_COMMIT);
+    if (!bench_ops(b)) return false;
+    if (!b->lines)
+        return HN_FAIL(c->a, HONE_E_USAGE, .what = "--filter finds no case", .hint = "Run `hone bench` without it to see all names.");
+    if (hn_stopped(c->a->job)) return HN_FAIL(c->a, HONE_E_INTERRUPTED, .what = "stopped while measuring");
+    return true;
+}
+
+const hn_cmd hn_cmd_bench = {
+    HN_ITEM("bench", "measure how fast this build is on this machine", NULL, flags, params),
+    .usage = "[--filter NAME,…] [--seconds S]",
+    .run = run,
+    .about = "Measures what the machine can do (multiply-adds and bytes read a second), then every operator on shapes of transformer\n"
+             "layers. Times are medians with their range; shares are of the limits measured in the same run.",
+    .examples = "  hone bench --filter op/linear\n  hone bench --json > new.json",
+};
