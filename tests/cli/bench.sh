@@ -8,7 +8,7 @@ bad() { echo "not ok $1: $(head -c 400 "$tmp/out" "$tmp/err" | tr '\n' ' ')"; }
 try() { "$hone" bench "$@" > "$tmp/out" 2> "$tmp/err" < /dev/null; status=$?; }
 has() { name=$1; shift; for w in "$@"; do grep -qF -- "$w" "$tmp/out" || { bad "$name: no '$w'"; return; }; done; ok "$name"; }
 
-try --filter op/gelu --seconds 0.001 --json
+try --filter op/activation --seconds 0.001 --json
 [ "$status" = 0 ] && ok "bench of an operator" || bad "bench of an operator"
 has "every line has the contract's fields" '"name"' '"config"' '"tokens_per_second"' '"gflops"' '"percent_of_peak"' '"peak_rss_bytes"'
 has "the machine's line" '"name": "machine"' '"isa"' '"threads"' '"commit"' '"gflops_one_thread"' '"read_gbytes_all_threads"'

@@ -5,7 +5,8 @@
 #define DIMS(...) (const int64_t[]) { __VA_ARGS__ }
 static const hn_linear_attr conv1d = { .transposed = true }, conv1d_gelu = { .transposed = true, .act = HONE_ACT_GELU_TANH };
 static const hn_layernorm_attr norm = { .eps = 1e-5f };
-static const hn_gelu_attr tanh_gelu = { .tanh_form = true };
+static const hn_activation_attr tanh_gelu = { HONE_ACT_GELU_TANH };
+static const hn_softmax_attr softmax = { .log = false };
 static const hn_dropout_attr drop = { .p = 0.1f };
 static const hn_embedding_attr from_start = { .pos0 = 0 };
 static const hn_linear_cross_entropy_attr mean = { .denominator = 0 };
@@ -37,7 +38,9 @@ const bench_shape bench_shapes[] = {
     HEAD("baby 4096x384x65", 16, 256, 384, 65),
     HEAD("gpt2 1024x768x50257", 4, 256, 768, 50257),
     { "layernorm", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(768), DIMS(768) }, { 3, 1, 1 }, &norm } },
-    { "gelu", { "gpt2 1024x3072", { DIMS(4, 256, 3072) }, { 3 }, &tanh_gelu } },
+    { "activation", { "gpt2 gelu 1024x3072", { DIMS(4, 256, 3072) }, { 3 }, &tanh_gelu } },
+    { "swiglu", { "llama15m 2048x768", { DIMS(8, 256, 768), DIMS(8, 256, 768) }, { 3, 3 }, NULL } },
+    { "softmax", { "gpt2 1024x768", { DIMS(4, 256, 768) }, { 3 }, &softmax } },
     { "dropout", { "gpt2 1024x768", { DIMS(4, 256, 768) }, { 3 }, &drop } },
     { "add", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(4, 256, 768) }, { 3, 3 }, NULL } },
     { "embedding", { "gpt2 1024 of 50257x768", { DIMS(4, 256), DIMS(50257, 768), DIMS(256, 768) }, { 2, 2, 2 }, &from_start, { 50257 } } },
