@@ -266,17 +266,15 @@ static void vectors(const hn_vec *v) {
     }
     /* every tail length, and nothing written past the end */
     for (int n = 0; n < 70; n++) {
-        double s = 0, q = 0, top = -INFINITY;
-        for (int i = 0; i < n; i++) s += (double)x[i] * b[i], q += (double)x[i] * x[i], top = fmax(top, x[i]);
+        double s = 0, top = -INFINITY;
+        for (int i = 0; i < n; i++) s += (double)x[i] * b[i], top = fmax(top, x[i]);
         assert_true(fabs(v->dot(x, b, n) - s) < 1e-4);
-        assert_true(fabs(v->sum_squares(x, n) - q) <= 1e-6 * q);
         assert_true(v->top(x, n) == (float)top);
         y[n] = 77;
         v->add(y, x, b, n);
         for (int i = 0; i < n; i++) assert_true(y[i] == x[i] + b[i]);
         v->scale(y, x, 3, n);
-        v->axpy(y, -2, x, n);
-        for (int i = 0; i < n; i++) assert_true(fabsf(y[i] - x[i]) < 1e-5f);
+        for (int i = 0; i < n; i++) assert_true(y[i] == 3 * x[i]);
         assert_true(y[n] == 77);
     }
     /* dropout: the words that the reference draws */
@@ -292,26 +290,13 @@ static void vectors(const hn_vec *v) {
 static void test_vectors(void **state) {
     for (int i = 0; i <= (int)hn_cpu_isa(); i++) vectors(hn_vec_of((hn_isa)i));
 }
-static void test_sums(void **state) {
-    hone_job *one = hone_open(&(hone_options){ .threads = 1 }), *seven = hone_open(&(hone_options){ .threads = 7 });
-    int64_t n = 300001;
-    float *x = hn_new_n(hn_job_arena(one), float, n), *y = hn_new_n(hn_job_arena(one), float, n);
-    hn_rng_fill_normal(1, HN_STREAM_TEST, 0, x, n, 1);
-    double want = 0;
-    for (int64_t i = 0; i < n; i++) want += (double)x[i] * x[i];
-    double got = hn_sum_squares(hn_job_pool(one), x, n);
-    assert_true(fabs(got - want) < 1e-6 * want);
-    assert_true(got == hn_sum_squares(hn_job_pool(seven), x, n));
-    hn_axpy(hn_job_pool(seven), y, 2, x, n);
-    for (int64_t i = 0; i < n; i++) assert_true(y[i] == 2 * x[i]);
-    hone_close(seven);
-    hone_close(one);
-}
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_sums),    cmocka_unit_test(test_attention_memory),
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_attention_memory),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

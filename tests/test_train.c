@@ -220,6 +220,36 @@ static void not_a_number(void **state)
     close_world(&w);
 }
 
+/* The loss is finite, its gradient is not: the way back through h.1's mlp multiplies two numbers of 1e20. */
+static void gradient_not_a_number(void **state)
+{
+    static const struct { const char *name; float scale; } doctored[] = {
+        { "ln_f.weight", 1e22f }, { "h.1.ln_2.weight", 1e20f }, { "h.1.mlp.c_proj.weight", 1e-20f },
+    };
+    world w;
+    open_world(&w, 1);
+    hn_trainer *t = trainer(&w);
+    steps(&w, t, 2, NULL);
+    for (int64_t i = 0; i < t->m->n_w; i++)
+        for (int64_t k = 0; k < HN_LEN(doctored); k++) {
+            float *x = t->m->w[i].t->data;
+            if (!strstr(t->m->w[i].t->name, doctored[k].name)) continue;
+            for (int64_t j = 0; j < hn_count(t->m->w[i].t); j++) x[j] *= doctored[k].scale;
+        }
+    hn_lm_result r;
+    assert_true(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 4, &r, NULL));
+    assert_true(isfinite(r.loss));
+    float **before = hn_trainer_copies(w.a, t->m, true);
+    double loss;
+    assert_false(hn_trainer_step(t, &loss));
+    says(&w, HONE_E_NUMERIC, "step 3: the gradient's norm is not a finite number");
+    says(&w, HONE_E_NUMERIC, "linear in h.1.mlp");
+    says(&w, HONE_E_NUMERIC, "(backward)");
+    says(&w, HONE_E_NUMERIC, "optim.lr");
+    for (int64_t i = 0; i < t->m->n_w; i++) assert_memory_equal(before[i], t->m->w[i].t->data, (size_t)hn_count(t->m->w[i].t) * 4);
+    close_world(&w);
+}
+
 /* ---- held-out loss ---- */
 static void held_out(void **state)
 {
@@ -284,7 +314,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adamw_first_step), cmocka_unit_test(schedules), cmocka_unit_test(golden_tiny), cmocka_unit_test(golden_nobias),
         cmocka_unit_test(learns), cmocka_unit_test(accumulation), cmocka_unit_test(any_threads), cmocka_unit_test(clipping),
-        cmocka_unit_test(average), cmocka_unit_test(flat_memory), cmocka_unit_test(not_a_number), cmocka_unit_test(held_out),
+        cmocka_unit_test(average), cmocka_unit_test(flat_memory), cmocka_unit_test(not_a_number),
+        cmocka_unit_test(gradient_not_a_number), cmocka_unit_test(held_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

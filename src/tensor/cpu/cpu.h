@@ -4,15 +4,12 @@
  * number of threads at the same instruction set. Kernels allocate nothing: scratch comes with the call. */
 #ifndef HN_CPU_H
 #define HN_CPU_H
-#include "tensor/kernels.h"
 #include "tensor/tensor.h"
 
 /* Vector routines, compiled once per instruction set (isa/vec.c). n may be 0; rows need no alignment. */
 typedef struct hn_vec {
     int width;
     void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b; y may be a or b */
-    void (*axpy)(float *y, float s, const float *x, int64_t n);       /* y += s·x */
-    double (*sum_squares)(const float *x, int64_t n);                 /* in float per vector lane over 1024, then double */
     /* v = x + b (b NULL: x); pre = v (NULL: not wanted); y = act(v) */
     void (*bias_act)(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act);
     void (*act_grad)(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool add); /* d (+)= dy·act′(pre) */

@@ -48,36 +48,3 @@ void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
 void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg) {
     hn_pool_run(flops < 1e6 ? NULL : c->pool, tasks, fn, arg);
 }
-
-enum { CHUNK = 65536, PART = 256 };
-typedef struct {
-    const float *x;
-    float *y;
-    float s;
-    int64_t n, at;
-    double *part;
-} span;
-static void squares(void *arg, int64_t task, int worker) {
-    span *s = arg;
-    int64_t from = (s->at + task) * CHUNK;
-    s->part[task] = hn_vec_now()->sum_squares(s->x + from, HN_MIN(CHUNK, s->n - from));
-}
-double hn_sum_squares(hn_pool *pool, const float *x, int64_t n) {
-    double part[PART], sum = 0;
-    span s = { .x = x, .n = n, .part = part };
-    for (int64_t chunks = hn_cdiv(n, CHUNK); s.at < chunks; s.at += PART) {
-        int64_t k = HN_MIN(PART, chunks - s.at);
-        hn_pool_run(k > 1 ? pool : NULL, k, squares, &s);
-        for (int64_t i = 0; i < k; i++) sum += part[i];
-    }
-    return sum;
-}
-static void axpy_chunk(void *arg, int64_t task, int worker) {
-    span *s = arg;
-    int64_t from = task * CHUNK;
-    hn_vec_now()->axpy(s->y + from, s->s, s->x + from, HN_MIN(CHUNK, s->n - from));
-}
-void hn_axpy(hn_pool *pool, float *y, float a, const float *x, int64_t n) {
-    span s = { .x = x, .y = y, .s = a, .n = n };
-    hn_pool_run(n > CHUNK ? pool : NULL, hn_cdiv(n, CHUNK), axpy_chunk, &s);
-}

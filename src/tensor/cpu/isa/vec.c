@@ -6,30 +6,9 @@
 static void add(float *y, const float *a, const float *b, int64_t n) {
     V_EACH (i, n) v_st(y + i, v_ld(a + i, V_LEFT) + v_ld(b + i, V_LEFT), V_LEFT);
 }
-static void axpy(float *y, float s, const float *x, int64_t n) {
-    vf vs = v_set(s);
-    V_EACH (i, n) v_st(y + i, v_fma(vs, v_ld(x + i, V_LEFT), v_ld(y + i, V_LEFT)), V_LEFT);
-}
 static void scale(float *y, const float *x, float s, int64_t n) {
     vf vs = v_set(s);
     V_EACH (i, n) v_st(y + i, vs * v_ld(x + i, V_LEFT), V_LEFT);
-}
-static double sum_squares(const float *x, int64_t n) {
-    double sum = 0;
-    for (int64_t at = 0; at < n; at += 1024) {
-        vf s0 = v_set(0), s1 = v_set(0);
-        int64_t m = n - at < 1024 ? n - at : 1024, i = 0;
-        for (; i + 2 * VW <= m; i += 2 * VW) {
-            vf a = v_loadu(x + at + i), b = v_loadu(x + at + i + VW);
-            s0 = v_fma(a, a, s0), s1 = v_fma(b, b, s1);
-        }
-        for (; i < m; i += VW) {
-            vf a = v_ld(x + at + i, m - i);
-            s0 = v_fma(a, a, s0);
-        }
-        sum += v_sum(s0 + s1);
-    }
-    return sum;
 }
 
 static inline vf act_of(vf v, hone_act act) {
@@ -300,5 +279,5 @@ static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool tra
 #define TABLE PASTE(hn_vec_, HN_ISA)
 extern const hn_vec TABLE;
 const hn_vec TABLE = {
-    VW, add, axpy, sum_squares, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
+    VW, add, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
 };
