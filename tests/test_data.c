@@ -111,6 +111,30 @@ static void sets_bad_rows_aside(void **state) {
     assert_string_equal(c.bad[4].why, "\"text\" is empty");
     assert_int_equal(c.bad[7].line, 10);
     assert_non_null(strstr(w->warning, "8 of 10 rows set aside; the first is line 3"));
+    assert_true(hn_corpus_set_aside(w->a, &c, w->dir));
+    hn_bytes told;
+    const char *aside = hn_path_join(w->a, w->dir, "set-aside.jsonl");
+    assert_true(hn_file_read(w->a, aside, 1 << 20, &told));
+    int64_t lines = 0;
+    for (const uint8_t *p = told.p, *end = p + told.n, *nl; p < end; p = nl + 1, lines++) {
+        assert_non_null(nl = memchr(p, '\n', (size_t)(end - p)));
+        const json_t *row = hn_json_parse(w->a, aside, p, nl - p, HONE_E_DATA);
+        assert_non_null(row);
+        assert_string_equal(json_string_value(json_object_get(row, "source")), c.files[0]);
+        assert_int_equal(json_integer_value(json_object_get(row, "line")), c.bad[lines].line);
+        assert_string_equal(json_string_value(json_object_get(row, "why")), c.bad[lines].why);
+    }
+    assert_int_equal(lines, 8);
+    assert_true(read_one(w, put_text(w, "good.jsonl", "{\"text\": \"x\"}\n"), &c));
+    assert_true(hn_corpus_set_aside(w->a, &c, w->dir));                   /* nothing to tell: no file */
+    assert_false(hn_path_exists(aside));
+    hn_buf many = { 0 };
+    hn_buf_fmt(w->a, &many, "{\"text\": \"x\"}\n");
+    for (int i = 0; i < 2500; i++) hn_buf_fmt(w->a, &many, "[]\n");
+    assert_true(read_one(w, put(w, "many.jsonl", many.v, many.n), &c) && hn_corpus_set_aside(w->a, &c, w->dir));
+    assert_true(hn_file_read(w->a, aside, 1 << 20, &told));
+    assert_true(told.n < 200 * 1000);
+    assert_non_null(strstr(hn_strndup(w->a, (const char *)told.p, told.n), "{\"more\": 1500}\n"));
     assert_false(read_one(w, put_text(w, "none.jsonl", "\n{}\nx\n"), &c));
     expect_error(w, HONE_E_DATA, "none.jsonl:2", "none of the 2 rows");
     assert_false(read_one(w, put_text(w, "empty.jsonl", ""), &c));

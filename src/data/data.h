@@ -44,6 +44,9 @@ extern const hn_kind hn_kind_read;
  * nothing but white space: E_DATA with file and byte offset. */
 bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) HN_CHECK;
 bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) HN_CHECK;
+/* Writes the rows that were set aside into dir/set-aside.jsonl, one object a line: source, line, why; the first 1000, then {"more": N}. */
+#define HN_SET_ASIDE "set-aside.jsonl"
+bool hn_corpus_set_aside(hn_arena *a, const hn_corpus *c, const char *dir) HN_CHECK;
 bool hn_corpus_from_text(hn_arena *a, const char *name, const void *p, int64_t n, hn_corpus *out) HN_CHECK;   /* copies; as one .txt file */
 
 /* Text made from nothing (synth.c): sums with carries, sorted lists, and sentences of a small grammar, one per line; the same for the same seed. */

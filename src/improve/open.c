@@ -135,7 +135,7 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     r->seed = (uint64_t)seed;
     r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
-    if (!load_data(r) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
+    if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
     for (int k = 0; k < HN_SETS; k++)
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters,
                (long long)r->set[k].tokens.bytes);

@@ -135,7 +135,7 @@ const hn_cmd hn_cmd_improve = {
              "seeds on fresh\n"
              "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: "
              "below 0 is better.\n"
-             "Writes ledger.sqlite, best/ (the model), start/, report.html. Without arguments it works on a text that it makes itself.",
+             "Writes ledger.sqlite, best/ (the model), start/, report.html, and set-aside.jsonl if rows could not be read. Without arguments it works on a text that it makes itself.",
     .examples = "  hone improve my.txt\n  hone improve recipes/text.yaml data.train=my.txt budget.seconds=1800 out=runs/mine\n"
                 "  hone improve runs/mine/best more.txt"
 };

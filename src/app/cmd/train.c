@@ -118,7 +118,7 @@ static bool run(hn_cmd_call *c) {
     if (!load_data(c, &start, &d)) return false;
     const hn_run_params *top = hn_settings_get(c->settings, "");
     hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
-    if (!t || !claim(c, out, resume)) return false;
+    if (!t || !claim(c, out, resume) || !hn_corpus_set_aside(c->a, &d.corpus, out)) return false;
     if (resume && !hn_trainer_load(t, out)) return false;
     hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s",
            hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n),
@@ -135,7 +135,8 @@ const hn_cmd hn_cmd_train = {
     .n_sections = HN_LEN(sections),
     .takes_recipe = true,
     .run = run,
-    .about = "Writes a run folder: recipe.yaml (as resolved), checkpoint/, best/ (the model), log.jsonl. Ctrl-C saves a checkpoint first;\n"
+    .about = "Writes a run folder: recipe.yaml (as resolved), checkpoint/, best/ (the model), log.jsonl; and set-aside.jsonl, if rows of the data\n"
+             "could not be read: source, line and why, the first 1000. Ctrl-C saves a checkpoint first;\n"
              "--resume goes on from it bit for bit. Arguments that are no recipe are training data, or a model folder to start from.",
     .examples = "  hone train recipes/shakespeare-char.yaml data.train=input.txt out=runs/a\n"
                 "  hone train recipes/shakespeare-char.yaml data.train=input.txt --plan\n  hone train --resume runs/a"
