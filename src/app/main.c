@@ -102,7 +102,8 @@ static int run_command(program *p) {
 
 int main(int argc, char **argv) {
     fill_standard_streams();
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* what cannot be written is told as an error, not by a signal */
+    signal(SIGXFSZ, SIG_IGN);
     program p = { .argc = argc, .argv = argv };
     p.front = hone_open(&(hone_options){ .threads = 1, .on_event = on_event, .user = &p });
     if (!p.front) return fputs("hone: not enough memory to begin\n", stderr), 1;

@@ -69,8 +69,9 @@ bool hn_mkdirs(hn_arena *a, const char *dir) {
         if (*p && *p != '/') continue;
         char kept = *p;
         *p = 0;
-        if (*path && mkdir(path, 0777) && !hn_path_is_dir(path)) {
-            if (hn_path_exists(path)) errno = ENOTDIR;
+        int why = *path && mkdir(path, 0777) ? errno : 0;
+        if (why && !hn_path_is_dir(path)) {
+            errno = hn_path_exists(path) ? ENOTDIR : why;
             return hn_fail_errno(a->job, "make the folder", path);
         }
         if (!kept) return true;

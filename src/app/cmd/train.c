@@ -68,7 +68,6 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
 }
 
 static bool claim(hn_cmd_call *c, const char *out, bool resume) {
-    const char *recipe = hn_path_join(c->a, out, "recipe.yaml"), *text = hn_settings_write_yaml(c->a, c->settings);
     if (!hn_mkdirs(c->a, out) || !hn_lock_dir(c->a, out)) return false;
     static const char *const marks[] = { "checkpoint/state.safetensors", "best/config.json", "ledger.sqlite" };
     bool has_run = false;
@@ -76,7 +75,13 @@ static bool claim(hn_cmd_call *c, const char *out, bool resume) {
     if (has_run && !resume)
         return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a run", .where = out,
                        .hint = hn_fmt(c->a, "Go on with `hone train --resume %s`, or choose another folder with out=DIR.", out));
-    return hn_file_write(c->a, recipe, text, (int64_t)strlen(text)) && hn_term_log_to(c->a, c->term, hn_path_join(c->a, out, "log.jsonl"));
+    return hn_term_log_to(c->a, c->term, hn_path_join(c->a, out, "log.jsonl"));
+}
+
+/* Only once it is known that the training can go on: a refused --resume must not change what the next one reads. */
+static bool note(hn_cmd_call *c, const char *out, const hn_corpus *corpus) {
+    const char *recipe = hn_path_join(c->a, out, "recipe.yaml"), *text = hn_settings_write_yaml(c->a, c->settings);
+    return hn_file_write(c->a, recipe, text, (int64_t)strlen(text)) && hn_corpus_set_aside(c->a, corpus, out);
 }
 
 static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
@@ -118,8 +123,7 @@ static bool run(hn_cmd_call *c) {
     if (!load_data(c, &start, &d)) return false;
     const hn_run_params *top = hn_settings_get(c->settings, "");
     hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
-    if (!t || !claim(c, out, resume) || !hn_corpus_set_aside(c->a, &d.corpus, out)) return false;
-    if (resume && !hn_trainer_load(t, out)) return false;
+    if (!t || !claim(c, out, resume) || (resume && !hn_trainer_load(t, out)) || !note(c, out, &d.corpus)) return false;
     hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s",
            hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n),
            hn_human(c->a, (double)d.valid.n), out);
