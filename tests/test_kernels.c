@@ -19,9 +19,9 @@ typedef struct {
     const char *doc;
     const hn_kernel *k;
     const void *attr;
-    int dims[3];
-    int64_t shape[3][3];
-    int int_max[3];
+    int dims[4];
+    int64_t shape[4][3];
+    int int_max[4];
     int64_t wider;
     double tol;
 } spec;
@@ -37,7 +37,7 @@ static const hn_embedding_attr later = { 2 };
 static const hn_dropout_attr tenth = { 0.1f };
 static const hn_activation_attr tanh_form = { HONE_ACT_GELU_TANH };
 static const hn_softmax_attr plain_softmax = { false }, log_softmax = { true };
-static const hn_linear_cross_entropy_attr mean = { 0 };
+static const hn_linear_cross_entropy_attr mean = { .ignore = -1 }, smooth = { .denominator = 50, .smoothing = 0.1f, .ignore = -1 };
 static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
                                cached = { .o = { .heads = 3, .causal = true, .scale = 0.2f }, .pos0 = 497 },
                                every = { .o = { .heads = 1, .scale = -0.1f, .dropout = 0.2f } },
@@ -69,6 +69,8 @@ static const spec specs[] = {
     { "add", &hn_cpu_add, NULL, { 2, 2 }, { { 50, 1003 }, { 50, 1003 } } },
     { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
     { "split classes", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 140, 16 }, { 9001, 16 }, { 140 } }, { 0, 0, 9001 } },
+    { "split classes, smoothed, weighted", &hn_cpu_linear_cross_entropy, &smooth, { 2, 2, 1, 1 }, { { 140, 16 }, { 4609, 16 }, { 140 }, { 140 } },
+      { 0, 0, -4609 } },
     { "blocks of rows", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 4200, 8 }, { 70, 8 }, { 4200 } }, { 0, 0, -70 }, .wider = 8 },
 };
 
@@ -98,7 +100,7 @@ static void scratch_check(const char *p, int64_t bytes) {
 
 /* One forward and backward; gradients start from 0.25, or from rubbish where `fresh` says they are to be overwritten. */
 static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, bool fresh) {
-    hone_tensor in[3], out = { 0 }, aux[2] = { { 0 } }, grad[3], *dx[HN_MAX_IN] = { 0 };
+    hone_tensor in[4], out = { 0 }, aux[2] = { { 0 } }, grad[4], *dx[HN_MAX_IN] = { 0 };
     hn_call c = { .op = s->k->op,
                   .attr = s->attr,
                   .n_in = s->k->op->n_in,
@@ -127,7 +129,7 @@ static result run(hone_job *job, hn_arena *a, const spec *s, bool reference, boo
         if (!back) (reference ? c.op->forward : s->k->forward)(&c);
         else {
             for (int i = 0; i < c.n_in; i++) {
-                if (!c.in[i] || c.in[i]->dtype != HONE_F32) continue;
+                if (!c.in[i] || c.in[i]->dtype != HONE_F32 || c.op->constant >> i & 1) continue;
                 grad[i] = *c.in[i];
                 int64_t n = hn_rows(&grad[i]) * grad[i].ld;
                 float *g = hn_new_n(a, float, n + 1);

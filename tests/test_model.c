@@ -88,7 +88,8 @@ static void check_golden(box *b, const char *folder, const char *file) {
     hone_tape_begin(t, HONE_EVAL, 0, 0);
     const int64_t dims[] = { B, T };
     float each[B * T];
-    hone_tensor *loss = hn_model_loss(t, m, hone_input_i32(t, x, 2, dims), hone_input_i32(t, y, 2, dims), 0, each);
+    hone_tensor *loss = hn_model_loss(t, m, hone_input_i32(t, x, 2, dims), hone_input_i32(t, y, 2, dims),
+                                      &(hone_cross_entropy_opts){ .per_token = each });
     assert_true(hone_ok(t));
     assert_float_equal(hone_tensor_item(loss, 0), json_number_value(json_object_get(g, "loss")), 1e-5);
     assert_float_equal(each[T - 1], 0, 0);

@@ -68,7 +68,7 @@ static hone_tensor *hidden(hone_tape *t, net *m, const int32_t *ids, int64_t b, 
 static const int32_t ids[B * T] = {1, 5, 3, 5, 0, 10, 2, 2, 9, 8, 7, 4}, targets[B * T] = {5, 3, 5, 0, 10, -1, 2, 9, 8, 7, 4, 1};
 static hone_tensor *loss_of(hone_tape *t, net *m, int64_t n) {
     hone_tensor *h = hidden(t, m, ids, n ? B : 0, n);
-    return hone_linear_cross_entropy(t, h, m->e, hone_input_i32(t, targets, DIMS(n ? B : 0, n)), 0, NULL);
+    return hone_linear_cross_entropy(t, h, m->e, hone_input_i32(t, targets, DIMS(n ? B : 0, n)), NULL);
 }
 static double step(hone_tape *t, net *m, uint32_t number) {
     hone_tape_begin(t, HONE_TRAIN, 1, number);
@@ -139,7 +139,7 @@ static void test_warm_step(void **state) {
         hone_tape_begin(r.t, HONE_TRAIN, 1, 0);
         zero_grads(r.m);
         hone_tensor *h = hidden(r.t, r.m, ids, B, T), *y = hone_input_i32(r.t, targets, DIMS(B, T));
-        hone_tensor *loss = hone_linear_cross_entropy(r.t, h, r.m->e, y, 0, NULL);
+        hone_tensor *loss = hone_linear_cross_entropy(r.t, h, r.m->e, y, NULL);
         hid[i > 0] = hone_tensor_f32(h), at[i > 0] = hone_tensor_f32(loss);
         assert_true(hone_backward(r.t, loss));
         losses[i > 0] = hone_tensor_item(loss, 0);
@@ -270,9 +270,9 @@ static void test_misfits(void **state) {
     expect(&r, hone_embedding(t, hone_input_i32(t, (int32_t[]){-1}, DIMS(1)), w, NULL), HONE_E_SHAPE, "id -1 at index 0");
     expect(&r, hone_embedding(t, hone_input_i32(t, (int32_t[]){0, 0, 0, 0, 0}, DIMS(1, 5)), w, w), HONE_E_SHAPE,
            "5 tokens from position 0 but there are 4 positions");
-    expect(&r, hone_linear_cross_entropy(t, w34, w34, hone_input_i32(t, (int32_t[]){0, 3, -1}, DIMS(3)), 0, NULL), HONE_E_SHAPE,
+    expect(&r, hone_linear_cross_entropy(t, w34, w34, hone_input_i32(t, (int32_t[]){0, 3, -1}, DIMS(3)), NULL), HONE_E_SHAPE,
            "target: id 3 at index 1 is not in -1 … 2");
-    expect(&r, hone_linear_cross_entropy(t, w34, w34, hone_input_i32(t, (int32_t[]){0, 1}, DIMS(2)), 0, NULL), HONE_E_SHAPE,
+    expect(&r, hone_linear_cross_entropy(t, w34, w34, hone_input_i32(t, (int32_t[]){0, 1}, DIMS(2)), NULL), HONE_E_SHAPE,
            "targets are i32 (2)");
     expect(&r, hone_input_f32(t, NULL, DIMS((int64_t)1 << 40, (int64_t)1 << 40)), HONE_E_SHAPE, "too large");
     expect(&r, hone_input_f32(t, NULL, DIMS(-3)), HONE_E_SHAPE, "(-3) is negative or too large");
@@ -433,7 +433,7 @@ static void test_memory_refused(void **state) {
         if (t) {
             hone_tape_begin(t, HONE_TRAIN, 0, 0);
             hone_tensor *h = hone_embedding(t, hone_input_i32(t, ids, DIMS(B, T)), r.m->e, r.m->p);
-            hone_tensor *loss = hone_linear_cross_entropy(t, h, r.m->e, hone_input_i32(t, targets, DIMS(B, T)), 0, NULL);
+            hone_tensor *loss = hone_linear_cross_entropy(t, h, r.m->e, hone_input_i32(t, targets, DIMS(B, T)), NULL);
             ok = hone_backward(t, loss);
         }
         hn_fault_set(HN_FAULT_ALLOC, 0);

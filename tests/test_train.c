@@ -124,7 +124,7 @@ static void accumulation(void **state)
         hone_tape_begin(four->tape, HONE_EVAL, 0, 0);
         hone_tensor *in = hone_input_i32(four->tape, four->x + 32 * k, 2, shape);
         hone_tensor *to = hone_input_i32(four->tape, four->y + 32 * k, 2, shape);
-        hn_model_loss(four->tape, four->m, in, to, 1, per_token);
+        hn_model_loss(four->tape, four->m, in, to, &(hone_cross_entropy_opts){ .per_token = per_token });
         for (int i = 0; i < 32; i++)
             if (four->y[32 * k + i] >= 0) nats[n++] = (double)per_token[i];
     }
@@ -265,11 +265,13 @@ static void held_out(void **state)
     assert_float_equal(r.loss, q.loss, 1e-7);
     assert_int_equal(spans.n, w.d.valid.n_spans);
     assert_float_equal(spans.loss[0], q.loss, 1e-12);
-    double nats = 0, bits = 0;
+    assert_float_equal(r.accuracy, q.accuracy, 1e-12);
+    double nats = 0, bits = 0, guessed = 0;
     int64_t tokens = 0, bytes = 0;
     for (int64_t i = 0; i < items.n; i++) {
         nats += items.loss[i] * (double)items.tokens[i];
         bits += items.bits_per_byte[i] * (double)items.bytes[i];
+        guessed += items.accuracy[i] * (double)items.tokens[i];
         tokens += items.tokens[i];
         bytes += items.bytes[i];
         assert_true(items.tokens[i] >= 20 && items.tokens[i] < 60);
@@ -278,25 +280,42 @@ static void held_out(void **state)
     assert_int_equal(bytes, r.tokens);                       /* one byte a character here */
     assert_float_equal(nats / (double)tokens, r.loss, 1e-9);
     assert_float_equal(bits / (double)bytes, r.bits_per_byte, 1e-9);
+    assert_float_equal(guessed / (double)tokens, r.accuracy, 1e-12);
     assert_float_equal(r.perplexity, exp(r.loss), 1e-9);
     /* Window by window, by hand. */
     hone_tape *tape = hone_tape_new(w.job, NULL);
     double sum = 0;
+    int64_t right = 0;
     for (int64_t k = 0; k < w.d.valid.n - 1; k += 16) {
-        int32_t x[16], y[16];
+        int32_t x[16], y[16], best[16];
         float p[16];
         int64_t n = HN_MIN(16, w.d.valid.n - 1 - k), shape[2] = { 1, n };
         for (int64_t i = 0; i < n; i++) x[i] = hn_token_at(&w.d.valid, k + i), y[i] = hn_token_at(&w.d.valid, k + i + 1);
         hone_tape_begin(tape, HONE_EVAL, 0, 0);
-        hone_tensor *loss = hn_model_loss(tape, t->m, hone_input_i32(tape, x, 2, shape), hone_input_i32(tape, y, 2, shape), 1, p);
+        hone_tensor *loss = hn_model_loss(tape, t->m, hone_input_i32(tape, x, 2, shape), hone_input_i32(tape, y, 2, shape),
+                                          &(hone_cross_entropy_opts){ .denominator = 1, .per_token = p, .best = best });
         sum += hone_tensor_item(loss, 0);
+        float logits[16 * 256];
+        assert_true(hn_model_logits(tape, t->m, x, 1, n, true, logits));
+        for (int64_t i = 0; i < n; i++) {
+            int64_t top = 0;
+            for (int64_t v = 1; v < t->m->vocab; v++)
+                if (logits[i * t->m->vocab + v] > logits[i * t->m->vocab + top]) top = v;
+            assert_int_equal(best[i], top);
+            right += top == y[i];
+        }
     }
     assert_float_equal(sum / (double)r.tokens, r.loss, 1e-5);
+    assert_true(right > 0);
+    assert_float_equal(r.accuracy, (double)right / (double)r.tokens, 1e-12);
     /* A model of zeroes knows nothing: ln V. */
     for (int64_t i = 0; i < t->m->n_w; i++) memset(t->m->w[i].t->data, 0, (size_t)hn_count(t->m->w[i].t) * 4);
     assert_true(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 4, &r, NULL));
     assert_float_equal(r.loss, log((double)w.d.tok->vocab), 1e-6);
     assert_float_equal(r.bits_per_byte, log2((double)w.d.tok->vocab), 1e-6);
+    int64_t first = 0;                                       /* all logits are equal: it says class 0 */
+    for (int64_t i = 1; i < w.d.valid.n; i++) first += hn_token_at(&w.d.valid, i) == 0;
+    assert_float_equal(r.accuracy, (double)first / (double)r.tokens, 1e-12);
     ((float *)t->m->w[0].t->data)[0] = NAN;
     for (int64_t i = 0; i < hn_count(t->m->w[0].t); i++) ((float *)t->m->w[0].t->data)[i] = NAN;
     assert_false(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 4, &r, NULL));

@@ -80,10 +80,18 @@ HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
 HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);        /* same shapes */
 /* Columns [start, start+n) of the last dimension, without copying. */
 HONE_API hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n);
-/* loss (1) = Σ −ln softmax(h_i·wᵀ)[target_i] / denominator; h (…,C), w (V,C), targets (…) i32, −1 is ignored. Never holds all
- * logits at once. denominator 0: the number of targets not ignored. per_token (…) receives each −ln p when not NULL (0 where ignored). */
-HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denominator,
-                                                float *per_token);
+typedef struct hone_cross_entropy_opts {
+    double denominator;         /* 0: the sum of the weights of the targets that count; without weights, their number */
+    float smoothing;            /* s in [0,1]: the target's share is 1 − s + s/V, any other class' s/V (Szegedy et al. 2016) */
+    const int32_t *ignore;      /* the target that does not count; NULL: −1 */
+    hone_tensor *weights;       /* (…) f32, a factor for each target's loss; gets no gradient. NULL: 1 */
+    float *per_token;           /* (…) receives each target's loss before its weight, 0 where ignored; NULL: not wanted */
+    int32_t *best;              /* (…) receives the class with the largest logit, of equals the first; −1 where ignored or NaN */
+} hone_cross_entropy_opts;
+/* loss (1) = Σ −ln softmax(h_i·wᵀ)[target_i] / denominator; h (…,C), w (V,C), targets (…) i32. Never holds all logits at once.
+ * o NULL: the mean over the targets that are not −1. What o points to is read or written during the call alone. */
+HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets,
+                                                const hone_cross_entropy_opts *o);
 
 /* ---- key-value cache: a tape that has one runs a model token by token ---- */
 HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;

@@ -5,11 +5,11 @@
 
 /* ---- lm.c: language-model loss over non-overlapping windows of `context`; each span by itself, so every token of a span but its first
  * is predicted once. ---- */
-typedef struct hn_lm_result { double loss /* nats per token */, perplexity, bits_per_byte, accuracy /* NaN: not measured */;
+typedef struct hn_lm_result { double loss /* nats per token */, perplexity, bits_per_byte, accuracy /* share of tokens with the largest logit */;
                               double stderr_ /* of loss, clustered */; int64_t tokens /* predicted */, bytes /* of those */; } hn_lm_result;
 /* Items: each span of `t`, or each chunk of `item_tokens` predicted tokens of it when > 0 (a last chunk shorter than half joins the one
  * before). Set item_tokens, the rest is filled. cluster: the document where spans come from several, else the span, else the item. */
-typedef struct hn_items { int64_t item_tokens; double *bits_per_byte, *loss /* nats per token */; int64_t *tokens, *bytes; int32_t *cluster; int64_t n; } hn_items;
+typedef struct hn_items { int64_t item_tokens; double *bits_per_byte, *loss /* nats per token */, *accuracy; int64_t *tokens, *bytes; int32_t *cluster; int64_t n; } hn_items;
 bool hn_eval_lm(hn_arena *a, hone_model *m, const hn_tokens *t, int64_t context, int64_t batch, hn_lm_result *out, hn_items *items /* or NULL */) HN_CHECK;
 /* The same on a tape of the caller's, over about max_tokens of t, evenly spread (0: all; must be 0 with items). */
 bool hn_eval_lm_on(hn_arena *a, hone_tape *tape, hone_model *m, const hn_tokens *t, int64_t context, int64_t batch, int64_t max_tokens,
@@ -59,7 +59,8 @@ hn_db *hn_ledger_db(hn_ledger *l);
 bool hn_ledger_run_begin(hn_ledger *l, const char *recipe_yaml, const json_t *plan, const json_t *machine, uint64_t seed, int64_t *run) HN_CHECK;
 bool hn_ledger_run_end(hn_ledger *l, int64_t run, const char *state /* done|failed|interrupted */, const json_t *result) HN_CHECK;
 /* measurements(run, phase, arm, seed, set_name, state, seconds, flops, peak_rss, steps, tokens, train_loss, recipe, error, extra) — one training measured on one item set; unique (run, phase, arm, seed, set_name).
- * Items' losses are a blob of doubles (little endian) with their count; curves a blob of (step, train, valid) triples. */
+ * Items' losses are a blob of doubles (little endian) with their count; curves a blob of (step, train, valid) triples; extra is JSON:
+ * "accuracy" of each item, in the same order. */
 typedef struct hn_measure {
     const char *phase, *arm, *set_name; int64_t seed; const char *state /* done|failed */, *error, *recipe;
     double seconds, flops; int64_t peak_rss, steps, tokens; double loss, accuracy, train_loss;

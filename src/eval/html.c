@@ -16,13 +16,6 @@ static void section(hn_arena *a, hn_buf *b, const char *title, const char *lead)
     hn_buf_fmt(a, b, "<h2>%s</h2>\n<p class=\"lead\">%s</p>\n", title, lead);
 }
 
-/* Decided on the loss; accuracy is told beside it. */
-static double sealed_accuracy(const hn_report *r, const char *arm) {
-    for (int64_t i = 0; i < r->arms.n; i++)
-        if (!strcmp(r->arms.v[i].phase, "seal") && !strcmp(r->arms.v[i].name, arm)) return 100 * r->arms.v[i].accuracy;
-    return NAN;
-}
-
 static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     double from = hn_json_num(json_object_get(r->result, "file"), "start"), to = hn_json_num(json_object_get(r->result, "file"), "end");
     hn_buf_fmt(a, b, "<p class=\"kicker\">hone improve · run %lld · %s%s</p>\n<h1>%s</h1>\n<div class=\"hero%s\">\n", (long long)r->id,
@@ -48,9 +41,9 @@ static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (r->done && isfinite(from) && isfinite(to) && from != to)
         hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to),
                    hn_say_plain(a, from));
-    double right[2] = { sealed_accuracy(r, "start"), sealed_accuracy(r, "end") };
-    if (r->done && isfinite(right[0]) && isfinite(right[1]))
-        hn_buf_fmt(a, b, " <span class=\"soft\">Next tokens guessed right: %.1f %% → %.1f %%.</span>", right[0], right[1]);
+    if (r->done && isfinite(r->right[0]) && isfinite(r->right[1]))
+        hn_buf_fmt(a, b, " <span class=\"soft\">Next tokens guessed right: %s → %s.</span>", hn_say_percent(a, r->right[0]),
+                   hn_say_percent(a, r->right[1]));
     hn_buf_fmt(a, b, "</p>\n");
     if (r->opened_before > 0)
         hn_buf_fmt(

@@ -50,13 +50,13 @@ static json_t *numbers(hn_arena *a, hn_row *r, int col) {
 typedef struct query { const char *key, *sql, *types; const char *const *names; int items, curve; } query;
 
 static const char *const run_names[] = { "id", "started", "finished", "state", "recipe", "plan", "plan_hash", "machine", "version", "seed", "metric", "sealed_hash", "result" };
-static const char *const measure_names[] = { "phase", "arm", "seed", "set", "state", "seconds", "flops", "peak_rss", "steps", "tokens", "loss", "accuracy", "train_loss", "recipe", "error" };
+static const char *const measure_names[] = { "phase", "arm", "seed", "set", "state", "seconds", "flops", "peak_rss", "steps", "tokens", "loss", "accuracy", "train_loss", "recipe", "error", "extra" };
 static const char *const decision_names[] = { "phase", "lever", "verdict", "difference", "lo", "hi", "p", "p_adjusted", "detectable", "why", "seconds", "flops", "peak_rss", "data" };
 static const char *const file_names[] = { "path", "bytes", "hash", "role" };
 static const char *const note_names[] = { "key", "text" };
 static const query queries[] = {
-    { "measurements", "SELECT phase, arm, seed, set_name, state, seconds, flops, peak_rss, steps, tokens, loss, accuracy, train_loss, recipe, error, items, curve FROM measurements WHERE run=? ORDER BY id",
-      "ssissddiiidddss", measure_names, 15, 16 },
+    { "measurements", "SELECT phase, arm, seed, set_name, state, seconds, flops, peak_rss, steps, tokens, loss, accuracy, train_loss, recipe, error, extra, items, curve FROM measurements WHERE run=? ORDER BY id",
+      "ssissddiiidddssj", measure_names, 16, 17 },
     { "decisions", "SELECT phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data FROM decisions WHERE run=? ORDER BY id", "sssddddddsddij",
       decision_names, -1, -1 },
     { "files", "SELECT path, bytes, hash, role FROM files WHERE run=?", "siss", file_names, -1, -1 },

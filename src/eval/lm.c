@@ -5,12 +5,12 @@
  * two models of different context still predict the same tokens. Short windows are filled up with ignored targets: the shapes stay
  * the same, and a causal model does not see what follows.
  * Items are made of predicted tokens, not of windows, so they too are the same for every context.
- * Limits: accuracy would need the largest logit, which the fused loss never holds; it stays NaN. */
+ * A token counts as guessed right when it has the largest logit; of equal ones the first does, as torch.argmax has it. */
 #include "eval/eval.h"
 #include <math.h>
 
 typedef struct place { int64_t span, at; } place;            /* next window: its span, and its first token within it */
-typedef struct tally { double nats; int64_t tokens, bytes; } tally;
+typedef struct tally { double nats; int64_t tokens, right, bytes; } tally;
 typedef struct work {
     const hn_tokens *t;
     const hn_tokenizer *tok;
@@ -81,7 +81,7 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
 {
     tally all = { 0 };
     for (int64_t i = 0; i < w->n_items; i++)
-        all.nats += w->item[i].nats, all.tokens += w->item[i].tokens, all.bytes += w->item[i].bytes;
+        all.nats += w->item[i].nats, all.tokens += w->item[i].tokens, all.right += w->item[i].right, all.bytes += w->item[i].bytes;
     bool several_docs = false, several_spans = w->t->n_spans > 1;
     for (int64_t s = 1; s < w->t->n_spans; s++) several_docs |= w->t->spans[s].doc != w->t->spans[0].doc;
     int32_t *cluster = hn_new_n(items ? keep : a, int32_t, w->n_items + 1);
@@ -89,7 +89,7 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
         for (int64_t i = w->first_item[s]; i < w->first_item[s] + w->span_items[s]; i++)
             cluster[i] = cluster_of(w->t, s, i, several_docs, several_spans);
     double loss = all.nats / (double)all.tokens;
-    *out = (hn_lm_result){ .loss = loss, .perplexity = exp(loss), .accuracy = NAN, .tokens = all.tokens, .bytes = all.bytes,
+    *out = (hn_lm_result){ .loss = loss, .perplexity = exp(loss), .accuracy = (double)all.right / (double)all.tokens, .tokens = all.tokens, .bytes = all.bytes,
                            .bits_per_byte = all.bytes ? all.nats / M_LN2 / (double)all.bytes : NAN,
                            .stderr_ = ratio_stderr(w, cluster, loss, all.tokens) };
     if (!items) return;
@@ -97,6 +97,7 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
     items->cluster = cluster;
     items->loss = hn_new_n(keep, double, w->n_items + 1);
     items->bits_per_byte = hn_new_n(keep, double, w->n_items + 1);
+    items->accuracy = hn_new_n(keep, double, w->n_items + 1);
     items->tokens = hn_new_n(keep, int64_t, w->n_items + 1);
     items->bytes = hn_new_n(keep, int64_t, w->n_items + 1);
     for (int64_t i = 0; i < w->n_items; i++) {
@@ -104,12 +105,13 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
         items->tokens[i] = x->tokens;
         items->bytes[i] = x->bytes;
         items->loss[i] = x->tokens ? x->nats / (double)x->tokens : NAN;
+        items->accuracy[i] = x->tokens ? (double)x->right / (double)x->tokens : NAN;
         items->bits_per_byte[i] = x->bytes ? x->nats / M_LN2 / (double)x->bytes : NAN;
     }
 }
 
 /* One batch of windows: ids and targets (B,T), and where each row came from. */
-typedef struct batch { int32_t *x, *y; float *nats; place *from; int64_t rows; } batch;
+typedef struct batch { int32_t *x, *y, *best; float *nats; place *from; int64_t rows; } batch;
 
 static bool run_batch(hn_arena *a, hone_tape *tape, hone_model *m, work *w, batch *b, int64_t B)
 {
@@ -117,7 +119,7 @@ static bool run_batch(hn_arena *a, hone_tape *tape, hone_model *m, work *w, batc
     int64_t shape[2] = { B, w->T };
     hone_tape_begin(tape, HONE_EVAL, 0, 0);
     hone_tensor *ids = hone_input_i32(tape, b->x, 2, shape), *targets = hone_input_i32(tape, b->y, 2, shape);
-    hn_model_loss(tape, m, ids, targets, 1, b->nats);
+    hn_model_loss(tape, m, ids, targets, &(hone_cross_entropy_opts){ .denominator = 1, .per_token = b->nats, .best = b->best });
     if (!hone_ok(tape)) return false;
     for (int64_t r = 0; r < b->rows; r++) {
         const hn_span *s = &w->t->spans[b->from[r].span];
@@ -132,6 +134,7 @@ static bool run_batch(hn_arena *a, hone_tape *tape, hone_model *m, work *w, batc
             tally *x = &w->item[item_of(w, b->from[r].span, b->from[r].at + j)];
             x->nats += nats;
             x->tokens++;
+            x->right += b->best[r * w->T + j] == id;
             if (w->tok && id < w->tok->vocab) x->bytes += w->tok->pieces[id].n;
         }
     }
@@ -159,7 +162,8 @@ static void share_bytes(work *w)
 
 static bool all_batches(hn_arena *a, hone_tape *tape, hone_model *m, work *w, int64_t B, int64_t max_tokens)
 {
-    batch b = { hn_new_n(a, int32_t, B * w->T), hn_new_n(a, int32_t, B * w->T), hn_new_n(a, float, B * w->T), hn_new_n(a, place, B), 0 };
+    batch b = { hn_new_n(a, int32_t, B * w->T), hn_new_n(a, int32_t, B * w->T), hn_new_n(a, int32_t, B * w->T), hn_new_n(a, float, B * w->T),
+                hn_new_n(a, place, B), 0 };
     int64_t total = 0, seen = 0, taken = 0, start, n;
     for (int64_t s = 0; s < w->t->n_spans; s++) total += windows_of(w->t->spans[s].n, w->T);
     int64_t want = max_tokens > 0 ? HN_MIN(total, HN_MAX(max_tokens / w->T, 1)) : total;

@@ -20,25 +20,31 @@ static const char *verdict(const hn_report *r, int64_t i) {
 
 static const char *times(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a, "%.3g", x) : "–"; }
 
+static const char *guessed(hn_arena *a, const hn_report *r) {
+    if (!isfinite(r->right[0]) || !isfinite(r->right[1])) return "";
+    return hn_fmt(a, "; next tokens guessed right %s → %s", hn_say_percent(a, r->right[0]), hn_say_percent(a, r->right[1]));
+}
+
 const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) {
     hn_report r;
     hn_buf b = { 0 };
     if (!hn_report_read(a, l, run, &r)) return NULL;
     if (r.done)
-        hn_buf_fmt(a, &b, "**%s → %s %s** on sealed items%s%s: gain %s, 95 %% interval %s. %lld trainings of %s, seed %.0f.\n\n",
+        hn_buf_fmt(a, &b, "**%s → %s %s** on sealed items%s%s: gain %s, 95 %% interval %s%s. %lld trainings of %s, seed %.0f.\n\n",
                    hn_say_plain(a, r.start), hn_say_plain(a, r.end), cell(a, r.unit), *r.data ? " of " : "", cell(a, r.data),
-                   hn_say_gain(a, r.gain), hn_say_interval(a, r.lo, r.hi), (long long)r.trainings,
+                   hn_say_gain(a, r.gain), hn_say_interval(a, r.lo, r.hi), guessed(a, &r), (long long)r.trainings,
                    hn_say_flops(a, hn_json_num(r.plan, "flops_per_training")), hn_json_num(r.plan, "seed"));
     else hn_buf_fmt(a, &b, "%s\n\n", cell(a, hn_report_headline(a, &r)));
     hn_buf_fmt(a, &b,
-               "| lever | verdict | gain in %s | 95 %% interval | adjusted p | would have seen | training FLOPs × start | a training |\n",
+               "| lever | verdict | gain in %s | 95 %% interval | adjusted p | would have seen | guessed right | training FLOPs × start | a "
+               "training |\n",
                cell(a, r.unit));
-    hn_buf_fmt(a, &b, "|---|---|--:|:-:|--:|--:|--:|--:|\n");
+    hn_buf_fmt(a, &b, "|---|---|--:|:-:|--:|--:|--:|--:|--:|\n");
     for (int64_t i = 0; i < r.levers.n; i++) {
         const hn_report_row *x = &r.levers.v[i];
-        hn_buf_fmt(a, &b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(a, x->name), verdict(&r, i), hn_say_gain(a, x->gain),
-                   hn_say_interval(a, x->lo, x->hi), cell(a, hn_say_p(a, x)), hn_say_plain(a, x->detectable), times(a, x->cost),
-                   hn_say_seconds(a, x->seconds));
+        hn_buf_fmt(a, &b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(a, x->name), verdict(&r, i), hn_say_gain(a, x->gain),
+                   hn_say_interval(a, x->lo, x->hi), cell(a, hn_say_p(a, x)), hn_say_plain(a, x->detectable),
+                   hn_say_percent(a, x->accuracy), times(a, x->cost), hn_say_seconds(a, x->seconds));
     }
     return hn_buf_str(a, &b);
 }

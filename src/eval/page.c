@@ -30,6 +30,9 @@ void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r) {
         if (isfinite(x->flops))
             hn_buf_fmt(a, b, " <span class=\"cost\">· %s a training, %s of memory at most</span>", hn_say_flops(a, x->flops),
                        hn_say_bytes(a, (double)x->peak_rss));
+        if (isfinite(x->accuracy))
+            hn_buf_fmt(a, b, " <span class=\"cost\">· %s of the next tokens guessed right%s</span>", hn_say_percent(a, x->accuracy),
+                       isfinite(x->incumbent_accuracy) ? hn_fmt(a, ", %s without it", hn_say_percent(a, x->incumbent_accuracy)) : "");
         hn_buf_fmt(a, b, "</td></tr>\n");
     }
     hn_buf_fmt(a, b, "</tbody></table></div>\n");
@@ -88,8 +91,10 @@ static void arm_row(hn_arena *a, hn_buf *b, const hn_report *r, const hn_report_
     const char *did = base && *base->recipe && *x->recipe ? hn_report_changes(a, base->recipe, x->recipe) : "";
     hn_buf_fmt(a, b,
                "<tr class=\"one%s\"><td class=\"name\">%s</td><td data-l=\"scores\">%s</td><td data-l=\"gain\">%s</td><td "
+               "data-l=\"right\">%s</td><td "
                "data-l=\"FLOPs\">%s</td><td data-l=\"takes\">%s</td><td class=\"wrap\">%s</td></tr>\n",
-               x->incumbent ? "" : " dim", hn_escape(a, x->name), hn_say_plain(a, x->mean), hn_say_gain(a, x->gain), times(a, x->cost),
+               x->incumbent ? "" : " dim", hn_escape(a, x->name), hn_say_plain(a, x->mean), hn_say_gain(a, x->gain),
+               hn_say_percent(a, x->accuracy), times(a, x->cost),
                hn_say_seconds(a, x->seconds),
                x->failed ? hn_fmt(a, "<span class=\"warn\">%lld failed: %s</span>", (long long)x->failed, hn_escape(a, x->error))
                          : hn_escape(a, did));
@@ -103,7 +108,7 @@ static bool has_phase(const hn_report *r, const char *phase) {
 
 static void arms_table(hn_arena *a, hn_buf *b, const hn_report *r, const char *phase) {
     hn_buf_fmt(a, b,
-               "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>arm</th><th>%s</th><th>gain</th><th>FLOPs<br>× start</th><th>a "
+               "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>arm</th><th>%s</th><th>gain</th><th>guessed<br>right</th><th>FLOPs<br>× start</th><th>a "
                "training<br>takes</th><th class=\"l\">what it changes</th></tr></thead><tbody>\n",
                hn_escape(a, r->unit));
     for (int64_t i = 0; i < r->arms.n; i++)

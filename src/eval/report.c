@@ -111,6 +111,18 @@ static void read_arms(hn_arena *a, hn_report *r, const json_t *measurements) {
     }
 }
 
+/* Decided on the loss; accuracy is told beside it. Where nothing was proven there is no arm but the start. */
+static void read_accuracy(hn_report *r) {
+    const json_t *told = json_object_get(r->result, "accuracy");
+    const char *const name[] = { "start", "end" };
+    r->right[0] = r->right[1] = NAN;
+    for (int i = 0; i < 2; i++) {
+        const hn_report_arm *arm = find_arm(&r->arms, "seal", name[i]);
+        r->right[i] = hn_json_num(told, name[i]);
+        if (isnan(r->right[i]) && arm) r->right[i] = arm->accuracy;
+    }
+}
+
 /* ---- decisions ---- */
 
 static hn_report_row row_of(hn_report *r, const json_t *d) {
@@ -131,11 +143,14 @@ static hn_report_row row_of(hn_report *r, const json_t *d) {
                         .seconds = hn_json_num(d, "seconds"),
                         .flops = hn_json_num(d, "flops"),
                         .cost = NAN,
+                        .accuracy = NAN,
+                        .incumbent_accuracy = NAN,
                         .peak_rss = whole(d, "peak_rss", 0) };
     if (isnan(x.gain)) x.p = x.p_harm = NAN; /* nothing was compared */
     const hn_report_arm *arm = find_arm(&r->arms, x.phase, x.name);
     if (arm && arm->done) {
-        x.seconds = arm->seconds, x.flops = arm->flops, x.cost = arm->cost;
+        x.seconds = arm->seconds, x.flops = arm->flops, x.cost = arm->cost, x.accuracy = arm->accuracy;
+        if (arm->incumbent) x.incumbent_accuracy = arm->incumbent->accuracy;
         return x;
     }
     double seeds = hn_json_num(r->plan, strcmp(x.phase, "screen") ? "confirm_seeds" : "screen_seeds"); /* a decision holds the sum */
@@ -197,6 +212,7 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
     r->opened_before = whole(r->result, "sealed_opened_before", -1);
     if (!*r->sealed_hash) r->sealed_hash = hn_json_str(json_object_get(json_object_get(r->plan, "sets"), "sealed"), "hash");
     read_arms(a, r, json_object_get(all, "measurements"));
+    read_accuracy(r);
     read_decisions(a, r, json_object_get(all, "decisions"));
     return true;
 }

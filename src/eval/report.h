@@ -10,6 +10,7 @@
 typedef struct hn_report_row {
     const char *phase, *name, *verdict, *why;
     double gain, lo, hi, p, p_harm, detectable, df, seed_var, item_var; /* p and p_harm are adjusted */
+    double accuracy, incumbent_accuracy;
     double seconds, flops, cost;                                        /* of one training; cost: its FLOPs as a multiple of the start's */
     int64_t peak_rss;
 } hn_report_row;
@@ -32,6 +33,7 @@ typedef struct hn_report {
     const json_t *plan, *machine, *result, *files, *notes;
     bool done;
     double start, end, gain, lo, hi, alpha;
+    double right[2];                                     /* accuracy on the sealed items: start, end */
     int64_t confirm_seeds, confirm_units, opened_before; /* units: clusters that were judged; opened_before: −1 when not known */
     hn_report_rows levers;                               /* confirmed, best first; then failed; then not judged */
     int64_t n_judged;                                    /* the first of levers that confirm decided or that failed */
@@ -52,6 +54,7 @@ const char *hn_say_plain(hn_arena *a, double x);           /* 2.4131; "–" for 
 const char *hn_say_gain(hn_arena *a, double x);            /* +0.0312, −0.0012 */
 const char *hn_say_interval(hn_arena *a, double lo, double hi);
 const char *hn_say_p(hn_arena *a, const hn_report_row *r);
+const char *hn_say_percent(hn_arena *a, double share); /* 48.8 %; "–" for NaN */
 const char *hn_say_seconds(hn_arena *a, double s);
 const char *hn_say_time(hn_arena *a, const char *utc);
 const char *hn_say_times(hn_arena *a, int64_t n); /* once, twice, 3 times */

@@ -10,6 +10,8 @@ const char *hn_say_plain(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a,
 
 const char *hn_say_gain(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a, "%s%.4f", x < 0 ? MINUS : "+", fabs(x)) : DASH; }
 
+const char *hn_say_percent(hn_arena *a, double share) { return isfinite(share) ? hn_fmt(a, "%.1f %%", 100 * share) : DASH; }
+
 const char *hn_say_interval(hn_arena *a, double lo, double hi) {
     return isfinite(lo) && isfinite(hi) ? hn_fmt(a, "%s … %s", hn_say_gain(a, lo), hn_say_gain(a, hi)) : DASH;
 }

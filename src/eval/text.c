@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { COLUMNS = 8 };
+enum { COLUMNS = 9 };
 typedef struct table {
     HN_VEC(const char *) cell;
     int width[COLUMNS];
@@ -51,13 +51,13 @@ static void lay_out(hn_arena *a, const table *t, hn_buf *b) {
 
 static void levers(hn_arena *a, const hn_report *r, hn_buf *b) {
     table t = { 0 };
-    row(a, &t, (const char *[]){ "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "SEEN FROM", "A TRAINING", "FLOPS" });
+    row(a, &t, (const char *[]){ "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "SEEN FROM", "RIGHT", "A TRAINING", "FLOPS" });
     for (int64_t i = 0; i < r->levers.n; i++) {
         const hn_report_row *x = &r->levers.v[i];
         row(a, &t,
             (const char *[]){ x->name, i < r->n_judged ? x->verdict : "not judged", hn_say_gain(a, x->gain),
                               hn_say_interval(a, x->lo, x->hi), hn_say_p(a, x), hn_say_plain(a, x->detectable),
-                              hn_say_seconds(a, x->seconds), hn_say_flops(a, x->flops) });
+                              hn_say_percent(a, x->accuracy), hn_say_seconds(a, x->seconds), hn_say_flops(a, x->flops) });
     }
     lay_out(a, &t, b);
 }
@@ -73,6 +73,8 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
         hn_buf_fmt(a, &b, "start %s, end %s %s on the sealed items: gain %s, 95 %% %s\n", ascii_signs(a, hn_say_plain(a, r.start)),
                    ascii_signs(a, hn_say_plain(a, r.end)), ascii_signs(a, r.unit), ascii_signs(a, hn_say_gain(a, r.gain)),
                    ascii_signs(a, hn_say_interval(a, r.lo, r.hi)));
+    if (r.done && isfinite(r.right[0]) && isfinite(r.right[1]))
+        hn_buf_fmt(a, &b, "next tokens guessed right: %s, then %s\n", hn_say_percent(a, r.right[0]), hn_say_percent(a, r.right[1]));
     hn_buf_fmt(a, &b, "%s\n", ascii_signs(a, hn_report_headline(a, &r)));
     if (r.levers.n) {
         hn_buf_fmt(a, &b, "\n");
@@ -80,7 +82,7 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
         hn_buf_fmt(a, &b,
                    "\nGains in %s, positive is better. P: one-sided, Holm over the confirmed arms. Seen from: the smallest true gain that "
                    "this run would have kept "
-                   "with 80 %% power.\n",
+                   "with 80 %% power. Right: of the next tokens.\n",
                    ascii_signs(a, r.unit));
     }
     for (int64_t i = 0; i < r.levers.n; i++)

@@ -30,6 +30,7 @@ typedef struct hn_trial {
     bool on[HN_SETS];   /* measured on these sets */
     bool ship;          /* keep each seed's model under out/work */
     double *x[HN_SETS]; /* (seeds, set.n) bits per byte */
+    double *accuracy[HN_SETS]; /* (seeds) share of the tokens guessed right */
     bool *failed;
     const char *error;
     double seconds, flops;
@@ -76,6 +77,7 @@ uint64_t hn_trial_seed(const hn_runner *r, const hn_trial *t, int64_t k);
 const char *hn_trial_folder(const hn_runner *r, hn_arena *a, const hn_trial *t, int64_t k);
 bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) HN_CHECK;   /* trains and measures what the ledger does not hold yet */
 double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set); /* NaN if a seed failed */
+double hn_trial_accuracy(const hn_trial *t, int set);                 /* the same of accuracy */
 bool hn_trial_ok(const hn_trial *t);
 /* tell.c */
 void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const char *why, const hn_trial *cost);

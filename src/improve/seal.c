@@ -70,6 +70,8 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     json_object_set_new(res, "ci95", x->stay ? json_pack("[f,f]", 0.0, 0.0) : json_pack("[f,f]", 0 - x->diff.hi, 0 - x->diff.lo));
     json_object_set_new(res, "gain", json_real(x->stay ? 0 : x->diff.mean));
     json_object_set_new(res, "higher_is_better", json_false());
+    double right = hn_trial_accuracy(x->start, HN_SET_SEALED), then = x->stay ? right : hn_trial_accuracy(x->end, HN_SET_SEALED);
+    json_object_set_new(res, "accuracy", isfinite(right) && isfinite(then) ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
     json_object_set_new(res, "sealed_hash", json_string(s->hash));
     json_object_set_new(res, "sealed_items", json_integer(s->n));
     json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));

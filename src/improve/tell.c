@@ -39,6 +39,8 @@ void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const 
     json_object_set_new(line, "ci95", measured && isfinite(d->lo) ? json_pack("[f,f]", -d->hi, -d->lo) : json_null());
     json_object_set_new(line, "p_value", num(d->p_adjusted));
     json_object_set_new(line, "detectable", num(d->detectable));
+    json_object_set_new(line, "accuracy", num(t ? hn_trial_accuracy(t, HN_SET_CONFIRM) : NAN));
+    json_object_set_new(line, "incumbent_accuracy", num(t && t->incumbent ? hn_trial_accuracy(t->incumbent, HN_SET_CONFIRM) : NAN));
     json_object_set_new(line, "why", json_string(why));
     json_object_set_new(line, "seconds", num(t ? t->seconds : 0));
     json_object_set_new(line, "flops", num(t ? t->flops : 0));

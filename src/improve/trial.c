@@ -13,7 +13,11 @@ enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
     hn_trial *t = hn_new(r->a, hn_trial);
     *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .failed = hn_new_n(r->a, bool, seeds) };
-    for (int k = 0; k < HN_SETS; k++) t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
+    for (int k = 0; k < HN_SETS; k++) {
+        t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
+        t->accuracy[k] = hn_new_n(r->a, double, seeds);
+        for (int64_t i = 0; i < seeds; i++) t->accuracy[k][i] = NAN;
+    }
     return t;
 }
 
@@ -34,6 +38,10 @@ bool hn_trial_ok(const hn_trial *t) {
 
 double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set) {
     return hn_trial_ok(t) ? hn_mean(t->x[set], t->seeds * r->set[set].n) : NAN;
+}
+
+double hn_trial_accuracy(const hn_trial *t, int set) {
+    return hn_trial_ok(t) ? hn_mean(t->accuracy[set], t->seeds) : NAN;
 }
 
 typedef struct task {
@@ -81,6 +89,7 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
                            .hint = "the data changed since this run began: choose another out folder");
         } else {
             memcpy(w->t->x[k] + w->k * r->set[k].n, m.items, (size_t)m.n_items * sizeof(double));
+            w->t->accuracy[k][w->k] = m.accuracy;
         }
     }
     if (*have && w->t->ship && !w->t->failed[w->k]) {
@@ -88,6 +97,14 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
         *have = hn_path_exists(config) || hn_path_exists(hn_path_join(a, r->out, "best/config.json"));
     }
     return true;
+}
+
+/* Beside the bits of each item, which are decided on: the share of its tokens guessed right. */
+static json_t *more_of(hn_arena *a, const hn_items *items) {
+    json_t *more = hn_json_own(a, json_object()), *right = json_array();
+    for (int64_t i = 0; i < items->n; i++) json_array_append_new(right, items->tokens[i] ? json_real(items->accuracy[i]) : json_null());
+    json_object_set_new(more, "accuracy", right);
+    return more;
 }
 
 static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int set, const hn_train_result *tr, const hn_lm_result *lm,
@@ -102,7 +119,7 @@ static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int
     m.recipe = w->t->settings ? hn_settings_write_yaml(a, w->t->settings) : NULL;
     m.seconds = tr->seconds, m.flops = tr->flops, m.peak_rss = tr->peak_rss, m.steps = tr->step, m.tokens = tr->tokens;
     m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? lm->accuracy : NAN;
-    if (items) m.items = items->bits_per_byte, m.n_items = items->n;
+    if (items) m.items = items->bits_per_byte, m.n_items = items->n, m.extra = more_of(a, items);
     double *curve = hn_new_n(a, double, 3 * tr->n_curve + 1);
     for (int64_t i = 0; i < tr->n_curve; i++) {
         curve[3 * i] = (double)tr->curve[i].step;
@@ -143,6 +160,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         if (!ok) break;
         HN_ASSERT(items.n == r->set[k].n);
         memcpy(w->t->x[k] + w->k * items.n, items.bits_per_byte, (size_t)items.n * sizeof(double));
+        w->t->accuracy[k][w->k] = lm.accuracy;
         tr.seconds = hn_now() - started;
         if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
     }

@@ -43,10 +43,10 @@ void hn_model_copy_weights(hone_model *to, const hone_model *from) {
     }
 }
 
-hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token) {
+hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o) {
     hone_tensor *h = m->arch->forward(t, m, ids);
     hn_scope_begin(t, "head");
-    hone_tensor *loss = hone_linear_cross_entropy(t, h, m->head, targets, denominator, per_token);
+    hone_tensor *loss = hone_linear_cross_entropy(t, h, m->head, targets, o);
     hn_scope_end(t);
     return loss;
 }

@@ -55,8 +55,8 @@ hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the f
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
 void hn_model_copy_weights(hone_model *to, const hone_model *from);
-/* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and per_token as in hone_linear_cross_entropy. */
-hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, double denominator, float *per_token);
+/* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */
+hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o);
 /* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.
  * On a tape with a key-value cache the ids follow what the cache holds. */
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;

@@ -34,7 +34,8 @@ static bool score(hn_arena *a, hone_tape *t, hone_model *m, const int32_t *x, in
         }
         const int64_t shape[] = {B, T};
         hone_tape_begin(t, HONE_EVAL, 0, 0);
-        hn_model_loss(t, m, hone_input_i32(t, ids, 2, shape), hone_input_i32(t, targets, 2, shape), 0, nll);
+        hn_model_loss(t, m, hone_input_i32(t, ids, 2, shape), hone_input_i32(t, targets, 2, shape),
+                      &(hone_cross_entropy_opts){.per_token = nll});
         if (!hone_ok(t)) return false;
         for (int64_t b = 0; b < B; b++)
             for (int64_t i = from[b]; i < at[b] + T; i++) lp[i] = -(double)nll[b * T + i - at[b]];

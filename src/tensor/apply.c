@@ -139,7 +139,7 @@ static bool apply_body(hone_tape *t, void *arg) {
     bool wants = false;
     for (int i = 0; i < c->n_in; i++) {
         c->in[i] = p->in[i];
-        wants |= c->in[i] && c->in[i]->wants_grad;
+        wants |= c->in[i] && c->in[i]->wants_grad && !(op->constant >> i & 1);
     }
     t->at = n;
     if (!inputs_alive(t, c)) return false;

@@ -15,12 +15,15 @@ static void zero(hn_pool *pool, float *p, int64_t bytes) {
     hn_pool_run(pool, (bytes + ZERO_PIECE - 1) / ZERO_PIECE, zero_piece, &(zero_args){(char *)p, bytes});
 }
 
-static bool wanted(const hone_tensor *x) { return x && x->wants_grad && x->dtype == HONE_F32; }
+static bool wanted(const hn_call *c, int i) {
+    const hone_tensor *x = c->in[i];
+    return x && x->wants_grad && x->dtype == HONE_F32 && !(c->op->constant >> i & 1);
+}
 
 /* Another input of the same call adds into the same memory. */
 static bool shares_root(const hn_call *c, int i) {
     for (int k = 0; k < c->n_in; k++)
-        if (k != i && wanted(c->in[k]) && hn_root(c->in[k]) == hn_root(c->in[i])) return true;
+        if (k != i && wanted(c, k) && hn_root(c->in[k]) == hn_root(c->in[i])) return true;
     return false;
 }
 
@@ -28,7 +31,7 @@ static bool shares_root(const hn_call *c, int i) {
 static bool gradient_of(hone_tape *t, const hn_call *c, int i, bool overwrites, hone_tensor *dx) {
     hone_tensor *x = c->in[i];
     bool fresh = false;
-    if (!wanted(x)) return false;
+    if (!wanted(c, i)) return false;
     hone_tensor *root = hn_root(x);
     if (!root->is_weight && !root->grad_chunk) {
         int64_t bytes = hn_count(root) * (int64_t)sizeof(float);
@@ -47,7 +50,7 @@ static bool gradient_of(hone_tape *t, const hn_call *c, int i, bool overwrites, 
 /* in[0] takes over the memory of out's gradient, so nothing is left to add for it. Only where both are whole tensors and it has none. */
 static bool pass_on(hn_call *c) {
     hone_tensor *x = c->in[0], *y = c->out;
-    if (!c->op->passes_grad || !wanted(x) || x->base || x->is_weight || x->grad_chunk || shares_root(c, 0)) return false;
+    if (!c->op->passes_grad || !wanted(c, 0) || x->base || x->is_weight || x->grad_chunk || shares_root(c, 0)) return false;
     x->grad_chunk = y->grad_chunk;
     x->grad = y->grad;
     y->grad_chunk = NULL;

@@ -68,6 +68,7 @@ struct hn_op {
     unsigned saves;                                          /* what backward reads, by HN_SAVE_… */
     int n_in;                                                /* inputs, optional ones included */
     bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
+    unsigned constant;                                       /* inputs that never get a gradient, by HN_SAVE_IN… */
     bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
     bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); on misfit fails the tape:
                                                                 "linear: x is (…) but w is (…)" */
@@ -99,8 +100,8 @@ typedef struct hn_activation_attr { hone_act act; } hn_activation_attr;
 typedef struct hn_softmax_attr { bool log; } hn_softmax_attr;
 typedef struct hn_dropout_attr { float p; } hn_dropout_attr;
 typedef struct hn_columns_attr { int64_t start, n; } hn_columns_attr;
-typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets; aux: log-sum-exp (rows) */
-    double denominator; float *per_token;
+typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets, weights; aux: log-sum-exp (rows) */
+    double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore;
 } hn_linear_cross_entropy_attr;
 /* Dropout draws: quad number n of call c gives four 32-bit words; element 4n+i is dropped when word i < hn_drop_below(p), the rest are
  * scaled by 1/(1−p). dropout: element = flat index. attention: row r = (b·H+h)·T+t has the quads r·⌈S/4⌉ + ⌊s/4⌋. */

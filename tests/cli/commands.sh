@@ -81,7 +81,7 @@ try ledger show "$tmp";         check "a ledger that is none" 3 "ledger.sqlite"
 i=0; while [ $i -lt 300 ]; do echo "line $i: the cat sat on mat $((i * 7919 % 101)) and saw $((i * 104729 % 89))"; i=$((i + 1)); done > "$tmp/text.txt"
 small="model.layers=1 model.heads=2 model.width=16 model.context=16 train.batch=4 sched.warmup=2"
 # shellcheck disable=SC2086
-try train data.train="$tmp/text.txt" $small train.steps=20 out="$tmp/run" --json; check "train --json" 0 '"step": 20' '"valid_loss"' '"bits_per_byte"' '"peak_rss_bytes"' '"out"'
+try train data.train="$tmp/text.txt" $small train.steps=20 out="$tmp/run" --json; check "train --json" 0 '"step": 20' '"valid_loss"' '"bits_per_byte"' '"accuracy": 0.' '"peak_rss_bytes"' '"out"'
 [ "$(wc -l < "$tmp/out")" = 1 ] && echo "ok train: one line on stdout" || echo "not ok train: one line on stdout: $(cat "$tmp/out")"
 for f in recipe.yaml log.jsonl best/config.json best/model.safetensors best/tokenizer.json; do
     [ -s "$tmp/run/$f" ] && echo "ok train writes $f" || echo "not ok train writes $f"
@@ -101,8 +101,8 @@ try generate "$m" --prompt "line 1" --max-tokens 12 --seed 3 --json --threads 1
 [ "$(sed 's/tokens_per_second.*finish/finish/' "$tmp/g1")" = "$(sed 's/tokens_per_second.*finish/finish/' "$tmp/out")" ] && echo "ok generate: same seed, same text" || echo "not ok generate: same seed, same text"
 try generate "$m" --prompt "line é"; check "a prompt outside the alphabet" 3 "offset"
 try score "$m" --text "the cat" --json; check "score --json" 0 '"logprobs": [null, -' '"sum"' '"bits_per_byte"'
-try eval "$m" --data "$tmp/text.txt" --json; check "eval --json" 0 '"metric": "bits_per_byte"' '"stderr"' '"higher_is_better": false' '"perplexity"'
-try eval "$m" --data "$tmp/text.txt" --against "$tmp/again/best" --json; check "eval --against" 0 '"difference": 0.0' '"ci95"' '"p_value"' '"test"'
+try eval "$m" --data "$tmp/text.txt" --json; check "eval --json" 0 '"metric": "bits_per_byte"' '"stderr"' '"higher_is_better": false' '"perplexity"' '"accuracy": 0.'
+try eval "$m" --data "$tmp/text.txt" --against "$tmp/again/best" --json; check "eval --against" 0 '"difference": 0.0' '"against_accuracy": 0.' '"ci95"' '"p_value"' '"test"'
 try eval "$m" --data "$tmp/none.txt"; check "eval of no file" 3 "none.txt"
 printf 'the cat\nsat\n' > "$tmp/in"
 "$hone" tokenize "$m" --lines < "$tmp/in" > "$tmp/ids"; [ "$(wc -l < "$tmp/ids")" = 2 ] && echo "ok tokenize --lines" || echo "not ok tokenize --lines: $(cat "$tmp/ids")"
@@ -135,7 +135,7 @@ awk 'BEGIN { srand(1); for (i = 0; i < 4000; i++) { s = ""; for (j = 0; j < 8; j
 n=0; while [ ! -s "$tmp/imp/recipe.yaml" ] && kill -0 $pid 2> /dev/null && [ $n -lt 200 ]; do sleep 0.05; n=$((n + 1)); done
 kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
 cp "$tmp/imp/recipe.yaml" "$tmp/imp-recipe" 2> /dev/null
-try improve --resume "$tmp/imp"; check "improve --resume" 0 "LEVER" placebo "sealed items"
+try improve --resume "$tmp/imp"; check "improve --resume" 0 "LEVER" placebo "sealed items" "guessed right"
 cmp -s "$tmp/imp/recipe.yaml" "$tmp/imp-recipe" && echo "ok improve --resume keeps the recipe" || echo "not ok improve --resume keeps the recipe: it differs"
 try ledger list "$tmp/imp" --json; check "one run in the ledger" 0 '"run": 1' '"state": "done"'
 grep -q '"run": 2' "$tmp/out" && echo "not ok improve --resume begins no second run" || echo "ok improve --resume begins no second run"

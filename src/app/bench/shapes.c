@@ -9,7 +9,7 @@ static const hn_activation_attr tanh_gelu = { HONE_ACT_GELU_TANH };
 static const hn_softmax_attr softmax = { .log = false };
 static const hn_dropout_attr drop = { .p = 0.1f };
 static const hn_embedding_attr from_start = { .pos0 = 0 };
-static const hn_linear_cross_entropy_attr mean = { .denominator = 0 };
+static const hn_linear_cross_entropy_attr mean = { .ignore = -1 };
 static const hn_attention_attr heads4 = { .o = { .heads = 4, .causal = true, .scale = 0.1767767f } },
                                heads6 = { .o = { .heads = 6, .causal = true, .scale = 0.125f } },
                                heads12 = { .o = { .heads = 12, .causal = true, .scale = 0.125f } };

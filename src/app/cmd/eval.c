@@ -54,6 +54,7 @@ static void compare(hn_arena *a, json_t *line, const measured *x, const measured
     hn_interval d = hn_paired(x->items.bits_per_byte, y->items.bits_per_byte, x->items.cluster, x->items.n, 0.95);
     double t = d.se > 0 ? d.mean / d.se : NAN, p = isnan(t) ? (d.mean == 0 ? 1 : NAN) : 2 * hn_t_cdf(-fabs(t), d.df);
     json_object_set_new(line, "against_bits_per_byte", hn_json_real(y->r.bits_per_byte));
+    json_object_set_new(line, "against_accuracy", hn_json_real(y->r.accuracy));
     json_object_set_new(line, "difference", hn_json_real(d.mean));
     json_object_set_new(line, "ci95", isfinite(d.lo) && isfinite(d.hi) ? json_pack("[f,f]", d.lo, d.hi) : json_null());
     json_object_set_new(line, "p_value", hn_json_real(p));
@@ -64,10 +65,11 @@ static void compare(hn_arena *a, json_t *line, const measured *x, const measured
 
 static void show(hn_arena *a, const json_t *l, bool first) {
     const char *name = json_string_value(json_object_get(l, "name"));
-    if (first) hn_out("%-28s %9s %9s %11s %11s %10s\n", "data", "bits/byte", "+- s.e.", "loss", "perplexity", "tokens");
-    hn_out("%-28s %9.5f %9.5f %11.5f %11.4f %10lld\n", name, json_number_value(json_object_get(l, "bits_per_byte")),
+    if (first) hn_out("%-28s %9s %9s %11s %11s %7s %10s\n", "data", "bits/byte", "+- s.e.", "loss", "perplexity", "right", "tokens");
+    hn_out("%-28s %9.5f %9.5f %11.5f %11.4f %6.2f%% %10lld\n", name, json_number_value(json_object_get(l, "bits_per_byte")),
            json_number_value(json_object_get(l, "stderr")), json_number_value(json_object_get(l, "loss")),
-           json_number_value(json_object_get(l, "perplexity")), (long long)json_integer_value(json_object_get(l, "tokens")));
+           json_number_value(json_object_get(l, "perplexity")), 100 * json_number_value(json_object_get(l, "accuracy")),
+           (long long)json_integer_value(json_object_get(l, "tokens")));
     const json_t *d = json_object_get(l, "difference"), *ci = json_object_get(l, "ci95"), *p = json_object_get(l, "p_value");
     if (!d) return;
     hn_out("  against: %+.5f bits per byte", json_number_value(d));
@@ -92,10 +94,11 @@ static bool one_file(hn_cmd_call *c, const char *path, hone_model *m, hone_model
     if (ok) {
         const hn_lm_result *r = &plain.r;
         double scale = r->loss > 0 ? r->bits_per_byte / r->loss : NAN;
-        json_t *line = hn_json_own(a, json_pack("{ss ss so so sI sb so so so sI sI}", "name", path, "metric", "bits_per_byte", "value",
+        json_t *line = hn_json_own(a, json_pack("{ss ss so so sI sb so so so so sI sI}", "name", path, "metric", "bits_per_byte", "value",
                                                 hn_json_real(r->bits_per_byte), "stderr", hn_json_real(r->stderr_ * scale), "n",
                                                 (json_int_t)plain.items.n, "higher_is_better", 0, "loss", hn_json_real(r->loss),
-                                                "perplexity", hn_json_real(r->perplexity), "bits_per_byte", hn_json_real(r->bits_per_byte),
+                                                "perplexity", hn_json_real(r->perplexity), "accuracy", hn_json_real(r->accuracy), "bits_per_byte",
+                                                hn_json_real(r->bits_per_byte),
                                                 "tokens", (json_int_t)r->tokens, "bytes", (json_int_t)r->bytes));
         if (other && x.items.n == y.items.n) compare(a, line, &x, &y);
         if (c->json) hn_out_json(a, line);
@@ -127,6 +130,7 @@ static bool run(hn_cmd_call *c) {
 const hn_cmd hn_cmd_eval = {
     HN_ITEM("eval", "measure a model on held-out text, or against another model", NULL, flags, params),
     .usage = "MODEL --data FILE … [--against MODEL2]", .run = run,
-    .about = "Loss in nats per token, perplexity, and bits per byte, which models with different tokenizers can be compared by.",
+    .about = "Loss in nats per token, perplexity, the share of tokens that the model would have guessed right, and bits per byte, which\n"
+             "models with different tokenizers can be compared by.",
     .examples = "  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
 };

@@ -52,6 +52,8 @@ static void show_end(hn_arena *a, const json_t *l) {
     hn_out("\n%s\n", text(l, "what"));
     hn_out("sealed items  %.4f -> %.4f bits per byte, gain %+.4f (95 %% %s)\n", num(l, "start"), num(l, "end"), 0.0 - num(l, "difference"),
            gain_interval(a, l));
+    double from = num(json_object_get(l, "accuracy"), "start"), to = num(json_object_get(l, "accuracy"), "end");
+    if (!isnan(from) && !isnan(to)) hn_out("guessed right %.1f %% -> %.1f %% of the next tokens\n", 100 * from, 100 * to);
     hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"),
            hn_path_join(a, out, "ledger.sqlite"));
 }

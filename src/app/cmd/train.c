@@ -87,17 +87,20 @@ static bool note(hn_cmd_call *c, const char *out, const hn_corpus *corpus) {
 static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
     if (c->json) {
         hn_out_json(
-            c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens",
+            c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens",
                                               (json_int_t)r->tokens, "train_loss", hn_json_real(r->train_loss), "valid_loss",
                                               hn_json_real(r->valid_loss), "bits_per_byte", hn_json_real(r->bits_per_byte),
-                                              "tokens_per_second", hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds),
-                                              "peak_rss_bytes", (json_int_t)r->peak_rss, "flops", hn_json_real(r->flops), "out", out)));
+                                              "accuracy", hn_json_real(r->accuracy), "tokens_per_second",
+                                              hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds), "peak_rss_bytes",
+                                              (json_int_t)r->peak_rss, "flops", hn_json_real(r->flops), "out", out)));
         return;
     }
     hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "",
            hn_human(c->a, (double)r->tokens), isnan(r->tokens_per_second) ? "-" : hn_human(c->a, r->tokens_per_second));
     hn_out("train loss   %.4f\n", r->train_loss);
-    if (!isnan(r->valid_loss)) hn_out("valid loss   %.4f (%.4f bits per byte)\n", r->valid_loss, r->bits_per_byte);
+    if (!isnan(r->valid_loss))
+        hn_out("valid loss   %.4f (%.4f bits per byte), %.1f %% of the next tokens guessed right\n", r->valid_loss, r->bits_per_byte,
+               100 * r->accuracy);
     hn_out("time         %s, peak memory %s\n", hn_human_seconds(c->a, r->seconds), hn_human_bytes(c->a, (double)r->peak_rss));
     hn_out("model        %s\n", hn_path_join(c->a, out, "best"));
 }

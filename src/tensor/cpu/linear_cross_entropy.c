@@ -1,7 +1,7 @@
 /* linear_cross_entropy.c - the head's product, softmax and loss by tiles, the logits never whole.
  *
  * Forward: a task is 128 rows × 4096 classes, walked by tiles of 512 classes; each leaves a maximum and a sum per row, joined in
- * order. Backward: for blocks of rows whose logits take at most 64 MiB (and at most 4096 rows), first dz = (p − onehot)·g by
+ * order; where asked, the maximum's place and the sum of the logits too. Backward: for blocks of rows whose logits take at most 64 MiB (and at most 4096 rows), first dz = (p − onehot)·g by
  * tiles, then dh += dz·w and dw += dzᵀ·h, each tile of a gradient with one owner, blocks of rows in order. */
 #include "tensor/cpu/cpu.h"
 #include "tensor/op/op.h"
@@ -14,9 +14,13 @@ typedef struct {
     const hone_tensor *h, *w;
     const int32_t *y;
     int64_t R, V, C, splits;
+    const hn_linear_cross_entropy_attr *at;
     float *max, *sum, *target, *tiles; /* max, sum: (R,splits); target (R); tiles: (workers, ROWS·TILE) */
+    float *all;                        /* (R,splits) sum of the logits; NULL: not smoothed */
+    int32_t *best;                     /* (R,splits) where the maximum is; NULL: not asked for */
     /* backward */
-    float *dz, g;
+    float *dz;
+    double g;
     int64_t r0, rows, tiles_v, dh_tiles, dw_side, dw_tiles_c;
     const float *lse;
     hone_tensor *dh, *dw;
@@ -28,6 +32,7 @@ static job job_new(hn_call *c) {
               .h = c->in[0],
               .w = c->in[1],
               .y = c->in[2]->data,
+              .at = c->attr,
               .R = hn_count(c->in[2]),
               .V = c->in[1]->shape[0],
               .C = c->in[1]->shape[1] };
@@ -38,19 +43,28 @@ static job job_new(hn_call *c) {
 static int64_t block_rows(const job *j) {
     return HN_MIN(hn_cdiv(j->R, ROWS) * ROWS, HN_MAX(ROWS, HN_MIN(BLOCK_ROWS, BLOCK_FLOATS / j->V / ROWS * ROWS)));
 }
-static double denominator(const hn_call *c) {
-    double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
-    if (d > 0) return d;
-    for (int64_t i = 0; i < hn_count(c->in[2]); i++) d += hn_ids(c->in[2])[i] >= 0;
-    return d > 0 ? d : 1;
-}
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     int64_t n = back ? hn_round(block_rows(&j) * hn_pad_ld(j.V))
-                     : 2 * hn_round(j.R * j.splits) + hn_round(j.R) + hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
+                     : (2 + (j.at->smoothing > 0) + (j.at->best != NULL)) * hn_round(j.R * j.splits) + hn_round(j.R) + hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     return n * (int64_t)sizeof(float);
 }
 
+/* In sixteen lanes, so that the compiler can keep them in vectors; in the same order for every instruction set. */
+static float row_sum(const float *z, int64_t n) {
+    float s[16] = { 0 }, sum = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++) s[k] += z[i + k];
+    for (; i < n; i++) s[i % 16] += z[i];
+    for (int k = 0; k < 16; k++) sum += s[k];
+    return sum;
+}
+static int32_t place_of(const float *z, float x, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (z[i] == x) return (int32_t)i;
+    return -1; /* x is NaN */
+}
 static void forward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t split = task % j->splits, r0 = task / j->splits * ROWS, m = HN_MIN(ROWS, j->R - r0), ld = HN_MIN(TILE, hn_round(j->V));
@@ -60,42 +74,58 @@ static void forward_task(void *arg, int64_t task, int worker) {
         hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, r0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
         for (int64_t i = 0; i < m; i++) {
             int32_t y = j->y[r0 + i];
-            if (y < 0) continue;
-            float *max = j->max + (r0 + i) * j->splits + split, *sum = j->sum + (r0 + i) * j->splits + split;
+            if (y == j->at->ignore) continue;
+            int64_t at = (r0 + i) * j->splits + split;
+            float *max = j->max + at, *sum = j->sum + at;
             bool first = v0 == split * SPLIT;
             float top = j->v->top(z + i * ld, n), to = first ? top : fmaxf(*max, top);
             *sum = (first ? 0 : *sum * expf(*max - to)) + j->v->exp_shift(NULL, z + i * ld, 1, to, n);
+            if (j->best && (first || to > *max)) j->best[at] = (int32_t)v0 + place_of(z + i * ld, to, n);
+            if (j->all) j->all[at] = (first ? 0 : j->all[at]) + row_sum(z + i * ld, n);
             *max = to;
             if (y >= v0 && y < v0 + n) j->target[r0 + i] = z[i * ld + y - v0];
         }
     }
 }
+/* One row's splits joined: its log-sum-exp, where its maximum is, the mean of its logits. */
+static double join(const job *j, int64_t r, int32_t *best, double *mean) {
+    const float *max = j->max + r * j->splits, *sum = j->sum + r * j->splits;
+    int64_t top = 0;
+    double to = max[0], exps = 0, all = 0;
+    for (int64_t i = 1; i < j->splits; i++)
+        if (max[i] > max[top] || isnan(max[i])) to = max[top = i];
+    for (int64_t i = 0; i < j->splits; i++) exps += j->splits == 1 ? sum[i] : sum[i] * exp(max[i] - to);
+    for (int64_t i = 0; i < j->splits && j->all; i++) all += j->all[r * j->splits + i];
+    double lse = to + log(exps);
+    if (j->best) *best = isnan(lse) ? -1 : j->best[r * j->splits + top];
+    *mean = all / (double)j->V;
+    return lse;
+}
 static void forward(hn_call *c) {
     job j = job_new(c);
-    if (!hn_ids_in_range(c, "linear_cross_entropy: target", j.y, j.R, -1, j.V)) return;
-    float *s = c->scratch, *per_token = ((const hn_linear_cross_entropy_attr *)c->attr)->per_token;
+    if (!hn_cross_entropy_targets(c)) return;
+    float *s = c->scratch;
+    double smoothing = j.at->smoothing, total = 0;
     j.max = hn_take(&s, j.R * j.splits);
     j.sum = hn_take(&s, j.R * j.splits);
     j.target = hn_take(&s, j.R);
+    if (j.at->smoothing > 0) j.all = hn_take(&s, j.R * j.splits);
+    if (j.at->best) j.best = (int32_t *)(void *)hn_take(&s, j.R * j.splits);
     j.tiles = s;
     hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);
-    double total = 0;
     for (int64_t r = 0; r < j.R; r++) {
-        double lse = 0, loss = 0;
-        if (j.y[r] >= 0) {
-            const float *max = j.max + r * j.splits, *sum = j.sum + r * j.splits;
-            float to = max[0];
-            for (int64_t i = 1; i < j.splits; i++) to = fmaxf(to, max[i]);
-            double all = 0;
-            for (int64_t i = 0; i < j.splits; i++) all += j.splits == 1 ? sum[i] : sum[i] * exp((double)max[i] - to);
-            lse = to + log(all);
-            loss = lse - j.target[r];
+        double lse = 0, loss = 0, mean = 0;
+        int32_t best = -1;
+        if (j.y[r] != j.at->ignore) {
+            lse = join(&j, r, &best, &mean);
+            loss = lse - (1 - smoothing) * j.target[r] - smoothing * mean;
+            total += hn_cross_entropy_weight(c, r) * loss;
         }
         if (c->aux[0]) ((float *)c->aux[0]->data)[r] = (float)lse;
-        if (per_token) per_token[r] = (float)loss;
-        total += loss;
+        if (j.at->per_token) j.at->per_token[r] = (float)loss;
+        if (j.at->best) j.at->best[r] = best;
     }
-    *(float *)c->out->data = (float)(total / denominator(c));
+    *(float *)c->out->data = (float)(total / hn_cross_entropy_denominator(c));
 }
 
 static void dz_tile(void *arg, int64_t task, int worker) {
@@ -107,13 +137,15 @@ static void dz_tile(void *arg, int64_t task, int worker) {
     for (int64_t i = 0; i < m; i++) {
         float *zi = z + i * ld;
         int64_t r = j->r0 + i0 + i;
-        if (j->y[r] < 0) {
+        float g = (float)(j->g * hn_cross_entropy_weight(j->c, r)), rest = j->at->smoothing / (float)j->V;
+        if (g == 0) {
             memset(zi, 0, (size_t)n * sizeof *zi);
             continue;
         }
         j->v->exp_shift(zi, zi, 1, j->lse[r], n);
-        if (j->y[r] >= v0 && j->y[r] < v0 + n) zi[j->y[r] - v0] -= 1;
-        j->v->scale(zi, zi, j->g, n);
+        for (int64_t k = 0; k < n && rest > 0; k++) zi[k] -= rest;
+        if (j->y[r] >= v0 && j->y[r] < v0 + n) zi[j->y[r] - v0] -= 1 - j->at->smoothing;
+        j->v->scale(zi, zi, g, n);
     }
 }
 static void grad_tile(void *arg, int64_t task, int worker) {
@@ -133,7 +165,7 @@ static void grad_tile(void *arg, int64_t task, int worker) {
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dz = c->scratch;
-    j.g = (float)(*c->out->grad / denominator(c));
+    j.g = *c->out->grad / hn_cross_entropy_denominator(c);
     j.lse = c->aux[0]->data;
     j.dh = dx[0], j.dw = dx[1];
     if (j.dw && j.dw->fresh) hn_zero_rows(j.dw);

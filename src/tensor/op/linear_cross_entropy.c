@@ -1,29 +1,51 @@
-/* linear_cross_entropy.c - loss = Σ (lse(z_i) − z_i[target_i]) / denominator, z_i = h_i·wᵀ (V), over the rows whose target is not −1.
+/* linear_cross_entropy.c - loss = Σ weight_i·l_i / denominator over the rows whose target counts, z_i = h_i·wᵀ (V),
+ * l_i = lse(z_i) − (1 − s)·z_i[target_i] − s·mean(z_i) with the smoothing s: the cross entropy to (1 − s)·onehot + s/V, as in
+ * torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
  * The reference holds the logits of one row; backward makes them again from h, w and the kept log-sum-exp.
  *
- * dz = (softmax(z) − onehot)·dloss/denominator · dh += dz·w · dw += dzᵀ·h. No target at all: loss 0, no gradient. */
+ * dz = (softmax(z) − (1 − s)·onehot − s/V)·weight·dloss/denominator · dh += dz·w · dw += dzᵀ·h. No target at all: loss 0, no
+ * gradient. The weights get none: they say what counts, and are not learned. */
 #include "tensor/op/op.h"
 
 static bool shape(hn_call *c, hn_arena *a) {
-    const hone_tensor *h = c->in[0], *w = c->in[1], *y = c->in[2];
-    double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
+    const hone_tensor *h = c->in[0], *w = c->in[1], *y = c->in[2], *weights = c->in[3];
+    const hn_linear_cross_entropy_attr *at = c->attr;
     if (!h || h->dtype != HONE_F32 || h->dims < 1 || !hn_is_f32(w, 2) || w->shape[1] != hn_cols(h) || w->shape[0] < 1)
         return HN_MISFIT(c, "linear_cross_entropy: h is (%s) but w is (%s)", h ? HN_SHAPE(c, h) : "", w ? HN_SHAPE(c, w) : "");
     if (!y || y->dtype != HONE_I32 || hn_count(y) * hn_cols(h) != hn_count(h))
         return HN_MISFIT(c, "linear_cross_entropy: h is (%s) but targets are %s (%s)", HN_SHAPE(c, h), y ? hone_dtype_name(y->dtype) : "",
                          y ? HN_SHAPE(c, y) : "");
-    if (!(d >= 0) || isinf(d)) return HN_MISFIT(c, "linear_cross_entropy: denominator %g", d);
+    if (weights && (weights->dtype != HONE_F32 || hn_count(weights) != hn_count(y)))
+        return HN_MISFIT(c, "linear_cross_entropy: targets are (%s) but weights are %s (%s)", HN_SHAPE(c, y),
+                         hone_dtype_name(weights->dtype), HN_SHAPE(c, weights));
+    if (!(at->denominator >= 0) || isinf(at->denominator)) return HN_MISFIT(c, "linear_cross_entropy: denominator %g", at->denominator);
+    if (!(at->smoothing >= 0 && at->smoothing <= 1))
+        return HN_MISFIT(c, "linear_cross_entropy: smoothing %g is not in [0,1]", (double)at->smoothing);
     *c->out = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {1}};
     *c->aux[0] = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {hn_count(y)}};
     c->n_aux = 1;
     return true;
 }
 
-static double denominator(const hn_call *c) {
+double hn_cross_entropy_weight(const hn_call *c, int64_t r) {
+    const hone_tensor *weights = c->in[3];
+    if (hn_ids(c->in[2])[r] == ((const hn_linear_cross_entropy_attr *)c->attr)->ignore) return 0;
+    return weights ? (double)hn_row_of(weights, r / hn_cols(weights))[r % hn_cols(weights)] : 1;
+}
+
+double hn_cross_entropy_denominator(const hn_call *c) {
     double d = ((const hn_linear_cross_entropy_attr *)c->attr)->denominator;
     if (d > 0) return d;
-    for (int64_t i = 0; i < hn_count(c->in[2]); i++) d += hn_ids(c->in[2])[i] >= 0;
-    return d > 0 ? d : 1;
+    for (int64_t r = 0; r < hn_count(c->in[2]); r++) d += hn_cross_entropy_weight(c, r);
+    return d != 0 ? d : 1;
+}
+
+bool hn_cross_entropy_targets(const hn_call *c) {
+    const int32_t *y = hn_ids(c->in[2]), ignore = ((const hn_linear_cross_entropy_attr *)c->attr)->ignore;
+    int64_t V = c->in[1]->shape[0], n = hn_count(c->in[2]), low = ignore == -1 ? -1 : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (y[i] != ignore && (y[i] < 0 || y[i] >= V)) return hn_id_fail(c, "linear_cross_entropy: target", y, i, low, V);
+    return true;
 }
 
 static int64_t scratch_bytes(const hn_call *c, bool backward) { return (c->in[1]->shape[0] + hn_cols(c->in[0])) * (int64_t)sizeof(double); }
@@ -37,38 +59,43 @@ static void logits(const hn_call *c, int64_t r, double *z) {
 }
 
 static void forward(hn_call *c) {
+    const hn_linear_cross_entropy_attr *at = c->attr;
     const int32_t *y = hn_ids(c->in[2]);
     int64_t R = hn_count(c->in[2]), V = c->in[1]->shape[0];
-    float *per_token = ((const hn_linear_cross_entropy_attr *)c->attr)->per_token;
     double *z = c->scratch, total = 0;
-    if (!hn_ids_in_range(c, "linear_cross_entropy: target", y, R, -1, V)) return;
+    if (!hn_cross_entropy_targets(c)) return;
     for (int64_t r = 0; r < R; r++) {
-        double max = -INFINITY, sum = 0, loss = 0, lse = 0;
-        if (y[r] >= 0) {
+        double sum = 0, all = 0, loss = 0, lse = 0;
+        int64_t top = -1;
+        if (y[r] != at->ignore) {
             logits(c, r, z);
-            for (int64_t v = 0; v < V; v++) max = fmax(max, z[v]);
-            for (int64_t v = 0; v < V; v++) sum += exp(z[v] - max);
-            lse = max + log(sum);
-            loss = lse - z[y[r]];
+            for (int64_t v = 0; v < V; v++)
+                if (top < 0 || z[v] > z[top] || isnan(z[v])) top = v;
+            for (int64_t v = 0; v < V; v++) sum += exp(z[v] - z[top]), all += z[v];
+            lse = z[top] + log(sum);
+            loss = lse - (1 - (double)at->smoothing) * z[y[r]] - (at->smoothing > 0 ? at->smoothing * all / (double)V : 0);
         }
         if (c->aux[0]) ((float *)c->aux[0]->data)[r] = (float)lse;
-        if (per_token) per_token[r] = (float)loss;
-        total += loss;
+        if (at->per_token) at->per_token[r] = (float)loss;
+        if (at->best) at->best[r] = isnan(lse) ? -1 : (int32_t)top;
+        if (y[r] != at->ignore) total += hn_cross_entropy_weight(c, r) * loss;
     }
-    *(float *)c->out->data = (float)(total / denominator(c));
+    *(float *)c->out->data = (float)(total / hn_cross_entropy_denominator(c));
 }
 
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     const hone_tensor *h = c->in[0], *w = c->in[1];
+    const hn_linear_cross_entropy_attr *at = c->attr;
     const int32_t *y = hn_ids(c->in[2]);
     int64_t R = hn_count(c->in[2]), V = w->shape[0], C = w->shape[1];
-    double *z = c->scratch, *dh = z + V, g = *c->out->grad / denominator(c);
+    double *z = c->scratch, *dh = z + V, g = *c->out->grad / hn_cross_entropy_denominator(c), s = at->smoothing;
     for (int64_t r = 0; r < R; r++) {
-        if (y[r] < 0) continue;
+        if (y[r] == at->ignore) continue;
+        double gr = g * hn_cross_entropy_weight(c, r);
         logits(c, r, z);
         memset(dh, 0, (size_t)C * sizeof *dh);
         for (int64_t v = 0; v < V; v++) {
-            double dz = g * (exp(z[v] - ((const float *)c->aux[0]->data)[r]) - (v == y[r]));
+            double dz = gr * (exp(z[v] - ((const float *)c->aux[0]->data)[r]) - (1 - s) * (v == y[r]) - s / (double)V);
             for (int64_t k = 0; k < C; k++) dh[k] += dz * hn_row_of(w, v)[k];
             for (int64_t k = 0; k < C && dx[1]; k++) hn_row_of(dx[1], v)[k] += (float)(dz * hn_row_of(h, r)[k]);
         }
@@ -80,11 +107,15 @@ static hn_cost cost(const hn_call *c) {
     return (hn_cost){2.0 * (double)hn_count(c->in[0]) * (double)c->in[1]->shape[0], hn_bytes_moved(c)};
 }
 
-hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, double denom, float *per_token) {
-    return hn_apply(t, &hn_op_linear_cross_entropy, &(hn_linear_cross_entropy_attr){denom, per_token}, (hone_tensor *[]){h, w, targets});
+hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets,
+                                       const hone_cross_entropy_opts *o) {
+    hn_linear_cross_entropy_attr at = {.ignore = o && o->ignore ? *o->ignore : -1};
+    if (o) at.denominator = o->denominator, at.per_token = o->per_token, at.best = o->best, at.smoothing = o->smoothing;
+    return hn_apply(t, &hn_op_linear_cross_entropy, &at, (hone_tensor *[]){h, w, targets, o ? o->weights : NULL});
 }
 
-static const hn_linear_cross_entropy_attr mean = {0}, given = {.denominator = 37};
+static const hn_linear_cross_entropy_attr mean = {.ignore = -1}, given = {.denominator = 37, .ignore = -1},
+                                          smooth = {.smoothing = 0.1f, .ignore = -1}, uniform = {.smoothing = 1, .ignore = 2};
 static const hn_op_case cases[] = {
     {"no rows", {HN_DIMS(0, 5), HN_DIMS(3, 5), HN_DIMS(0)}, {2, 2, 1}, &mean, {0, 0, 3}},
     {"one class", {HN_DIMS(2, 3), HN_DIMS(1, 3), HN_DIMS(2)}, {2, 2, 1}, &mean, {0, 0, 1}},
@@ -92,12 +123,18 @@ static const hn_op_case cases[] = {
     {"some ignored, given denominator", {HN_DIMS(4, 5, 9), HN_DIMS(6, 9), HN_DIMS(4, 5)}, {3, 2, 2}, &given, {0, 0, -6}},
     {"columns, some ignored", {HN_DIMS(11, 16), HN_DIMS(35, 16), HN_DIMS(11)}, {2, 2, 1}, &mean, {0, 0, -35}, .views = true},
     {"more rows and classes than a tile", {HN_DIMS(137, 8), HN_DIMS(301, 8), HN_DIMS(137)}, {2, 2, 1}, &mean, {0, 0, -301}},
+    {"smoothed", {HN_DIMS(7, 5), HN_DIMS(13, 5), HN_DIMS(7)}, {2, 2, 1}, &smooth, {0, 0, -13}},
+    {"smoothed away, a class ignored", {HN_DIMS(2, 5, 9), HN_DIMS(6, 9), HN_DIMS(2, 5)}, {3, 2, 2}, &uniform, {0, 0, 6}},
+    {"weighted", {HN_DIMS(9, 4), HN_DIMS(5, 4), HN_DIMS(9), HN_DIMS(9)}, {2, 2, 1, 1}, &given, {0, 0, -5}},
+    {"smoothed, weighted columns, more classes than a tile", {HN_DIMS(4, 5, 6), HN_DIMS(601, 6), HN_DIMS(4, 5), HN_DIMS(4, 5)},
+     {3, 2, 2, 2}, &smooth, {0, 0, -601}, .views = true},
 };
 const hn_op hn_op_linear_cross_entropy = {
     .item = {"linear_cross_entropy", "head product, softmax and cross entropy without the whole logits", NULL, NULL, 0,
              sizeof(hn_linear_cross_entropy_attr)},
-    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_AUX,
-    .n_in = 3,
+    .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_IN3 | HN_SAVE_AUX,
+    .n_in = 4,
+    .constant = HN_SAVE_IN3,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -32,6 +32,13 @@ static inline double hn_bytes_moved(const hn_call *c) /* each input and the resu
 
 /* Fails the tape when an id is outside [lo, hi), naming the first; for kernels and references alike. */
 bool hn_ids_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t lo, int64_t hi);
+bool hn_id_fail(const hn_call *c, const char *what, const int32_t *ids, int64_t i, int64_t lo, int64_t hi);
+
+/* linear_cross_entropy's rows, the same for kernels and reference: what row r's loss is multiplied by (0 where ignored), what the sum is
+ * divided by, and whether every target is a class. */
+double hn_cross_entropy_weight(const hn_call *c, int64_t r);
+double hn_cross_entropy_denominator(const hn_call *c);
+bool hn_cross_entropy_targets(const hn_call *c);
 
 /* GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415; the tanh form is GPT-2's. */
 static inline double hn_act_f(double x, hone_act act) {

@@ -1,0 +1,145 @@
+/* The heads that never hold tokens × vocabulary, against PyTorch: losses, what the model would have said, gradients; what they refuse. */
+#include "tape_help.h"
+#include "golden/heads.h"
+
+typedef struct gold {
+    hone_job *job;
+    hn_arena *a;
+    hone_tape *t;
+} gold;
+
+static gold open_gold(bool references) {
+    gold g = {.job = hone_open(&(hone_options){.threads = 1})};
+    g.a = hn_job_arena(g.job);
+    g.t = hone_tape_new(g.job, NULL);
+    assert_non_null(g.t);
+    if (references) hn_tape_use_references(g.t);
+    hone_tape_begin(g.t, HONE_TRAIN, 1, 1);
+    return g;
+}
+static hone_tensor *put(gold *g, const float *v, int dims, const int64_t *shape) {
+    hone_tensor *w = weight(g->a, "golden", dims, shape, 0, 0);
+    memcpy(w->data, v, (size_t)hn_count(w) * sizeof *v);
+    return w;
+}
+static void near(const char *what, const float *x, const float *want, int64_t n) {
+    assert_non_null(x);
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(x[i] - want[i]) <= 2e-6 * (1 + fabs(want[i]))))
+            fail_msg("%s [%lld] is %.9g, PyTorch says %.9g", what, (long long)i, x[i], want[i]);
+}
+#define NEAR(x, want) near(#want, x, want, HN_LEN(want))
+static void back(gold *g, hone_tensor *y, const char *what, const float *want, int64_t n, const float *r) {
+    near(what, hone_tensor_f32(y), want, n);
+    hone_tensor *loss = project(g->t, y, r, NULL);
+    if (!hone_backward(g->t, loss)) fail_msg("%s", hone_error_message(g->job));
+}
+#define BACK(g, y, name) back(g, y, #name, name##_y, HN_LEN(name##_y), name##_r)
+
+typedef struct ce_case {
+    const char *name;
+    const float *h, *w, *k, *y, *r, *each, *dh, *dw;
+    const int32_t *t, *best;
+    float smoothing;
+    int32_t ignore;
+    bool weighted;
+} ce_case;
+#define CE(n, s, i, k)                                                                                                                     \
+    { #n, n##_h, n##_w, n##_k, n##_y, n##_r, n##_each, n##_dh, n##_dw, n##_t, n##_best, s, i, k }
+static const ce_case ce_cases[] = {
+    CE(ce_plain, 0, -1, false), CE(ce_smooth, 0.1f, -1, false), CE(ce_ignore, 0.3f, -100, false),
+    CE(ce_class, 0, 2, true),   CE(ce_weights, 0.2f, -1, true),
+};
+
+static void cross_entropy(bool references) {
+    for (int64_t i = 0; i < HN_LEN(ce_cases); i++) {
+        const ce_case *c = &ce_cases[i];
+        gold G = open_gold(references), *g = &G;
+        float each[7];
+        int32_t best[7];
+        hone_tensor *h = put(g, c->h, DIMS(7, 4)), *w = put(g, c->w, DIMS(9, 4)), *k = put(g, c->k, DIMS(7));
+        hone_cross_entropy_opts o = {
+            .smoothing = c->smoothing, .ignore = &c->ignore, .weights = c->weighted ? k : NULL, .per_token = each, .best = best};
+        hone_tensor *y = hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, c->t, DIMS(7)), &o);
+        near(c->name, each, c->each, 7);
+        for (int r = 0; r < 7; r++)
+            if (best[r] != c->best[r]) fail_msg("%s: row %d says %d, torch.argmax %d", c->name, r, best[r], c->best[r]);
+        back(g, y, c->name, c->y, 1, c->r);
+        near(c->name, h->grad, c->dh, 28);
+        near(c->name, w->grad, c->dw, 36);
+        for (int r = 0; r < 7; r++) assert_true(k->grad[r] == 0);
+        hone_close(G.job);
+    }
+}
+static void test_cross_entropy(void **state) {
+    cross_entropy(true);
+    cross_entropy(false);
+}
+
+/* Of equal logits the first; the same answer whether a class stands in the first tile, a later one, or a later split. */
+static void test_best(void **state) {
+    for (int reference = 0; reference < 2; reference++) {
+        gold G = open_gold(reference), *g = &G;
+        int32_t best[4], want[4], none[] = {0, 0, 0, -1};
+        hone_tensor *h = put(g, tie_h, DIMS(4, 2)), *w = put(g, tie_w, DIMS(7, 2));
+        hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, (int32_t[]){0, 0, 0, 0}, DIMS(4)),
+                                  &(hone_cross_entropy_opts){.best = best});
+        for (int r = 0; r < 4; r++) assert_int_equal(best[r], tie_best[r]);
+        enum { V = 9001 };
+        static float big[2 * V];
+        for (int at = 0; at < V; at += 450) { /* the seven classes at another place, the rest below or behind them */
+            for (int v = 0; v < V; v++) big[2 * v] = big[2 * v + 1] = 0;
+            for (int v = 0; v < 7; v++) {
+                int to = v < 4 ? at + v : at + v + 300;
+                if (to < V) memcpy(big + 2 * to, tie_w + 2 * v, 2 * sizeof(float));
+            }
+            hone_tensor *wide = put(g, big, DIMS(V, 2));
+            hone_tape_begin(g->t, HONE_EVAL, 1, 1);
+            for (int r = 0; r < 4; r++) {
+                want[r] = 0;
+                double top = -INFINITY;
+                for (int v = 0; v < V; v++) {
+                    double z = (double)tie_h[2 * r] * big[2 * v] + (double)tie_h[2 * r + 1] * big[2 * v + 1];
+                    if (z > top) top = z, want[r] = v;
+                }
+            }
+            want[3] = -1;
+            hone_linear_cross_entropy(g->t, h, wide, hone_input_i32(g->t, none, DIMS(4)), &(hone_cross_entropy_opts){.best = best});
+            for (int r = 0; r < 4; r++) assert_int_equal(best[r], want[r]);
+        }
+        ((float *)h->data)[2] = NAN;
+        hone_tape_begin(g->t, HONE_EVAL, 1, 1);
+        hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, none, DIMS(4)), &(hone_cross_entropy_opts){.best = best});
+        assert_true(best[0] == tie_best[0] && best[1] == -1 && best[2] == 0 && best[3] == -1);
+        hone_close(G.job);
+    }
+}
+
+static void refuses(gold *g, hone_tensor *y, const char *text) {
+    assert_true(isnan(hone_tensor_item(y, 0)));
+    assert_int_equal(hone_error_code(g->job), HONE_E_SHAPE);
+    assert_contains(hone_error_message(g->job), text);
+    hone_error_clear(g->job);
+    hone_tape_begin(g->t, HONE_TRAIN, 1, 1);
+}
+static void test_refusals(void **state) {
+    gold G = open_gold(false), *g = &G;
+    hone_tensor *h = put(g, tie_h, DIMS(4, 2)), *w = put(g, tie_w, DIMS(7, 2)), *three = put(g, tie_h, DIMS(3));
+    const int32_t ids[] = {0, 6, -100, -1};
+#define CE_OF(...) hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, ids, DIMS(4)), &(hone_cross_entropy_opts){__VA_ARGS__})
+    refuses(g, CE_OF(0), "target: id -100 at index 2 is not in -1 … 6");
+    refuses(g, CE_OF(.ignore = &(int32_t){-100}), "target: id -1 at index 3 is not in 0 … 6");
+    refuses(g, CE_OF(.smoothing = 1.5f), "smoothing 1.5 is not in [0,1]");
+    refuses(g, CE_OF(.denominator = -1), "denominator -1");
+    refuses(g, CE_OF(.weights = three), "targets are (4) but weights are f32 (3)");
+    hone_close(G.job);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_best),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
