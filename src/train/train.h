@@ -43,6 +43,7 @@ typedef struct hn_trainer hn_trainer;
 /* From settings (sections model, data, train, optim, sched and the top level's seed) and a loaded data set. start: weights to go on from, or NULL. */
 hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed) HN_CHECK;
 hone_model *hn_trainer_model(hn_trainer *t);
+hone_tape *hn_trainer_tape(hn_trainer *t);                              /* the one its steps run on, for a watch */
 /* Runs to the end. out_dir NULL: nothing is written (arms of improve). Otherwise checkpoint/ and best/ are kept there. Interrupted: E_INTERRUPTED after saving. */
 bool hn_trainer_run(hn_trainer *t, const char *out_dir, hn_train_result *out) HN_CHECK;
 bool hn_trainer_step(hn_trainer *t, double *loss) HN_CHECK;            /* one optimizer step; NaN: E_NUMERIC naming operator, layer and step after a replay under `check` */

@@ -41,6 +41,7 @@ void hn_trainer_use_ema(hn_trainer *t)
 }
 
 hone_model *hn_trainer_model(hn_trainer *t) { return t->m; }
+hone_tape *hn_trainer_tape(hn_trainer *t) { return t->tape; }
 
 /* ---- making one ---- */
 

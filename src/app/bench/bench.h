@@ -14,7 +14,7 @@ typedef struct bench_sample {
 } bench_sample;
 typedef struct bench_stat {
     int n;
-    double median, min, max;
+    double median, min, max, q1, q3; /* q: quartiles */
 } bench_stat;
 void bench_add(bench_sample *s, double seconds);
 bench_stat bench_stat_of(const bench_sample *s);      /* NaN where n is 0 */
@@ -52,4 +52,7 @@ void bench_skip(bench *b, const char *name, const char *why);
 
 /* ---- the cases ---- */
 bool bench_ops(bench *b) HN_CHECK;
+bool bench_train(bench *b) HN_CHECK;
+bool bench_decode(bench *b) HN_CHECK;
+bool bench_compare(hn_cmd_call *c, const char *old_path, const char *new_path) HN_CHECK;
 #endif
