@@ -9,7 +9,7 @@ _hone() {
     help) words_here='--man --markdown --completion --json --quiet --help --version --seed --threads --device --out cmd op backend read token arch format sample optim sched lever' ;;
     list) words_here='--json --quiet --help --version --seed --threads --device --out cmd op backend read token arch format sample optim sched lever' ;;
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
-    bench) words_here='--filter --seconds --compare --json --quiet --help --version --seed --threads --device --out' ;;
+    bench) words_here='--filter --seconds --no-floor --compare --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     info) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;

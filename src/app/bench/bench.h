@@ -30,6 +30,7 @@ typedef struct bench {
     hn_cmd_call *c;
     double seconds;             /* to spend on a case */
     hn_strs filter;
+    bool no_floor;
     bench_machine machine;
     const char *group;          /* whose heading has been written */
     int64_t lines;

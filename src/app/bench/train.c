@@ -103,7 +103,7 @@ static bool by_turns(measure *m, hn_trainer *t) {
     double began = hn_now();
     while (m->step.n < MIN_STEPS || hn_now() - began < m->b->seconds) {
         if (!steps(m, t, BLOCK_SECONDS, &m->step)) return false;
-        for (double from = hn_now(); hn_now() - from < BLOCK_SECONDS;) bench_add(&m->floored, bench_floor_run(m->floor));
+        for (double from = hn_now(); !m->b->no_floor && hn_now() - from < BLOCK_SECONDS;) bench_add(&m->floored, bench_floor_run(m->floor));
         if (hn_stopped(m->a->job)) return HN_FAIL(m->a, HONE_E_INTERRUPTED, .what = "stopped while measuring");
     }
     return true;
@@ -141,8 +141,10 @@ static bool measure_all(measure *m) {
     m->rss = known ? hn_rss_peak() - before : 0;
     m->flops = bench_floor_flops(floor);
     m->tokens = (double)(p->batch * T);
-    bench_floor_ready(floor);
-    bench_floor_run(floor);
+    if (!m->b->no_floor) {
+        bench_floor_ready(floor);
+        bench_floor_run(floor);
+    }
     bool ok = by_turns(m, t);
     m->floor = NULL;
     return ok && profile(m, t);
@@ -189,11 +191,11 @@ static void tell_profile(const measure *m, const json_t *list) {
 static void tell(const measure *m, const char *name) {
     bench_stat floor = bench_stat_of(&m->floored), step = bench_stat_of(&m->step);
     json_t *list = hn_json_own(m->a, profile_json(m));
-    json_t *more = hn_json_own(m->a, json_pack("{so sf sf sO}", "floor_seconds", bench_stat_json(&floor), "step_over_floor",
-                                               step.median / floor.median, "loss", m->loss, "profile", list));
+    json_t *more = hn_json_own(m->a, json_pack("{so so sf sO}", "floor_seconds", bench_stat_json(&floor), "step_over_floor",
+                                               hn_json_real(step.median / floor.median), "loss", m->loss, "profile", list));
     bench_tell(m->b, &(bench_line){ .name = name, .config = m->c->text, .seconds = step, .flops = m->flops, .tokens = m->tokens,
                                     .rss = m->rss, .more = more,
-                                    .note = hn_fmt(m->a, "%.2f x the floor of %.4g ms [%.4g-%.4g]", step.median / floor.median,
+                                    .note = m->b->no_floor ? NULL : hn_fmt(m->a, "%.2f x the floor of %.4g ms [%.4g-%.4g]", step.median / floor.median,
                                                    1e3 * floor.median, 1e3 * floor.min, 1e3 * floor.max) });
     if (!m->b->c->json) tell_profile(m, list);
 }

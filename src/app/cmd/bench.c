@@ -8,11 +8,12 @@
 typedef struct flags {
     hn_strs filter;
     double seconds;
-    bool compare;
+    bool no_floor, compare;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, filter, .doc = "only cases whose name contains one of these: op/linear,train/baby"),
     HN_PARAM(flags, seconds, .def = "0.5", .min = 0.001, .max = 3600, .unit = "seconds", .doc = "time to spend on each case, at least"),
+    HN_PARAM(flags, no_floor, .doc = "training steps without their floor, which takes as long again"),
     HN_PARAM(flags, compare, .doc = "measure nothing: compare two files of earlier results, OLD.json NEW.json"),
 };
 
@@ -25,7 +26,7 @@ static bool run(hn_cmd_call *c) {
     }
     if (c->n_args) return hn_usage(c, &hn_cmd_bench, hn_fmt(c->a, "'%s' is not asked for", c->args[0]));
     bench *b = hn_new(c->a, bench);
-    *b = (bench){ .a = c->a, .c = c, .seconds = f->seconds, .filter = f->filter };
+    *b = (bench){ .a = c->a, .c = c, .seconds = f->seconds, .filter = f->filter, .no_floor = f->no_floor };
     bench_measure_machine(b);
     bench_tell_machine(b, HN_COMMIT);
     if (!bench_ops(b) || !bench_train(b) || !bench_decode(b)) return false;
