@@ -36,6 +36,11 @@ static const hn_layernorm_attr eps = { 1e-5f };
 static const hn_embedding_attr later = { 2 };
 static const hn_dropout_attr tenth = { 0.1f };
 static const hn_activation_attr tanh_form = { HONE_ACT_GELU_TANH };
+static const hn_scale_attr third = { 1 / 3.0f };
+static const hn_slice_attr tail = { 1, 20, 50 };
+static const hn_concat_attr across = { 1 };
+static const hn_transpose_attr turn = { 0, 1 }, swap = { 0, 1 }, ends = { 0, 2 };
+static const hn_pad_attr around = { 1, 3, 5, 0.5f };
 static const hn_softmax_attr plain_softmax = { false }, log_softmax = { true };
 static const hn_linear_cross_entropy_attr mean = { .ignore = -1 }, smooth = { .denominator = 50, .smoothing = 0.1f, .ignore = -1 };
 static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
@@ -67,6 +72,17 @@ static const spec specs[] = {
     { "log-softmax", &hn_cpu_softmax, &log_softmax, { 2 }, { { 300, 517 } }, .wider = 3 },
     { "dropout", &hn_cpu_dropout, &tenth, { 1 }, { { 100003 } } },
     { "add", &hn_cpu_add, NULL, { 2, 2 }, { { 50, 1003 }, { 50, 1003 } } },
+    { "add a row", &hn_cpu_add, NULL, { 2, 1 }, { { 700, 203 }, { 203 } }, .wider = 2, .tol = 3e-5 },
+    { "mul a column", &hn_cpu_mul, NULL, { 2, 2 }, { { 700, 203 }, { 700, 1 } }, .wider = 2 },
+    { "mul, both stretched", &hn_cpu_mul, NULL, { 3, 2 }, { { 30, 1, 300 }, { 40, 1 } }, .tol = 3e-5 },
+    { "mul by a number", &hn_cpu_mul, NULL, { 2, 1 }, { { 20, 7001 }, { 1 } }, .tol = 3e-5 },
+    { "scale", &hn_cpu_scale, &third, { 2 }, { { 20, 7001 } } },
+    { "slice", &hn_cpu_slice, &tail, { 3 }, { { 3, 70, 203 } }, .wider = 2 },
+    { "concat", &hn_cpu_concat, &across, { 2, 2, 2 }, { { 70, 203 }, { 70, 1 }, { 70, 301 } }, .wider = 2 },
+    { "transpose", &hn_cpu_transpose, &turn, { 2 }, { { 256, 301 } } },
+    { "transpose, columns", &hn_cpu_transpose, &swap, { 3 }, { { 30, 40, 67 } }, .wider = 2 },
+    { "transpose, ends", &hn_cpu_transpose, &ends, { 3 }, { { 67, 5, 90 } } },
+    { "pad", &hn_cpu_pad, &around, { 3 }, { { 3, 70, 203 } } },
     { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
     { "split classes", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 140, 16 }, { 9001, 16 }, { 140 } }, { 0, 0, 9001 } },
     { "split classes, smoothed, weighted", &hn_cpu_linear_cross_entropy, &smooth, { 2, 2, 1, 1 }, { { 140, 16 }, { 4609, 16 }, { 140 }, { 140 } },

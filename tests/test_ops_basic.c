@@ -53,11 +53,29 @@ static void golden_activations(room *g) {
     BEGIN(), x = PUT(log_softmax_x, 3, 7), BACK(log_softmax, hone_log_softmax(g->t, x)), NEAR(x->grad, log_softmax_dx);
 }
 
+static void golden_moves(room *g) {
+    hone_tensor *x, *w, *b;
+    BEGIN(), x = PUT(add_x, 3, 1, 4), b = put(g, add_in_y, DIMS(2, 1));
+    BACK(add, hone_add(g->t, x, b)), NEAR(x->grad, add_dx), NEAR(b->grad, add_din_y);
+    BEGIN(), x = PUT(mul_x, 3, 1, 4), b = put(g, mul_in_y, DIMS(2, 1));
+    BACK(mul, hone_mul(g->t, x, b)), NEAR(x->grad, mul_dx), NEAR(b->grad, mul_din_y);
+    BEGIN(), x = PUT(slice_x, 3, 4, 5), BACK(slice, hone_slice(g->t, x, 1, 1, 2)), NEAR(x->grad, slice_dx);
+    BEGIN(), x = PUT(concat_a, 2, 1, 4), b = PUT(concat_b, 2, 3, 4);
+    BACK(concat, hone_concat(g->t, (hone_tensor *[]){x, b, x, x, x, b, x}, 7, -2));
+    NEAR(x->grad, concat_da), NEAR(b->grad, concat_db);
+    BEGIN(), x = PUT(transpose_x, 2, 3, 4, 2), BACK(transpose, hone_transpose(g->t, x, 1, 3)), NEAR(x->grad, transpose_dx);
+    BEGIN(), x = PUT(pad_x, 2, 3, 2), BACK(pad, hone_pad(g->t, x, 1, 2, 1, 0.5f)), NEAR(x->grad, pad_dx);
+    BEGIN(), x = PUT(patch_x, 2, 3, 6, 4), w = PUT(patch_w, 5, 3, 2, 2), b = PUT(patch_b, 5);
+    BACK(patch, hone_patch_embedding(g->t, x, w, b));
+    NEAR(x->grad, patch_dx), NEAR(w->grad, patch_dw), NEAR(b->grad, patch_db);
+}
+
 static void test_golden(void **state) {
     for (int references = 0; references < 2; references++) {
         room g = open_room();
         if (references) hn_tape_use_references(g.t);
         golden_activations(&g);
+        golden_moves(&g);
         hone_close(g.job);
     }
 }
@@ -81,6 +99,41 @@ static void test_edges(void **state) {
     hone_close(r.job);
 }
 
+/* A view of a view, of rows and of columns: same storage, same gradient; columns under other sizes are copied. */
+static void test_reshape(void **state) {
+    room r = open_room();
+    hone_tensor *w = weight(r.a, "w", DIMS(4, 6), 1, 1), *p = weight(r.a, "p", DIMS(24), 2, 1);
+    hone_tensor *flat = hone_reshape(r.t, w, DIMS(2, -1));
+    assert_int_equal(hone_tensor_shape(flat)[1], 12);
+    assert_ptr_equal(hone_tensor_f32(flat), hone_tensor_f32(w));
+    hone_tensor *half = hone_columns(r.t, w, 3, 3), *rows = hone_reshape(r.t, half, DIMS(2, 2, 3));
+    assert_ptr_equal(hone_tensor_f32(rows), hone_tensor_f32(half));
+    assert_true(hone_tensor_item(rows, 7) == hone_tensor_item(w, 2 * 6 + 3 + 1));
+    hone_tensor *copy = hone_reshape(r.t, half, DIMS(3, 4));
+    assert_ptr_not_equal(hone_tensor_f32(copy), hone_tensor_f32(half));
+    for (int i = 0; i < 12; i++) assert_true(hone_tensor_item(copy, i) == hone_tensor_item(half, i));
+    /* loss = Σ p·w over the flat view + Σ p·copy: both gradients reach w */
+    hone_tensor *one = project(r.t, hone_mul(r.t, hone_reshape(r.t, w, DIMS(24)), p), (float[24]){1, 1}, NULL);
+    hone_tensor *two = project(r.t, copy, (float[12]){[4] = 10}, NULL);
+    assert_true(hone_backward(r.t, hone_add(r.t, one, two)));
+    float *g = hone_tensor_grad(w), *q = p->data;
+    assert_true(fabsf(g[0] - q[0]) < 1e-6f && fabsf(g[1] - q[1]) < 1e-6f && g[2] == 0);
+    assert_true(g[1 * 6 + 3 + 1] == 10); /* number 4 of the 4x3 columns */
+    hone_close(r.job);
+}
+
+/* A gradient handed on by add must not reach a stretched input, nor be lost where x is stretched. */
+static void test_add_hands_on(void **state) {
+    room r = open_room();
+    hone_tensor *w = weight(r.a, "w", DIMS(5), 1, 1), *m = weight(r.a, "m", DIMS(3, 5), 2, 1);
+    hone_tensor *y = hone_add(r.t, hone_scale(r.t, w, 2), hone_scale(r.t, m, 3));
+    float ones[15];
+    for (int i = 0; i < 15; i++) ones[i] = 1;
+    assert_true(hone_backward(r.t, project(r.t, y, ones, NULL)));
+    for (int i = 0; i < 5; i++) assert_true(w->grad[i] == 6 && m->grad[i] == 3);
+    hone_close(r.job);
+}
+
 /* ---- refusals ---- */
 static void refused(room *r, hone_tensor *y, const char *text) {
     assert_non_null(y);
@@ -101,6 +154,28 @@ static void test_refusals(void **state) {
     refused(&r, hone_swiglu(t, x34, x43), "swiglu: a is (3,4) but b is (4,3)");
     refused(&r, hone_swiglu(t, x34, NULL), "swiglu: a and b must be f32");
     refused(&r, hone_softmax(t, IDS(1, 2)), "softmax: x must be f32");
+    refused(&r, hone_add(t, x34, x43), "add: x is (3,4) but y is (4,3)");
+    refused(&r, hone_mul(t, x34, weight(r.a, "v", DIMS(3), 1, 1)), "mul: x is (3,4) but y is (3)");
+    refused(&r, hone_scale(t, IDS(1), 2), "scale: x must be f32");
+    refused(&r, hone_slice(t, x34, 0, 2, 2), "slice: x is (3,4) but 2 to 4 of dimension 0 were asked for");
+    refused(&r, hone_slice(t, x34, 2, 0, 1), "slice: x is (3,4) and has no dimension 2");
+    refused(&r, hone_slice(t, NULL, 0, 0, 1), "slice: x must be f32");
+    refused(&r, hone_concat(t, (hone_tensor *[]){x34, x43}, 2, 0), "concat along dimension 0: the first is (3,4) but number 1 is f32 (4,3)");
+    refused(&r, hone_concat(t, NULL, 0, 0), "concat: the first tensor must be f32");
+    refused(&r, hone_concat(t, &x34, 1, 2), "concat: x is (3,4) and has no dimension 2");
+    refused(&r, hone_transpose(t, x34, 0, -3), "transpose: x is (3,4) and has no dimension -3");
+    refused(&r, hone_pad(t, x34, 0, -1, 0, 0), "pad: -1 before and 0 after are not sizes");
+    refused(&r, hone_pad(t, x34, 5, 1, 0, 0), "pad: x is (3,4) and has no dimension 5");
+    refused(&r, hone_reshape(t, x34, DIMS(5, -1)), "reshape: x is (3,4), which is not (5,-1)");
+    refused(&r, hone_reshape(t, x34, DIMS(-1, -1)), "reshape: (-1,-1) is no shape");
+    refused(&r, hone_reshape(t, x34, DIMS(3, 3)), "reshape: x is (3,4), which is not (3,3)");
+    refused(&r, hone_reshape(t, x34, 5, (int64_t[]){1, 1, 1, 3, 4}), "reshape: 5 dimensions, not 1 to 4");
+    refused(&r, hone_reshape(t, x34, DIMS((int64_t)1 << 40, (int64_t)1 << 40)), "is no shape");
+    hone_tensor *images = weight(r.a, "images", DIMS(2, 3, 6, 4), 1, 1), *conv = weight(r.a, "conv", DIMS(5, 3, 4, 4), 1, 1);
+    refused(&r, hone_patches(t, x34, 1), "patches: images must be f32 of (B,C,H,W)");
+    refused(&r, hone_patches(t, images, 4), "patches: images are (2,3,6,4), which patches of 4 by 4 do not fill");
+    refused(&r, hone_patch_embedding(t, images, conv, NULL), "patches of 4 by 4 do not fill");
+    refused(&r, hone_patch_embedding(t, images, x34, NULL), "patch embedding: w must be f32 of (width,C,P,P)");
     hone_close(r.job);
 }
 
@@ -108,6 +183,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_reshape),
+        cmocka_unit_test(test_add_hands_on),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,9 +77,23 @@ HONE_API hone_tensor *hone_softmax(hone_tape *t, hone_tensor *x);
 HONE_API hone_tensor *hone_log_softmax(hone_tape *t, hone_tensor *x);
 /* Zeroes each element with probability p and scales the rest by 1/(1−p) in training; x itself otherwise. */
 HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
-HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);        /* same shapes */
+/* z = x + y or x·y element by element; shapes are aligned at their last dimensions and a size of 1 stretches, as in numpy. */
+HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);
+HONE_API hone_tensor *hone_mul(hone_tape *t, hone_tensor *x, hone_tensor *y);
+HONE_API hone_tensor *hone_scale(hone_tape *t, hone_tensor *x, float s);             /* s·x */
 /* Columns [start, start+n) of the last dimension, without copying. */
 HONE_API hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n);
+/* Other sizes for the same numbers, without copying (a column view is copied unless its rows stay); one size may be −1: what is left. */
+HONE_API hone_tensor *hone_reshape(hone_tape *t, hone_tensor *x, int dims, const int64_t *shape);
+/* Moving numbers. A dimension `dim` < 0 counts from the end. */
+HONE_API hone_tensor *hone_slice(hone_tape *t, hone_tensor *x, int dim, int64_t start, int64_t n);     /* indices [start, start+n) */
+HONE_API hone_tensor *hone_concat(hone_tape *t, hone_tensor *const x[], int n, int dim);               /* n ≥ 1 tensors joined */
+HONE_API hone_tensor *hone_transpose(hone_tape *t, hone_tensor *x, int i, int j);                      /* dimensions i and j swapped */
+HONE_API hone_tensor *hone_pad(hone_tape *t, hone_tensor *x, int dim, int64_t before, int64_t after, float value);
+/* images (B,C,H,W) → (B, H/p·W/p, C·p·p): squares row by row, each with its channels, rows and columns in that order. */
+HONE_API hone_tensor *hone_patches(hone_tape *t, hone_tensor *images, int64_t p);
+/* (B, H/P·W/P, width) from images (B,C,H,W), w (width,C,P,P), b (width) or NULL: a convolution with stride = kernel, as in ViT. */
+HONE_API hone_tensor *hone_patch_embedding(hone_tape *t, hone_tensor *images, hone_tensor *w, hone_tensor *b);
 typedef struct hone_cross_entropy_opts {
     double denominator;         /* 0: the sum of the weights of the targets that count; without weights, their number */
     float smoothing;            /* s in [0,1]: the target's share is 1 − s + s/V, any other class' s/V (Szegedy et al. 2016) */

@@ -50,7 +50,8 @@ static bool gradient_of(hone_tape *t, const hn_call *c, int i, bool overwrites, 
 /* in[0] takes over the memory of out's gradient, so nothing is left to add for it. Only where both are whole tensors and it has none. */
 static bool pass_on(hn_call *c) {
     hone_tensor *x = c->in[0], *y = c->out;
-    if (!c->op->passes_grad || !wanted(c, 0) || x->base || x->is_weight || x->grad_chunk || shares_root(c, 0)) return false;
+    if (!c->op->passes_grad || !wanted(c, 0) || x->base || x->is_weight || x->grad_chunk || hn_count(x) != hn_count(y) || shares_root(c, 0))
+        return false;
     x->grad_chunk = y->grad_chunk;
     x->grad = y->grad;
     y->grad_chunk = NULL;

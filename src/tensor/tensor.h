@@ -97,9 +97,16 @@ typedef struct hn_attention_attr {                                              
     int64_t kv_stride;          /* elements from one batch row of k (and v) to the next; 0: S·ld */
 } hn_attention_attr;
 typedef struct hn_activation_attr { hone_act act; } hn_activation_attr;
+typedef struct hn_scale_attr { float s; } hn_scale_attr;
 typedef struct hn_softmax_attr { bool log; } hn_softmax_attr;
 typedef struct hn_dropout_attr { float p; } hn_dropout_attr;
 typedef struct hn_columns_attr { int64_t start, n; } hn_columns_attr;
+typedef struct hn_slice_attr { int dim; int64_t start, n; } hn_slice_attr;         /* dim: counted from the end where negative, as below */
+typedef struct hn_concat_attr { int dim; } hn_concat_attr;
+typedef struct hn_transpose_attr { int i, j; } hn_transpose_attr;
+typedef struct hn_pad_attr { int dim; int64_t before, after; float value; } hn_pad_attr;
+typedef struct hn_reshape_attr { int dims; int64_t shape[HONE_MAX_DIMS]; } hn_reshape_attr;
+typedef struct hn_patches_attr { int64_t side; } hn_patches_attr;
 typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets, weights; aux: log-sum-exp (rows) */
     double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore;
 } hn_linear_cross_entropy_attr;

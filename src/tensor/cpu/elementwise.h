@@ -11,6 +11,10 @@ typedef struct hn_elementwise {
     void (*swiglu_grad)(float *da, float *db, const float *dy, const float *a, const float *b, int64_t n, bool more_a, bool more_b);
     void (*softmax)(float *y, const float *x, int64_t n, bool log);
     void (*softmax_grad)(float *dx, const float *y, const float *dy, int64_t n, bool log, bool more);
+    void (*mul)(float *y, const float *a, const float *b, int64_t n, bool more); /* a·b */
+    void (*shift)(float *y, const float *x, float s, int64_t n);                 /* x + s */
+    void (*axpy)(float *y, float s, const float *x, int64_t n);                  /* y += s·x */
+    float (*sum)(const float *x, int64_t n);
 } hn_elementwise;
 const hn_elementwise *hn_elementwise_now(void);
 

@@ -51,6 +51,26 @@ static void softmax_grad(float *dx, const float *y, const float *dy, int64_t n, 
     }
 }
 
+static void mul(float *y, const float *a, const float *b, int64_t n, bool more) {
+    if (more) V_EACH (i, n) v_st(y + i, v_fma(v_ld(a + i, V_LEFT), v_ld(b + i, V_LEFT), v_ld(y + i, V_LEFT)), V_LEFT);
+    else V_EACH (i, n) v_st(y + i, v_ld(a + i, V_LEFT) * v_ld(b + i, V_LEFT), V_LEFT);
+}
+static void shift(float *y, const float *x, float s, int64_t n) {
+    vf vs = v_set(s);
+    V_EACH (i, n) v_st(y + i, v_ld(x + i, V_LEFT) + vs, V_LEFT);
+}
+static void axpy(float *y, float s, const float *x, int64_t n) {
+    vf vs = v_set(s);
+    V_EACH (i, n) v_st(y + i, v_fma(vs, v_ld(x + i, V_LEFT), v_ld(y + i, V_LEFT)), V_LEFT);
+}
+static float sum_of(const float *x, int64_t n) {
+    vf s0 = v_set(0), s1 = v_set(0);
+    int64_t i = 0;
+    for (; i + 2 * VW <= n; i += 2 * VW) s0 = s0 + v_loadu(x + i), s1 = s1 + v_loadu(x + i + VW);
+    for (; i < n; i += VW) s0 = s0 + v_ld(x + i, n - i);
+    return v_sum(s0 + s1);
+}
+
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define TABLE PASTE(hn_elementwise_, HN_ISA)
@@ -60,4 +80,8 @@ const hn_elementwise TABLE = {
     swiglu_grad,
     softmax,
     softmax_grad,
+    mul,
+    shift,
+    axpy,
+    sum_of,
 };
