@@ -170,6 +170,8 @@ static void expect_same_result(const char *x, const char *y) {
         assert_non_null(json_object_get(a, keys[i]));
         assert_true(json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])));
     }
+    double start = json_number_value(json_object_get(a, "start")), end = json_number_value(json_object_get(a, "end"));
+    assert_float_equal(end - start, json_number_value(json_object_get(a, "difference")), 1e-12); /* the levels are those that are judged */
     json_decref(a);
     json_decref(b);
 }

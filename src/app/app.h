@@ -94,7 +94,6 @@ bool hn_take_data_args(hn_cmd_call *c) HN_CHECK;
 const char *hn_run_folder(hn_cmd_call *c); /* out, or runs/ and the recipe's or first argument's name; NULL: neither */
 /* c->settings become those of dir/recipe.yaml, with what the command line gave on top. */
 bool hn_resume_settings(hn_cmd_call *c, const hn_section *const *sections, int64_t n, const char *dir) HN_CHECK;
-json_t *hn_json_real(double x); /* null for NaN and infinity */
 
 /* ---- cmd/ledger.c ---- */
 bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run,

@@ -29,7 +29,6 @@ bool hn_out_reader_gone(void) {
     return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
 }
 
-json_t *hn_json_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 const char *hn_human(hn_arena *a, double x) {
     static const char *const units[] = { "", "k", "M", "G", "T", "P", "E" };

@@ -163,6 +163,7 @@ bool hn_fault_hit(hn_fault f);                             /* counts one; true w
 /* ---- json.c: door to jansson. Values live in the arena that read them. ---- */
 #include <jansson.h>
 json_t *hn_json_parse(hn_arena *a, const char *where, const void *p, int64_t n, hone_code code) HN_CHECK;   /* duplicates refused; error names line and column */
+json_t *hn_json_real(double x);                           /* null for NaN and infinity */
 json_t *hn_json_own(hn_arena *a, json_t *v);               /* decref when a is freed; NULL → unwinds as memory refused */
 char *hn_json_text(hn_arena *a, const json_t *v, bool pretty);   /* real numbers with 17 digits at most; NaN never written */
 

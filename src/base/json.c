@@ -9,6 +9,8 @@
 
 static void forget(void *v) { json_decref(v); }
 
+json_t *hn_json_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
 json_t *hn_json_own(hn_arena *a, json_t *v) {
     if (!v) hn_memory_refused(a->job, (int64_t)sizeof(json_t) * 4);
     hn_defer(a, forget, v);

@@ -173,6 +173,15 @@ hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, cons
     return (hn_interval){ d.difference, d.difference - half, d.difference + half, d.se, d.df };
 }
 
+double hn_arm_level(hn_arena *a, const hn_arm *arm, const int32_t *cluster, int64_t n)
+{
+    hn_arena *tmp = hn_arena_new(a);
+    units u = find_units(tmp, cluster, n);
+    double mean = summarize(tmp, arm, &u).mean;
+    hn_arena_free(tmp);
+    return mean;
+}
+
 const char *hn_verdict_name(hn_verdict v)
 {
     static const char *const names[] = { "kept", "harmful", "undecided", "failed" };

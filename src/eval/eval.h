@@ -48,6 +48,8 @@ typedef struct hn_decision {
  * Satterthwaite degrees of freedom; Holm over the arms at alpha. out[n_arms]. cluster (n) or NULL. incumbents[k] is arm k's own
  * incumbent (levers that cost more are judged beside an incumbent given the same extra cost). */
 void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_t n_arms, const int32_t *cluster, int64_t n, double alpha, hn_decision *out);
+/* The level of an arm as hn_decide has it: mean over seeds and units, so that two levels differ by the difference that is judged. */
+double hn_arm_level(hn_arena *a, const hn_arm *arm, const int32_t *cluster, int64_t n);
 hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level);   /* seeds and items: difference from − to */
 
 /* ---- ledger.c: SQLite. One file may hold several runs. All numbers of the report come from here. Schema: ledger.c ---- */

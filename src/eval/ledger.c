@@ -168,7 +168,7 @@ bool hn_ledger_decide(hn_ledger *l, int64_t run, const char *phase, const char *
     json_t *data = hn_json_own(a, json_object());
     const struct { const char *name; double x; } more[] = { { "se", d->se }, { "df", d->df }, { "t", d->t }, { "p_harm", d->p_harm }, { "p_harm_adjusted", d->p_harm_adjusted },
                                                             { "seed_var", d->seed_var }, { "item_var", d->item_var } };
-    for (int64_t i = 0; i < HN_LEN(more); i++) json_object_set_new(data, more[i].name, isfinite(more[i].x) ? json_real(more[i].x) : json_null());
+    for (int64_t i = 0; i < HN_LEN(more); i++) json_object_set_new(data, more[i].name, hn_json_real(more[i].x));
     return hn_db_exec(l->db,
                       "INSERT OR REPLACE INTO decisions(run, phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data)"
                       " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "isssddddddsddis", run, phase, lever, hn_verdict_name(d->verdict), d->difference, d->lo, d->hi, d->p, d->p_adjusted,

@@ -26,7 +26,7 @@ static json_t *object(hn_arena *a, hn_row *r, const char *const *names, const ch
         json_t *v = NULL;
         switch (types[c]) {
         case 'i': v = json_integer(hn_row_i(r, c)); break;
-        case 'd': d = hn_row_d(r, c); v = isfinite(d) ? json_real(d) : json_null(); break;
+        case 'd': d = hn_row_d(r, c); v = hn_json_real(d); break;
         case 'j': s = hn_row_s(a, r, c); v = *s ? json_loads(s, JSON_DECODE_ANY, NULL) : NULL; break;
         case 's': s = hn_row_s(a, r, c); v = text_value(a, s); break;
         default: break;
@@ -42,7 +42,7 @@ static json_t *numbers(hn_arena *a, hn_row *r, int col) {
     for (int64_t i = 0; i + (int64_t)sizeof(double) <= b.n; i += (int64_t)sizeof(double)) {
         double x;
         memcpy(&x, b.p + i, sizeof x);
-        json_array_append_new(v, isfinite(x) ? json_real(x) : json_null());
+        json_array_append_new(v, hn_json_real(x));
     }
     return v;
 }

@@ -60,15 +60,17 @@ typedef struct {
 static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const sealing *x) {
     const hn_set *s = &r->set[HN_SET_SEALED];
     json_t *res = hn_json_own(r->a, json_object()), *levers = json_array();
-    const double *from = x->start->x[HN_SET_SEALED], *to = x->end->x[HN_SET_SEALED], *of = x->shipped->x[HN_SET_SEALED];
+    const double *from = x->start->x[HN_SET_SEALED], *of = x->shipped->x[HN_SET_SEALED];
+    double start = hn_trial_mean(r, x->start, HN_SET_SEALED), end = hn_trial_mean(r, x->end, HN_SET_SEALED);
     for (int64_t i = 0; i < k->n; i++) json_array_append_new(levers, json_string(k->v[i]->lever->item.name));
     json_object_set_new(res, "best", json_string(hn_path_join(r->a, r->out, "best")));
     json_object_set_new(res, "metric", json_string("bits_per_byte"));
-    json_object_set_new(res, "start", json_real(hn_mean(from, x->start->seeds * s->n)));
-    json_object_set_new(res, "end", json_real(x->stay ? hn_mean(from, s->n) : hn_mean(to, x->end->seeds * s->n)));
-    json_object_set_new(res, "difference", json_real(x->stay ? 0 : 0 - x->diff.mean));
-    json_object_set_new(res, "ci95", x->stay ? json_pack("[f,f]", 0.0, 0.0) : json_pack("[f,f]", 0 - x->diff.hi, 0 - x->diff.lo));
-    json_object_set_new(res, "gain", json_real(x->stay ? 0 : x->diff.mean));
+    json_object_set_new(res, "start", hn_json_real(start));
+    json_object_set_new(res, "end", hn_json_real(x->stay ? start : end));
+    json_object_set_new(res, "difference", hn_json_real(x->stay ? 0 : 0 - x->diff.mean));
+    json_object_set_new(res, "ci95",
+                        json_pack("[o,o]", hn_json_real(x->stay ? 0 : 0 - x->diff.hi), hn_json_real(x->stay ? 0 : 0 - x->diff.lo)));
+    json_object_set_new(res, "gain", hn_json_real(x->stay ? 0 : x->diff.mean));
     json_object_set_new(res, "higher_is_better", json_false());
     double right = hn_trial_accuracy(x->start, HN_SET_SEALED), then = x->stay ? right : hn_trial_accuracy(x->end, HN_SET_SEALED);
     json_object_set_new(res, "accuracy", isfinite(right) && isfinite(then) ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
@@ -81,7 +83,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
                                     : x->stay   ? "no candidate beat the model as it is: it is shipped unchanged"
                                     : k->n      ? x->end->did
                                                 : "plain training on this text"));
-    json_object_set_new(res, "cost", json_real(x->end->cost));
+    json_object_set_new(res, "cost", hn_json_real(x->end->cost));
     json_object_set_new(res, "file",
                         json_pack("{s:f,s:f,s:f,s:[f,f]}", "start", hn_mean(from + x->start_seed * s->n, s->n), "end",
                                   hn_mean(of + x->shipped_seed * s->n, s->n), "difference", 0 - x->file.mean, "ci95", 0 - x->file.hi,
@@ -115,7 +117,10 @@ bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t
     if (sb < 0 || eb < 0)
         return HN_FAIL(r->a, HONE_E_NUMERIC, .what = "every final training failed", .found = sb < 0 ? start->error : end->error);
     hn_interval diff = { 0 };
-    if (changed && hn_trial_ok(start) && hn_trial_ok(end)) {
+    if (!hn_trial_ok(start) || !hn_trial_ok(end)) { /* a final training failed: nothing is known of the difference */
+        hn_warn(r->a, "a final training failed: %s", hn_trial_ok(start) ? end->error : start->error);
+        diff = (hn_interval){ .mean = NAN, .lo = NAN, .hi = NAN, .se = NAN, .df = NAN };
+    } else if (changed) {
         hn_arm from = hn_arm_measured(r, start, HN_SET_SEALED), to = hn_arm_measured(r, end, HN_SET_SEALED);
         diff = hn_two_level(r->a, &from, &to, s->cluster, s->n, 0.95);
     }

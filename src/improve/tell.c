@@ -26,24 +26,23 @@ const char *hn_why_text(hn_arena *a, const hn_decision *d, const hn_trial *t, do
     }
 }
 
-static json_t *num(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
 void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const char *why, const hn_trial *t) {
     json_t *line = hn_json_own(r->a, json_object());
     bool measured = isfinite(d->difference);
     json_object_set_new(line, "lever", json_string(lever));
     json_object_set_new(line, "verdict", json_string(hn_verdict_name(d->verdict)));
     json_object_set_new(line, "metric", json_string("bits_per_byte"));
-    json_object_set_new(line, "difference", num(-d->difference));
-    json_object_set_new(line, "gain", num(d->difference));
+    json_object_set_new(line, "difference", hn_json_real(-d->difference));
+    json_object_set_new(line, "gain", hn_json_real(d->difference));
     json_object_set_new(line, "ci95", measured && isfinite(d->lo) ? json_pack("[f,f]", -d->hi, -d->lo) : json_null());
-    json_object_set_new(line, "p_value", num(d->p_adjusted));
-    json_object_set_new(line, "detectable", num(d->detectable));
-    json_object_set_new(line, "accuracy", num(t ? hn_trial_accuracy(t, HN_SET_CONFIRM) : NAN));
-    json_object_set_new(line, "incumbent_accuracy", num(t && t->incumbent ? hn_trial_accuracy(t->incumbent, HN_SET_CONFIRM) : NAN));
+    json_object_set_new(line, "p_value", hn_json_real(d->p_adjusted));
+    json_object_set_new(line, "detectable", hn_json_real(d->detectable));
+    json_object_set_new(line, "accuracy", hn_json_real(t ? hn_trial_accuracy(t, HN_SET_CONFIRM) : NAN));
+    json_object_set_new(line, "incumbent_accuracy",
+                        hn_json_real(t && t->incumbent ? hn_trial_accuracy(t->incumbent, HN_SET_CONFIRM) : NAN));
     json_object_set_new(line, "why", json_string(why));
-    json_object_set_new(line, "seconds", num(t ? t->seconds : 0));
-    json_object_set_new(line, "flops", num(t ? t->flops : 0));
+    json_object_set_new(line, "seconds", hn_json_real(t ? t->seconds : 0));
+    json_object_set_new(line, "flops", hn_json_real(t ? t->flops : 0));
     json_object_set_new(line, "peak_rss_bytes", json_integer(t ? t->peak_rss : 0));
     if (r->on_line) r->on_line(r->user, line);
 }

@@ -37,7 +37,8 @@ bool hn_trial_ok(const hn_trial *t) {
 }
 
 double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set) {
-    return hn_trial_ok(t) ? hn_mean(t->x[set], t->seeds * r->set[set].n) : NAN;
+    const hn_set *s = &r->set[set];
+    return hn_trial_ok(t) ? hn_arm_level(r->a, &(hn_arm){ t->name, t->x[set], t->seeds }, s->cluster, s->n) : NAN;
 }
 
 double hn_trial_accuracy(const hn_trial *t, int set) {

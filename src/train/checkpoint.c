@@ -70,7 +70,6 @@ static const struct { const char *name; int type; int64_t offset; } fields[] = {
     FIELD(FLAG, stopped_early),
 };
 
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 static bool is_number(const json_t *v) { return json_is_number(v) || json_is_null(v); }
 static double number_of(const json_t *v) { return json_is_number(v) ? json_number_value(v) : NAN; }
 
@@ -80,7 +79,7 @@ static json_t *numbers_write(const hn_progress_state *s)
     for (int64_t i = 0; i < HN_LEN(fields); i++) {
         const void *p = (const char *)s + fields[i].offset;
         json_object_set_new(o, fields[i].name, fields[i].type == COUNT ? json_integer(*(const int64_t *)p)
-                                             : fields[i].type == FLAG  ? json_boolean(*(const bool *)p) : number(*(const double *)p));
+                                             : fields[i].type == FLAG  ? json_boolean(*(const bool *)p) : hn_json_real(*(const double *)p));
     }
     return o;
 }
@@ -157,7 +156,7 @@ static bool save_in(hn_arena *a, hn_trainer *t, const char *out_dir)
     }
     for (int64_t i = 0; i < t->curve.n; i++) {
         const hn_curve_point *c = &t->curve.v[i];
-        json_array_append_new(curve, json_pack("[I,o,o,o]", (json_int_t)c->step, number(c->train), number(c->valid), number(c->seconds)));
+        json_array_append_new(curve, json_pack("[I,o,o,o]", (json_int_t)c->step, hn_json_real(c->train), hn_json_real(c->valid), hn_json_real(c->seconds)));
     }
     json_object_set_new(state, "version", json_integer(VERSION));
     json_object_set(state, "run", run_identity(a, t));
