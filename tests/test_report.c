@@ -401,6 +401,63 @@ static void changes(void **state) {
     assert_string_equal(hn_escape(a, "a\x01<\xc3(\"&'"), "a\xef\xbf\xbd&lt;\xef\xbf\xbd(&quot;&amp;&#39;");
 }
 
+static const char *versus(hn_ledger *x, hn_ledger *y, const char *file) {
+    const hn_side side[2] = { { "first", x, 0 }, { evil, y, 0 } };
+    const char *keep = getenv("HONE_KEEP"), *path = hn_path_join(a, keep ? keep : root, file);
+    hn_bytes b;
+    if (!hn_versus_html(a, side, path)) fail_msg("%s", hone_error_message(job));
+    assert_true(hn_file_read(a, path, 1 << 24, &b));
+    well_formed((const char *)b.p);
+    has_not((const char *)b.p, "<script");
+    return (const char *)b.p;
+}
+
+/* Ends may be compared where the sealed items are the same; each number is one ledger's, or the difference of two such. */
+static void two_runs(void **state) {
+    hn_ledger *x = make("one.sqlite", true), *y = make("two.sqlite", true);
+    hn_db *db = hn_ledger_db(y);
+    const char *other = "model:\n  layers: 4\n  width: 96\noptim:\n  lr: 0.002\n  name: adamw\ntrain:\n  steps: 400\n";
+    const char *result = "{\"start\":2.43,\"end\":2.3,\"difference\":-0.13,\"ci95\":[-0.14,-0.12],\"gain\":0.13,\"levers\":[\"more-steps\"],\"cost\":2}";
+    assert_true(hn_db_exec(db, "UPDATE runs SET recipe=?, result=?", "ss", other, result));
+    assert_true(hn_db_exec(db, "UPDATE decisions SET difference=0.02, verdict='undecided' WHERE phase='confirm' AND lever='deeper'", ""));
+    assert_true(hn_db_exec(db, "DELETE FROM decisions WHERE lever='wider'", ""));
+    const char *page = versus(x, y, "versus.html");
+    has(page, "On the same sealed items &lt;/pre&gt;");                   /* a run's name is foreign text too */
+    has(page, "ends lower, which is better, by 0.0400 bits per byte");
+    has(page, "<td class=\"name\">start</td><td data-l=\"first\">2.4700</td>");
+    has(page, ">2.4300</td><td>−0.0400</td>");
+    has(page, ">2.3000</td><td>−0.0400</td>");
+    has(page, "<td data-l=\"first\">more-steps, deeper</td>");
+    has(page, ">+0.0310</td><td data-l=\"95 %\">+0.0158 … +0.0462</td>");
+    has(page, "<td data-l=\"difference\">−0.0110</td>");                 /* deeper: 0.02 − 0.031 */
+    has(page, "not tried");
+    has(page, "model.layers 3 → 4");
+    const hn_side side[2] = { { "first", x, 0 }, { "sec|ond", y, 0 } };
+    const char *md = hn_versus_markdown(a, side);
+    assert_non_null(md);
+    has(md, "sec\\|ond ends lower");
+    has(md, "| end | 2.3400 | 2.3000 | −0.0400 |");
+    has(md, "| gain over its start | +0.1300 | +0.1300 | +0.0000 |");
+    has(md, "| 95 % interval of the gain | +0.1090 … +0.1510 | +0.1200 … +0.1400 |  |");
+    has(md, "| deeper | kept | +0.0310 | +0.0158 … +0.0462 | undecided | +0.0200 |");
+    has(md, "| wider | harmful | −0.0330 | −0.0479 … −0.0181 | not tried | – | – | – |");
+    has(md, "Recipes: model.layers 3 → 4");
+    /* other items: gains beside each other, no difference of ends */
+    assert_true(hn_db_exec(db, "UPDATE runs SET sealed_hash='00ff'", ""));
+    has(versus(x, y, "versus.html"), "different sealed items");
+    md = hn_versus_markdown(a, side);
+    has(md, "| end | 2.3400 | 2.3000 |  |");
+    has(md, "| gain over its start | +0.1300 | +0.1300 | +0.0000 |");
+    /* one that is not finished */
+    page = versus(x, make("half.sqlite", false), "versus.html");
+    has(page, "is not finished: there are no two ends to compare yet");
+    has(page, "not finished</span>");
+    const hn_side none[2] = { { "first", x, 0 }, { "none", y, 7 } };
+    assert_null(hn_versus_markdown(a, none));
+    assert_non_null(strstr(hone_error_message(job), "no run 7"));
+    hone_error_clear(job);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_and_escaping),
@@ -411,6 +468,7 @@ int main(void) {
         cmocka_unit_test(nothing_proven),
         cmocka_unit_test(round_ticks),
         cmocka_unit_test(changes),
+        cmocka_unit_test(two_runs),
     };
     return cmocka_run_group_tests_name("report", tests, setup, teardown);
 }

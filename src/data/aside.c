@@ -24,7 +24,8 @@ bool hn_corpus_set_aside(hn_arena *outer, const hn_corpus *c, const char *dir) {
     hn_buf b = { 0 };
     for (int64_t i = 0; i < c->n_bad; i++) {
         const hn_bad_row *r = &c->bad[i];
-        json_t *o = hn_json_own(a, json_pack("{so sI so}", "source", text(c->files[r->source]), "line", (json_int_t)r->line, "why", text(r->why)));
+        json_t *o =
+            hn_json_own(a, json_pack("{so sI so}", "source", text(c->files[r->source]), "line", (json_int_t)r->line, "why", text(r->why)));
         hn_buf_fmt(a, &b, "%s\n", hn_json_text(a, o, false));
     }
     if (c->bad_rows > c->n_bad) hn_buf_fmt(a, &b, "{\"more\": %lld}\n", (long long)(c->bad_rows - c->n_bad));

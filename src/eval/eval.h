@@ -86,6 +86,10 @@ int64_t hn_ledger_latest(hn_ledger *l);                                         
 /* ---- report.c: one self-contained HTML file, or a Markdown table, from the ledger alone ---- */
 bool hn_report_html(hn_arena *a, hn_ledger *l, int64_t run, const char *path) HN_CHECK;
 const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;
+/* Two runs side by side (versus.c). */
+typedef struct hn_side { const char *name; hn_ledger *ledger; int64_t run; } hn_side;
+bool hn_versus_html(hn_arena *a, const hn_side side[2], const char *path) HN_CHECK;
+const char *hn_versus_markdown(hn_arena *a, const hn_side side[2]) HN_CHECK;
 const char *hn_report_svg_levers(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;     /* the forest plot alone, for README */
 const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;           /* the table for a terminal (ledger show) */
 #endif

@@ -177,6 +177,13 @@ static const char *title(hn_arena *a, const hn_report *r) {
     return hn_fmt(a, "%s → %s %s · hone", hn_say_plain(a, r->start), hn_say_plain(a, r->end), hn_escape(a, r->unit));
 }
 
+void hn_page_open(hn_arena *a, hn_buf *b, const char *escaped_title) {
+    hn_buf_fmt(a, b,
+               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+               "content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n",
+               escaped_title, hn_report_style);
+}
+
 bool hn_report_html(hn_arena *outer, hn_ledger *l, int64_t run, const char *path) {
     hn_arena *a = hn_arena_new(outer);
     hn_report rep, *r = &rep;
@@ -185,10 +192,7 @@ bool hn_report_html(hn_arena *outer, hn_ledger *l, int64_t run, const char *path
         hn_arena_free(a);
         return false;
     }
-    hn_buf_fmt(a, b,
-               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-               "content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n",
-               title(a, r), hn_report_style);
+    hn_page_open(a, b, title(a, r));
     hero(a, b, r);
     if (r->levers.n) {
         section(a, b, "What each lever is worth",

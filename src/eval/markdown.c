@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* What could end a cell, a row, or begin markup. */
-static const char *cell(hn_arena *a, const char *s) {
+const char *hn_markdown_cell(hn_arena *a, const char *s) {
     hn_buf b = { 0 };
     for (s = hn_escape(a, s); *s; s++) {
         if (strchr("|*_`[]\\", *s)) hn_buf_put(a, &b, "\\", 1);
@@ -31,20 +31,21 @@ const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) {
     if (!hn_report_read(a, l, run, &r)) return NULL;
     if (r.done)
         hn_buf_fmt(a, &b, "**%s → %s %s** on sealed items%s%s: gain %s, 95 %% interval %s%s. %lld trainings of %s, seed %.0f.\n\n",
-                   hn_say_plain(a, r.start), hn_say_plain(a, r.end), cell(a, r.unit), *r.data ? " of " : "", cell(a, r.data),
-                   hn_say_gain(a, r.gain), hn_say_interval(a, r.lo, r.hi), guessed(a, &r), (long long)r.trainings,
-                   hn_say_flops(a, hn_json_num(r.plan, "flops_per_training")), hn_json_num(r.plan, "seed"));
-    else hn_buf_fmt(a, &b, "%s\n\n", cell(a, hn_report_headline(a, &r)));
-    hn_buf_fmt(a, &b,
-               "| lever | verdict | gain in %s | 95 %% interval | adjusted p | would have seen | guessed right | training FLOPs × start | a "
-               "training |\n",
-               cell(a, r.unit));
+                   hn_say_plain(a, r.start), hn_say_plain(a, r.end), hn_markdown_cell(a, r.unit), *r.data ? " of " : "",
+                   hn_markdown_cell(a, r.data), hn_say_gain(a, r.gain), hn_say_interval(a, r.lo, r.hi), guessed(a, &r),
+                   (long long)r.trainings, hn_say_flops(a, hn_json_num(r.plan, "flops_per_training")), hn_json_num(r.plan, "seed"));
+    else hn_buf_fmt(a, &b, "%s\n\n", hn_markdown_cell(a, hn_report_headline(a, &r)));
+    hn_buf_fmt(
+        a, &b,
+        "| lever | verdict | gain in %s | 95 %% interval | adjusted p | would have seen | guessed right | training FLOPs × start | a "
+        "training |\n",
+        hn_markdown_cell(a, r.unit));
     hn_buf_fmt(a, &b, "|---|---|--:|:-:|--:|--:|--:|--:|--:|\n");
     for (int64_t i = 0; i < r.levers.n; i++) {
         const hn_report_row *x = &r.levers.v[i];
-        hn_buf_fmt(a, &b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(a, x->name), verdict(&r, i), hn_say_gain(a, x->gain),
-                   hn_say_interval(a, x->lo, x->hi), cell(a, hn_say_p(a, x)), hn_say_plain(a, x->detectable),
-                   hn_say_percent(a, x->accuracy), times(a, x->cost), hn_say_seconds(a, x->seconds));
+        hn_buf_fmt(a, &b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", hn_markdown_cell(a, x->name), verdict(&r, i),
+                   hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), hn_markdown_cell(a, hn_say_p(a, x)),
+                   hn_say_plain(a, x->detectable), hn_say_percent(a, x->accuracy), times(a, x->cost), hn_say_seconds(a, x->seconds));
     }
     return hn_buf_str(a, &b);
 }

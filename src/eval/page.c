@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static const char *tag(hn_arena *a, const char *verdict) {
+const char *hn_verdict_tag(hn_arena *a, const char *verdict) {
     bool known = !strcmp(verdict, "kept") || !strcmp(verdict, "harmful") || !strcmp(verdict, "undecided") || !strcmp(verdict, "failed");
     return hn_fmt(a, "<span class=\"tag t-%s\">%s</span>", known ? verdict : "none", hn_escape(a, verdict));
 }
@@ -21,7 +21,7 @@ void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r) {
         const hn_report_row *x = &r->levers.v[i];
         bool judged = i < r->n_judged;
         hn_buf_fmt(a, b, "<tr class=\"top%s\"><td class=\"name\">%s</td><td class=\"l\">%s</td>", judged ? "" : " dim",
-                   hn_escape(a, x->name), tag(a, judged ? x->verdict : "not judged"));
+                   hn_escape(a, x->name), hn_verdict_tag(a, judged ? x->verdict : "not judged"));
         hn_buf_fmt(a, b, "<td data-l=\"gain\">%s</td><td data-l=\"95 %%\">%s</td><td data-l=\"p\">%s</td><td data-l=\"seen from\">%s</td>",
                    hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), hn_escape(a, hn_say_p(a, x)), hn_say_plain(a, x->detectable));
         hn_buf_fmt(a, b, "<td data-l=\"takes\">%s</td><td data-l=\"FLOPs\">%s</td></tr>\n", hn_say_seconds(a, x->seconds),

@@ -1,7 +1,7 @@
 /* report.h - what the pages, tables and pictures of a run are made of; private to the report.
  *
  * report.c turns the ledger's export into rows and arms, once; html.c, page.c, markdown.c, text.c, forest.c and chart.c only lay them
- * out. A gain is incumbent − arm in the run's metric: positive is better. Numbers that a run does not have are NaN. */
+ * out, versus.c those of two runs. A gain is incumbent − arm in the run's metric: positive is better. Numbers that a run does not have are NaN. */
 #ifndef HN_EVAL_REPORT_H
 #define HN_EVAL_REPORT_H
 #include "eval/eval.h"
@@ -72,6 +72,10 @@ void hn_ticks(double lo, double hi, int most, double *out, int *n, int *digits);
 enum { HN_TICKS_MAX = 16 };
 const char *hn_series_class(const hn_report *r, const hn_report_arm *arm); /* colour classes of an arm in the pictures */
 extern const char hn_report_style[];
+
+const char *hn_verdict_tag(hn_arena *a, const char *verdict);  /* a coloured word; escaped */
+const char *hn_markdown_cell(hn_arena *a, const char *s);      /* without what could end a cell or begin markup */
+void hn_page_open(hn_arena *a, hn_buf *b, const char *escaped_title); /* up to <main> */
 
 /* ---- page.c: the tables of the page ---- */
 void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_undecided(hn_arena *a, hn_buf *b, const hn_report *r);

@@ -1,4 +1,4 @@
-/* report - the report of a run, from its ledger alone. */
+/* report - the report of a run, or of two side by side, from their ledgers alone. */
 #include "app/app.h"
 
 typedef struct flags {
@@ -35,17 +35,54 @@ static bool one(hn_cmd_call *c, const char *path, const char *to) {
     return true;
 }
 
+/* "runs/a" and "runs/b" are a and b; where that is the same word, their whole paths. */
+static const char *last_word(hn_arena *a, const char *path) {
+    char *copy = hn_strdup(a, path);
+    for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/';) copy[--n] = 0;
+    return hn_path_base(copy);
+}
+static void name_sides(hn_cmd_call *c, hn_side side[2]) {
+    for (int k = 0; k < 2; k++) side[k].name = last_word(c->a, c->args[k]);
+    if (!strcmp(side[0].name, side[1].name))
+        for (int k = 0; k < 2; k++) side[k].name = c->args[k];
+}
+
+static bool compare(hn_cmd_call *c) {
+    const flags *f = c->flags;
+    hn_side side[2] = { { .run = f->run }, { .run = f->run } };
+    for (int k = 0; k < 2; k++)
+        if (!hn_open_run_ledger(c, c->args[k], &side[k].run, &side[k].ledger)) return false;
+    name_sides(c, side);
+    if (!strcmp(f->format, "md")) {
+        const char *text = hn_versus_markdown(c->a, side);
+        if (!text) return false;
+        if (*f->to) return hn_file_write(c->a, f->to, text, (int64_t)strlen(text));
+        hn_out("%s", text);
+        return true;
+    }
+    if (!*f->to && !hn_path_is_dir(c->args[0]))
+        return hn_usage(c, &hn_cmd_report, "where to? --to FILE is needed when a ledger file is named");
+    const char *page = *f->to ? f->to : hn_path_join(c->a, c->args[0], hn_fmt(c->a, "report-against-%s.html", last_word(c->a, c->args[1])));
+    if (!hn_versus_html(c->a, side, page)) return false;
+    if (c->json) hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss s[II]}", "report", page, "runs", (json_int_t)side[0].run, (json_int_t)side[1].run)));
+    else hn_out("%s\n", page);
+    return true;
+}
+
 static bool run(hn_cmd_call *c) {
     const flags *f = c->flags;
     if (c->n_args < 1) return hn_usage(c, &hn_cmd_report, "of which run?");
-    if (c->n_args > 1 && *f->to) return hn_usage(c, &hn_cmd_report, "--to names one file, but several runs are given");
-    for (int64_t i = 0; i < c->n_args; i++)
-        if (!one(c, c->args[i], f->to)) return false;
-    return true;
+    if (c->n_args > 2) return hn_usage(c, &hn_cmd_report, "of one run, or of two to compare");
+    if (c->n_args == 1) return one(c, c->args[0], f->to);
+    if (*f->format == 'h' || *f->format == 'm') return compare(c);
+    return hn_usage(c, &hn_cmd_report, "two runs are compared as html or md");
 }
 
 const hn_cmd hn_cmd_report = {
     HN_ITEM("report", "write the report of a run: start and end, levers, intervals, costs", NULL, flags, params),
-    .usage = "RUN [RUN2 …] [--format html|md|svg|text]", .inline_work = true, .run = run,
-    .examples = "  hone report runs/mine\n  hone report runs/mine --format md\n  hone report runs/mine --format svg --to levers.svg"
+    .usage = "RUN [RUN2] [--format html|md|svg|text]", .inline_work = true, .run = run,
+    .about = "With two runs: one page, RUN/report-against-RUN2.html, or one Markdown text (--format md), with both starts and ends, facts and\n"
+             "levers side by side, and what differs in their recipes.",
+    .examples = "  hone report runs/mine\n  hone report runs/mine --format md\n  hone report runs/mine --format svg --to levers.svg\n"
+                 "  hone report runs/mine runs/other"
 };
