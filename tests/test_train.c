@@ -15,14 +15,15 @@ static void adamw_first_step(void **state)
     const hn_optim *o = (const hn_optim *)item;
     float x[5] = { 1, -2, 3, 0.5f, -0.25f }, y[5], g[5] = { 0.1f, -3, 1e-9f, 0, 42 }, m[5] = { 0 }, v[5] = { 0 }, *states[2] = { m, v };
     memcpy(y, x, sizeof x);
-    hn_optim_state s = { .step = 1, .lr = 0.01, .grad_scale = 0.5, .params = params };
-    o->step(&s, x, g, states, 5, true);
+    hn_optim_state s = { .step = 1, .lr = 0.01, .decay = 0.1, .grad_scale = 0.5, .params = params };
+    o->step(&s, x, g, states, 5);
     for (int i = 0; i < 5; i++) {
         double gi = 0.5 * (double)g[i];
         assert_float_equal(x[i], (double)y[i] * (1 - 0.01 * 0.1) - 0.01 * gi / (fabs(gi) + 1e-8), 1e-6);
     }
     memset(m, 0, sizeof m), memset(v, 0, sizeof v), memcpy(x, y, sizeof x);
-    o->step(&s, x, g, states, 5, false);
+    s.decay = 0;
+    o->step(&s, x, g, states, 5);
     assert_float_equal(x[3], 0.5, 0);                       /* no gradient and no decay: untouched */
     close_world(&w);
 }

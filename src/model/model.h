@@ -17,7 +17,14 @@ extern const hn_section hn_section_model;
 bool hn_model_describe(hn_arena *a, hn_settings *s, const hone_model *start, const char *path) HN_CHECK;
 
 typedef enum hn_init { HN_INIT_NORMAL, HN_INIT_RESIDUAL, HN_INIT_ONES, HN_INIT_ZEROS } hn_init;
-typedef struct hn_weight { hone_tensor *t; hn_init init; bool decay; /* matrices: weight decay applies */ bool transposed; } hn_weight;
+typedef struct hn_weight {
+    hone_tensor *t;
+    hn_init init;
+    bool decay;                  /* matrices: weight decay applies */
+    bool transposed;             /* stored (in,out) */
+    bool outer;                  /* embedding or head: no map between hidden layers */
+    int parts;                   /* maps beside each other in its outputs (query, key, value); 0: one */
+} hn_weight;
 
 /* A tensor that the published form requires though this model does without it (a bias). */
 typedef struct hn_absent { const char *name; int dims; int64_t shape[HONE_MAX_DIMS]; } hn_absent;

@@ -44,19 +44,35 @@ static json_t *run_identity(hn_arena *a, const hn_trainer *t)
 }
 
 /* ---- the tensors, in one order for saving and loading ---- */
-typedef struct slot { const char *name; const hone_tensor *w; float *p; } slot;
+typedef struct slot { const char *name; float *p; int dims; int64_t shape[HONE_MAX_DIMS]; } slot;
 typedef HN_VEC(slot) slots;
+
+static slot like(const char *name, const hone_tensor *w, float *p)
+{
+    slot s = { name, p, w->dims, { 0 } };
+    memcpy(s.shape, w->shape, sizeof s.shape);
+    return s;
+}
+
+/* An optimizer's state has its weight's shape, or is a list where it has another size. */
+static slot state_slot(const char *name, const hn_trainer *t, int64_t weight, int k)
+{
+    const hn_weight *w = &t->m->w[weight];
+    float *p = t->state[weight * t->optim->states + k];
+    int64_t n = hn_optim_count(t->optim, t->optim_params, w, k);
+    return n == hn_count(w->t) ? like(name, w->t, p) : (slot){ name, p, 1, { n } };
+}
 
 static slots all_slots(hn_arena *a, const hn_trainer *t)
 {
     slots v = { 0 };
     for (int64_t i = 0; i < t->m->n_w; i++) {
         const hone_tensor *w = t->m->w[i].t;
-        hn_push(a, &v, (slot){ hn_fmt(a, "weight.%s", w->name), w, w->data });
+        hn_push(a, &v, like(hn_fmt(a, "weight.%s", w->name), w, w->data));
         for (int k = 0; k < t->optim->states; k++)
-            hn_push(a, &v, (slot){ hn_fmt(a, "state%d.%s", k, w->name), w, t->state[i * t->optim->states + k] });
-        if (t->average) hn_push(a, &v, (slot){ hn_fmt(a, "average.%s", w->name), w, t->average[i] });
-        if (t->best) hn_push(a, &v, (slot){ hn_fmt(a, "best.%s", w->name), w, t->best[i] });
+            if (t->state[i * t->optim->states + k]) hn_push(a, &v, state_slot(hn_fmt(a, "state%d.%s", k, w->name), t, i, k));
+        if (t->average) hn_push(a, &v, like(hn_fmt(a, "average.%s", w->name), w, t->average[i]));
+        if (t->best) hn_push(a, &v, like(hn_fmt(a, "best.%s", w->name), w, t->best[i]));
     }
     return v;
 }
@@ -149,9 +165,11 @@ static bool save_in(hn_arena *a, hn_trainer *t, const char *out_dir)
     slots v = all_slots(a, t);
     hn_st_tensor *out = hn_new_n(a, hn_st_tensor, v.n + 1);
     for (int64_t i = 0; i < v.n; i++) {
-        out[i] = (hn_st_tensor){ .name = v.v[i].name, .dtype = HONE_F32, .dims = v.v[i].w->dims, .p = (const uint8_t *)v.v[i].p,
-                                 .bytes = hn_count(v.v[i].w) * (int64_t)sizeof(float) };
-        memcpy(out[i].shape, v.v[i].w->shape, sizeof out[i].shape);
+        int64_t n = 1;
+        for (int k = 0; k < v.v[i].dims; k++) n *= v.v[i].shape[k];
+        out[i] = (hn_st_tensor){ .name = v.v[i].name, .dtype = HONE_F32, .dims = v.v[i].dims, .p = (const uint8_t *)v.v[i].p,
+                                 .bytes = n * (int64_t)sizeof(float) };
+        memcpy(out[i].shape, v.v[i].shape, sizeof out[i].shape);
         json_object_set_new(hashes, out[i].name, json_string(hex(a, hn_hash(out[i].p, out[i].bytes, 0))));
     }
     for (int64_t i = 0; i < t->curve.n; i++) {
@@ -226,9 +244,10 @@ static bool fits(hn_arena *a, const char *where, const hn_st *st, const slot *s,
 {
     const hn_st_tensor *v = *found = hn_st_find(st, s->name);
     if (!v) return BAD(.what = hn_fmt(a, "the checkpoint lacks %s", s->name));
-    bool same = v->dims == s->w->dims;
-    for (int i = 0; same && i < v->dims; i++) same = v->shape[i] == s->w->shape[i];
-    return same || BAD(.what = hn_fmt(a, "%s has another shape", s->name), .wanted = hn_shape_text(a, s->w));
+    hone_tensor shape = { .dims = s->dims };
+    memcpy(shape.shape, s->shape, sizeof shape.shape);
+    bool same = v->dims == s->dims && !memcmp(v->shape, s->shape, (size_t)s->dims * sizeof *s->shape);
+    return same || BAD(.what = hn_fmt(a, "%s has another shape", s->name), .wanted = hn_shape_text(a, &shape));
 }
 
 static bool load_in(hn_arena *a, hn_trainer *t, const char *out_dir)

@@ -10,3 +10,17 @@ static const hn_item *const items[] = {
 #undef OPTIM
 };
 const hn_kind hn_kind_optim = { "optim", "optimizers: from gradients to new weights", items, HN_LEN(items) };
+
+int64_t hn_optim_count(const hn_optim *o, const void *params, const hn_weight *w, int k)
+{
+    if (k >= o->states) return 0;
+    return o->state_count ? o->state_count(params, w, k) : hn_count(w->t);
+}
+
+int64_t hn_optim_scratch(const hn_optim *o, const void *params, const hone_model *m)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; o->scratch && i < m->n_w; i++)
+        if (o->takes_whole(params, &m->w[i])) most = HN_MAX(most, o->scratch(params, &m->w[i]));
+    return most;
+}

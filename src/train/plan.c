@@ -54,11 +54,19 @@ static hone_model *model_without_memory(hn_arena *a, const hn_settings *s, const
     return hn_model_new(a, (const hn_arch *)arch, params, vocab ? vocab : d->tok->vocab, true);
 }
 
+static int64_t state_bytes(const hn_optim *o, const void *params, const hone_model *m)
+{
+    int64_t n = hn_optim_scratch(o, params, m);
+    for (int64_t i = 0; i < m->n_w; i++)
+        for (int k = 0; k < o->states; k++) n += hn_optim_count(o, params, &m->w[i], k);
+    return n * (int64_t)sizeof(float);
+}
+
 bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_model *m, hn_plan *out)
 {
     const hn_train_params *p = hn_settings_get(s, "train");
     const hn_item *optim;
-    (void)hn_settings_variant(s, "optim", &optim);
+    const void *optim_params = hn_settings_variant(s, "optim", &optim);
     int64_t now = hn_rss_now(), tokens, windows, n;
     *out = (hn_plan){ .parameters = hn_model_count(m) };
     if (!hn_mul(p->batch, m->context, &windows) || !hn_mul(windows, p->accumulate, &tokens) || !hn_mul(tokens, 1 << 20, &n))
@@ -73,7 +81,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     out->steps = p->steps > 0 ? p->steps : p->flops > 0 ? HN_MAX((int64_t)(p->flops / out->flops_step), 1) : 0;
     out->flops_total = out->flops_step * (double)out->steps;
     out->bytes_weights = out->bytes_grads = out->parameters * (int64_t)sizeof(float);
-    out->bytes_states = out->bytes_weights * (((const hn_optim *)optim)->states + (p->ema > 0) + (p->eval_every > 0));
+    out->bytes_states = state_bytes((const hn_optim *)optim, optim_params, m) + out->bytes_weights * ((p->ema > 0) + (p->eval_every > 0));
     out->bytes_activations += 2 * tokens * (int64_t)sizeof(int32_t);
     out->bytes_data = data_bytes(d);
     out->bytes_base = HN_MAX(now - out->bytes_data, 0) + LIBRARY_BYTES;

@@ -28,6 +28,9 @@ const hn_section hn_section_train = HN_SECTION("train", "how long, how much at o
 
 static const hn_param optim_rows[] = {
     HN_PARAM(hn_optim_params, name, .def = "adamw", .kind = &hn_kind_optim, .doc = "optimizer"),
+    HN_PARAM(hn_optim_params, groups,
+             .doc = "weights with a rate or decay of their own: \"PATTERN lr=FACTOR weight_decay=VALUE\", such as "
+                    "\"h.*.mlp.* lr=0.5 weight_decay=0\"; the first pattern that matches a weight's name holds"),
 };
 const hn_section hn_section_optim = HN_SECTION("optim", "the optimizer and its settings", hn_optim_params, optim_rows,
                                                .variant = "name", .scalar = "name");

@@ -29,40 +29,52 @@ static void clear_gradients(hn_trainer *t)
 }
 
 /* ---- update ---- */
-typedef struct update { hn_trainer *t; hn_optim_state s; float share; } update;
+typedef struct update { hn_trainer *t; hn_optim_state s; double peak, factor; float share; } update;
 
-static void update_part(const update *u, int64_t weight, int64_t start, int64_t n)
+static hn_optim_state state_of(const update *u, int64_t weight)
 {
-    hn_trainer *t = u->t;
-    const hn_weight *w = &t->m->w[weight];
-    float *data = (float *)w->t->data + start, *grad = w->t->grad + start, *state[HN_MAX_STATES];
-    for (int k = 0; k < t->optim->states; k++) state[k] = t->state[weight * t->optim->states + k] + start;
-    t->optim->step(&u->s, data, grad, state, n, w->decay);
-    if (t->average) hn_update_kernels_get()->ema(t->average[weight] + start, data, u->share, n);
-    memset(grad, 0, (size_t)n * sizeof(float));
+    const hn_weight_rule *r = &u->t->rule[weight];
+    hn_optim_state s = u->s;
+    s.share = u->factor * r->lr;
+    s.lr = u->peak * s.share;
+    s.decay = r->decay;
+    return s;
 }
 
 static void update_task(void *arg, int64_t task, int worker)
 {
     const update *u = arg;
-    const hn_part *c = &u->t->part[task];
-    update_part(u, c->weight, c->start, c->n);
+    hn_trainer *t = u->t;
+    const hn_part *c = &t->part[task];
+    const hn_weight *w = &t->m->w[c->weight];
+    float *data = (float *)w->t->data + c->start, *grad = w->t->grad + c->start, *state[HN_MAX_STATES];
+    if (!t->rule[c->weight].whole) {
+        hn_optim_state s = state_of(u, c->weight);
+        for (int k = 0; k < t->optim->states; k++) {
+            float *whole = t->state[c->weight * t->optim->states + k];
+            state[k] = whole ? whole + c->start : NULL;
+        }
+        t->optim->step(&s, data, grad, state, c->n);
+    }
+    if (t->average) hn_update_kernels_get()->ema(t->average[c->weight] + c->start, data, u->share, c->n);
+    memset(grad, 0, (size_t)c->n * sizeof(float));
 }
 
 static void update_all(hn_trainer *t, double norm)
 {
-    double peak = *(const double *)((const char *)t->optim_params + t->optim->lr_offset), step = (double)t->now.step + 1;
+    double step = (double)t->now.step + 1;
     hn_pool *pool = hn_job_pool(t->a->job);
-    update u = { .t = t, .s = { .step = t->now.step + 1, .lr = peak * hn_sched_factor(t->s, t->now.step, t->steps), .grad_scale = 1,
-                                .params = t->optim_params } };
+    update u = { .t = t, .s = { .step = t->now.step + 1, .grad_scale = 1, .pool = pool, .params = t->optim_params },
+                 .peak = *(const double *)((const char *)t->optim_params + t->optim->lr_offset),
+                 .factor = hn_sched_factor(t->s, t->now.step, t->steps) };
     if (t->p->clip > 0) u.s.grad_scale = HN_MIN(1, t->p->clip / (norm + 1e-6));       /* as torch.nn.utils.clip_grad_norm_ */
     u.share = (float)(1 - HN_MIN(t->p->ema, (1 + step) / (10 + step)));
-    if (t->optim->elementwise) {
-        hn_pool_run(pool, t->n_parts, update_task, &u);
-        return;
+    for (int64_t i = 0; i < t->m->n_w; i++) {
+        if (!t->rule[i].whole) continue;
+        hn_optim_state s = state_of(&u, i);
+        t->optim->whole(&s, &t->m->w[i], t->state + i * t->optim->states, t->scratch);
     }
-    u.s.pool = pool;
-    for (int64_t i = 0; i < t->m->n_w; i++) update_part(&u, i, 0, hn_count(t->m->w[i].t));
+    hn_pool_run(pool, t->n_parts, update_task, &u);
 }
 
 /* ---- forward and backward ---- */

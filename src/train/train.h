@@ -17,15 +17,34 @@ typedef struct hn_train_params {
     int64_t patience;            /* evaluations without a better one before stopping; 0: off */
     int64_t save_every;          /* steps between checkpoints; 0: at the end and on a stop only */
 } hn_train_params;
-typedef struct hn_optim_params { const char *name; } hn_optim_params;     /* variant: kind `optim` */
+typedef struct hn_optim_params { const char *name; hn_strs groups; } hn_optim_params;     /* variant: kind `optim` */
 typedef struct hn_sched_params { const char *name; int64_t warmup; double min_ratio; int64_t steps; /* its length; 0: the training's */ } hn_sched_params;   /* variant: kind `sched`; the optimizer's lr is the peak */
 extern const hn_section hn_section_train, hn_section_optim, hn_section_sched;
 
-/* ---- optimizers: one update of one weight ---- */
-typedef struct hn_optim_state { int64_t step /* from 1 */; double lr; /* this step's */ double grad_scale; /* clipping folded in */ hn_pool *pool; const void *params; } hn_optim_state;
-typedef struct hn_optim { hn_item item; int states; int64_t lr_offset; /* of `double lr` in its struct */
-    bool elementwise; /* may be called on any part of a weight, from a pool task (pool NULL) */
-    void (*step)(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n, bool decay); } hn_optim;
+/* ---- optimizers ---- */
+/* What a step of one weight goes by. */
+typedef struct hn_optim_state {
+    int64_t step;                /* from 1 */
+    double lr, share;            /* this step's rate of this weight; share: what the schedule and its group make of the peak */
+    double decay;                /* of this weight; 0: none */
+    double grad_scale;           /* clipping folded in */
+    hn_pool *pool;               /* for `whole` */
+    const void *params;
+} hn_optim_state;
+typedef struct hn_optim {
+    hn_item item;
+    int states;                                        /* arrays kept for a weight, at most HN_MAX_STATES */
+    int64_t lr_offset, decay_offset;                   /* of `double lr` and `double weight_decay` in its struct */
+    /* Element by element: may be called on any part of a weight, from a pool task. */
+    void (*step)(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n);
+    /* The rest may be NULL: what must see a weight as a whole. */
+    bool (*takes_whole)(const void *params, const hn_weight *w);
+    int64_t (*state_count)(const void *params, const hn_weight *w, int k);     /* elements of array k, 0: none; NULL: as the weight's */
+    int64_t (*scratch)(const void *params, const hn_weight *w);                /* floats, 64-byte aligned; not kept between weights */
+    void (*whole)(const hn_optim_state *s, const hn_weight *w, float *const *state, float *scratch);
+} hn_optim;
+int64_t hn_optim_count(const hn_optim *o, const void *params, const hn_weight *w, int k);   /* elements of state k of a weight */
+int64_t hn_optim_scratch(const hn_optim *o, const void *params, const hone_model *m);       /* floats: the most that a weight needs */
 extern const hn_kind hn_kind_optim;
 typedef struct hn_sched { hn_item item; double (*factor)(int64_t step, int64_t steps, const hn_sched_params *s, const void *params); } hn_sched;   /* step from 0; warm-up applied by the caller */
 extern const hn_kind hn_kind_sched;

@@ -101,18 +101,32 @@ static void cut_parts(hn_trainer *t)
             t->part[k++] = (hn_part){ (int32_t)i, at, HN_MIN(HN_UPDATE_PART, n - at) };
 }
 
-static void make_states(hn_trainer *t)
+/* Small arrays share pages. */
+static float *zeros(hn_arena *a, int64_t n)
+{
+    int64_t bytes = n * (int64_t)sizeof(float);
+    return bytes < 1 << 20 ? hn_alloc(a, bytes, 1, 64) : hn_alloc_large(a, bytes);
+}
+
+static bool make_states(hn_trainer *t)
 {
     int states = t->optim->states;
     HN_ASSERT(states <= HN_MAX_STATES);
+    t->rule = hn_new_n(t->a, hn_weight_rule, t->m->n_w + 1);
+    if (!hn_trainer_rules(t->a, t->s, t->m, t->rule)) return false;
     t->state = hn_new_n(t->a, float *, t->m->n_w * states + 1);
     for (int64_t i = 0; i < t->m->n_w; i++) {
         hn_weight_grad(t->a, t->m->w[i].t);
-        for (int k = 0; k < states; k++)
-            t->state[i * states + k] = hn_alloc_large(t->a, hn_count(t->m->w[i].t) * (int64_t)sizeof(float));
+        for (int k = 0; k < states; k++) {
+            int64_t n = hn_optim_count(t->optim, t->optim_params, &t->m->w[i], k);
+            if (n) t->state[i * states + k] = zeros(t->a, n);
+        }
     }
+    int64_t scratch = hn_optim_scratch(t->optim, t->optim_params, t->m);
+    if (scratch) t->scratch = zeros(t->a, scratch);
     if (t->p->ema > 0) t->average = hn_trainer_copies(t->a, t->m, true);
     if (t->p->eval_every > 0) t->best = hn_trainer_copies(t->a, t->m, true);
+    return true;
 }
 
 hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed)
@@ -139,7 +153,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     int64_t n = t->p->accumulate * t->p->batch * t->m->context;
     t->x = hn_new_n(a, int32_t, n);
     t->y = hn_new_n(a, int32_t, n);
-    make_states(t);
+    if (!make_states(t)) return NULL;
     cut_parts(t);
     const hn_sched_params *sched = hn_settings_get(s, "sched");
     if (t->steps && sched->warmup >= t->steps)

@@ -10,6 +10,13 @@ enum { HN_UPDATE_PART = 16384, HN_MAX_STATES = 4 };   /* elements of one task: 2
 
 typedef struct hn_part { int32_t weight; int64_t start, n; } hn_part;
 
+/* How one weight is updated. */
+typedef struct hn_weight_rule {
+    double lr;                                         /* factor of the optimizer's */
+    double decay;                                      /* 0: none */
+    bool whole;                                        /* by the optimizer's `whole`, not `step` */
+} hn_weight_rule;
+
 /* The numbers that a checkpoint keeps beside the tensors. */
 typedef struct hn_progress_state {
     int64_t step, tokens, best_step, evals_without_better;
@@ -32,7 +39,9 @@ struct hn_trainer {
     hone_tape *tape;
     hn_batches *batches;
     int32_t *x, *y;                                    /* (accumulate,B,T) */
-    float **state;                                     /* (n_w × optim->states) */
+    hn_weight_rule *rule;                              /* (n_w) */
+    float **state;                                     /* (n_w × optim->states); NULL where the optimizer keeps none */
+    float *scratch;                                    /* of updates of whole weights, or NULL */
     float **average;                                   /* (n_w), or NULL */
     float **best;                                      /* (n_w) weights of the best evaluation, or NULL where none are made */
     hn_part *part; int64_t n_parts;
@@ -42,6 +51,7 @@ struct hn_trainer {
     bool loaded, tokenizer_saved;
 };
 
+bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn_weight_rule *rule) HN_CHECK;   /* rule (n_w), from optim.groups */
 bool hn_trainer_step_on(hn_trainer *t, double *loss) HN_CHECK;     /* one step on the batch that stands in x and y */
 
 float **hn_trainer_copies(hn_arena *a, const hone_model *m, bool copy);            /* (n_w) arrays shaped as the weights */

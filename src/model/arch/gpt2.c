@@ -76,12 +76,14 @@ static bool build(hone_model *m) {
     table *own = m->own = hn_new(m->a, table);
     own->wte = weight(m, "transformer.wte.weight", 2, m->vocab, C, HN_INIT_NORMAL, false);
     own->wpe = weight(m, "transformer.wpe.weight", 2, p->context, C, HN_INIT_NORMAL, false);
+    m->w[0].outer = m->w[1].outer = true;
     own->h = hn_new_n(m->a, block, p->layers);
     for (int64_t i = 0; i < p->layers; i++) {
         const char *at = hn_fmt(m->a, "h.%lld", (long long)i);
         block *b = &own->h[i];
         b->ln_1 = affine_new(m, hn_fmt(m->a, "%s.ln_1", at), 0, C, HN_INIT_ONES);
         b->c_attn = affine_new(m, hn_fmt(m->a, "%s.attn.c_attn", at), C, 3 * C, HN_INIT_NORMAL);
+        m->w[m->n_w - (p->bias ? 2 : 1)].parts = 3;
         b->attn_proj = affine_new(m, hn_fmt(m->a, "%s.attn.c_proj", at), C, C, HN_INIT_RESIDUAL);
         b->ln_2 = affine_new(m, hn_fmt(m->a, "%s.ln_2", at), 0, C, HN_INIT_ONES);
         b->c_fc = affine_new(m, hn_fmt(m->a, "%s.mlp.c_fc", at), C, F, HN_INIT_NORMAL);
@@ -91,6 +93,7 @@ static bool build(hone_model *m) {
     }
     own->ln_f = affine_new(m, "ln_f", 0, C, HN_INIT_ONES);
     m->head = p->tied ? own->wte : weight(m, "lm_head.weight", 2, m->vocab, C, HN_INIT_NORMAL, false);
+    if (!p->tied) m->w[m->n_w - 1].outer = true;
     return true;
 }
 

@@ -4,6 +4,7 @@
  * number of threads at the same instruction set. Kernels allocate nothing: scratch comes with the call. */
 #ifndef HN_CPU_H
 #define HN_CPU_H
+#include "tensor/kernels.h"
 #include "tensor/tensor.h"
 
 /* Vector routines, compiled once per instruction set (isa/vec.c). n may be 0; rows need no alignment. */
@@ -31,15 +32,10 @@ typedef struct hn_vec {
 const hn_vec *hn_vec_of(hn_isa isa);
 static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }
 
-/* C (m,n) = op(A)·op(B) + beta·C, row-major, by oneDNN on the calling thread alone. ta: A is stored (k,m); tb: B is stored (n,k). */
-void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
-             float *c, int64_t ldc);
-
 /* Runs tasks on the pool, or on the calling thread where the whole is less than ~20 µs of work (flops counts about 50 per ns). */
 void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg);
 
 static inline int64_t hn_cdiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; } /* floats to a cache line */
 static inline float *hn_take(float **p, int64_t n) {
     float *r = *p;
     *p += hn_round(n);
@@ -49,10 +45,6 @@ static inline void hn_zero_rows(const hone_tensor *x) /* what a fresh gradient o
 {
     for (int64_t r = 0; r < hn_rows(x); r++) memset((float *)x->data + r * x->ld, 0, (size_t)hn_cols(x) * sizeof(float));
 }
-/* Row lengths that are multiples of 512 bytes map to few sets of the first cache; oneDNN then falls to 40-80 % where it walks down
- * columns (AᵀB: rows of both; AB: rows of B). A copy with an odd number of cache lines per row brings 95 % back. Zen 3, 128x128x768
- * AᵀB: row lengths 1024 31 GF/s, 512 54, 384 75, 128 79, padded 95; 128x128x512 AB: 1024 47, 512 66, 768 88, 384 95, padded 98. */
-static inline int64_t hn_pad_ld(int64_t n) { return hn_round(n) + (hn_round(n) / 16 % 2 ? 0 : 16); }
 static inline void hn_pack(float *to, int64_t ld_to, const float *from, int64_t ld_from, int64_t rows, int64_t cols) {
     for (int64_t r = 0; r < rows; r++) memcpy(to + r * ld_to, from + r * ld_from, (size_t)cols * sizeof *to);
 }

@@ -17,12 +17,12 @@ static const hn_param params[] = {
              .doc = "share of lr by which matrices shrink each step"),
 };
 
-static void step(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n, bool decay)
+static void step(const hn_optim_state *s, float *w, const float *g, float *const *state, int64_t n)
 {
     const adamw *p = s->params;
     double t = (double)s->step;
     hn_adamw_step k = {
-        .shrink = (float)(1 - s->lr * (decay ? p->weight_decay : 0)),
+        .shrink = (float)(1 - s->lr * s->decay),
         .keep1 = (float)p->beta1, .add1 = (float)(1 - p->beta1), .keep2 = (float)p->beta2, .add2 = (float)(1 - p->beta2),
         .step = (float)(s->lr / (1 - pow(p->beta1, t))), .root = (float)(1 / sqrt(1 - pow(p->beta2, t))),
         .eps = (float)p->eps, .grad_scale = (float)s->grad_scale,
@@ -32,5 +32,5 @@ static void step(const hn_optim_state *s, float *w, const float *g, float *const
 
 const hn_optim hn_optim_adamw = {
     HN_ITEM("adamw", "Adam with decoupled weight decay", "arXiv:1711.05101", adamw, params),
-    .states = 2, .lr_offset = offsetof(adamw, lr), .elementwise = true, .step = step,
+    .states = 2, .lr_offset = offsetof(adamw, lr), .decay_offset = offsetof(adamw, weight_decay), .step = step,
 };
