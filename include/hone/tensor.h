@@ -56,14 +56,40 @@ HONE_API hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, 
 HONE_API hone_tensor *hone_embedding(hone_tape *t, hone_tensor *ids, hone_tensor *w, hone_tensor *p);
 /* y = (x − mean)/√(var + eps)·w + b over the last dimension; b may be NULL. Ba et al. 2016. */
 HONE_API hone_tensor *hone_layernorm(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, float eps);
+/* y = x/√(mean(x²) + eps)·w over the last dimension; where w (D) is narrower than x (…,C), over each D columns by themselves, as the
+ * query and key norms of some models do it. Zhang & Sennrich 2019. */
+HONE_API hone_tensor *hone_rmsnorm(hone_tape *t, hone_tensor *x, hone_tensor *w, float eps);
+typedef enum hone_rope_scaling {
+    HONE_ROPE_PLAIN, HONE_ROPE_LINEAR, HONE_ROPE_DYNAMIC, HONE_ROPE_LLAMA3, HONE_ROPE_YARN
+} hone_rope_scaling;
+typedef struct hone_rope_opts {
+    int64_t size;               /* R: columns of a head that turn, even; each pair has a frequency */
+    double base;                /* of the frequencies: 10000 as published */
+    hone_rope_scaling scaling;  /* the rest is read by some scalings: src/tensor/op/rope_table.c */
+    double factor;              /* how many times longer than the first training's context */
+    int64_t original;           /* that context */
+    double low, high;           /* llama3 */
+    double beta_fast, beta_slow, attention;   /* yarn; attention 0: 0.1·ln factor + 1 */
+} hone_rope_opts;
+/* Cosines, then sines, of rotary positions: (T,R) for the T positions from the tape's on, or (B,T,R) for positions (B,T) i32. Nothing
+ * in it is trained. */
+HONE_API hone_tensor *hone_rope_table(hone_tape *t, hone_tensor *positions, int64_t T, const hone_rope_opts *o);
+/* y (B,T,C): each of the heads of x is turned by its row of table (T,R) or (B,T,R); columns of a head past R are copied. The pairs are
+ * (i, i+R/2), or (2i, 2i+1) where interleaved. Su et al. 2021. */
+HONE_API hone_tensor *hone_rope(hone_tape *t, hone_tensor *x, hone_tensor *table, int64_t heads, bool interleaved);
 typedef struct hone_attention_opts {
     int64_t heads;              /* H */
     bool causal;
+    int64_t kv_heads;           /* heads of k and v, a divisor of heads: heads/kv_heads neighbours share one. 0: heads */
     float scale;                /* 0: 1/√D */
+    float softcap;              /* scores become cap·tanh(score/cap); 0: they stay */
+    int64_t window;             /* causal: query t sees the keys t−window+1 … t; else those less than window away. 0: all */
+    hone_tensor *lengths;       /* (B) i32: keys from there on are padding; NULL: none are */
+    hone_tensor *documents;     /* (B,S) i32: a query sees the keys of its own document; NULL: of all. Queries are the last T of S */
     float dropout;              /* on the probabilities, in training */
     int64_t layer;              /* which layer's key-value cache, when the tape has one */
 } hone_attention_opts;
-/* o (B,T,H·D) from q (B,T,H·D), k and v (B,S,H·D); column views allowed. Memory linear in T: backward recomputes from the
+/* o (B,T,H·D) from q (B,T,H·D), k and v (B,S,KV·D); column views allowed. A query that sees no key gives zeros. Memory linear in T: backward recomputes from the
  * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. Causal: the
  * last query sees the last key, and each earlier one a key less (T ≤ S). */
 HONE_API hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o);

@@ -91,7 +91,10 @@ hone_tensor *hn_apply(hone_tape *t, const hn_op *op, const void *attr, hone_tens
 typedef struct hn_linear_attr { bool transposed; hone_act act; } hn_linear_attr;   /* aux[0]: x·wᵀ+b before act, when act ≠ none */
 typedef struct hn_embedding_attr { int64_t pos0; } hn_embedding_attr;              /* in: ids, w, p */
 typedef struct hn_layernorm_attr { float eps; } hn_layernorm_attr;                 /* in: x, w, b; aux: mean (rows), 1/std (rows) */
-typedef struct hn_attention_attr {                                                 /* in: q, k, v; aux: log-sum-exp (B,H,T) */
+typedef struct hn_rmsnorm_attr { float eps; } hn_rmsnorm_attr;                     /* in: x, w; aux: 1/rms (rows · groups) */
+typedef struct hn_rope_table_attr { hone_rope_opts o; int64_t T, pos0; } hn_rope_table_attr;   /* in: positions or none */
+typedef struct hn_rope_attr { int64_t heads; bool interleaved; } hn_rope_attr;     /* in: x, table */
+typedef struct hn_attention_attr {                                                 /* in: q, k, v, lengths, documents; aux: log-sum-exp (B,H,T) */
     hone_attention_opts o;      /* scale already resolved; dropout 0 when not training */
     int64_t pos0;               /* causal: query t sees the keys s ≤ pos0 + t */
     int64_t kv_stride;          /* elements from one batch row of k (and v) to the next; 0: S·ld */

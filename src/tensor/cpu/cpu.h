@@ -28,6 +28,14 @@ typedef struct hn_vec {
                  bool add); /* y (+)= dropped x; quads from `first` on */
     /* y (n) = x (k) · w: w (n,k) rows of ldw, or transposed (k,n). y is overwritten. */
     void (*gemv)(float *y, const float *x, const float *w, int64_t ldw, bool transposed, int64_t n, int64_t k);
+    /* y = x/√(mean(x²) + eps)·w, *rms = the factor; rms may be NULL */
+    void (*rmsnorm)(float *y, const float *x, const float *w, int64_t n, float eps, float *rms);
+    /* dx is added to, or written where `add` is false; dw is added to; each may be NULL */
+    void (*rmsnorm_grad)(float *dx, float *dw, const float *dy, const float *x, const float *w, int64_t n, float rms, bool add);
+    /* pairs of columns (i, i+half) or (2i, 2i+1) turned by the angles' cosines (half) and sines (half), or back */
+    void (*turn)(float *y, const float *x, const float *angles, int64_t half, bool interleaved, bool back, bool add);
+    /* y = cap·tanh(scale·x/cap); slope (NULL: not wanted) = its derivative by x */
+    void (*softcap)(float *y, float *slope, const float *x, float scale, float cap, int64_t n);
 } hn_vec;
 const hn_vec *hn_vec_of(hn_isa isa);
 static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }

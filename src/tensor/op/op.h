@@ -40,6 +40,9 @@ double hn_cross_entropy_weight(const hn_call *c, int64_t r);
 double hn_cross_entropy_denominator(const hn_call *c);
 bool hn_cross_entropy_targets(const hn_call *c);
 
+/* Fails the tape when a length is not 0 … S. */
+bool hn_attention_lengths(const hn_call *c);
+
 /* GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415; the tanh form is GPT-2's. */
 static inline double hn_act_f(double x, hone_act act) {
     switch (act) {

@@ -166,6 +166,53 @@ static void layernorm_grad(float *dx, float *dw, float *db, const float *dy, con
     }
 }
 
+static void rmsnorm(float *y, const float *x, const float *w, int64_t n, float eps, float *rms) {
+    vf q = v_set(0);
+    V_EACH (i, n) {
+        vf v = v_ld(x + i, V_LEFT);
+        q = v_fma(v, v, q);
+    }
+    float r = 1.0f / sqrtf(v_sum(q) / (float)n + eps);
+    vf vr = v_set(r);
+    V_EACH (i, n) v_st(y + i, v_ld(x + i, V_LEFT) * vr * v_ld(w + i, V_LEFT), V_LEFT);
+    if (rms) *rms = r;
+}
+/* dx = r·(g − x̂·mean(g·x̂)), g = dy·w; dw += dy·x̂ */
+static void rmsnorm_grad(float *dx, float *dw, const float *dy, const float *x, const float *w, int64_t n, float r, bool more) {
+    vf vr = v_set(r), sgx = v_set(0);
+    V_EACH (i, n) {
+        vf d = v_ld(dy + i, V_LEFT), xh = v_ld(x + i, V_LEFT) * vr;
+        sgx = v_fma(d * v_ld(w + i, V_LEFT), xh, sgx);
+        if (dw) v_st(dw + i, v_fma(d, xh, v_ld(dw + i, V_LEFT)), V_LEFT);
+    }
+    if (!dx) return;
+    vf mgx = v_set(v_sum(sgx) / (float)n);
+    V_EACH (i, n) {
+        vf xh = v_ld(x + i, V_LEFT) * vr, g = vr * v_fnma(xh, mgx, v_ld(dy + i, V_LEFT) * v_ld(w + i, V_LEFT));
+        if (more) g = g + v_ld(dx + i, V_LEFT);
+        v_st(dx + i, g, V_LEFT);
+    }
+}
+static void turn(float *y, const float *x, const float *angles, int64_t half, bool interleaved, bool back, bool more) {
+    const float *cosine = angles, *sine = angles + half;
+    vf sign = v_set(back ? -1.0f : 1.0f);
+    if (interleaved) {
+        for (int64_t i = 0; i < half; i++) {
+            float s = back ? -sine[i] : sine[i], a = x[2 * i] * cosine[i] - x[2 * i + 1] * s, b = x[2 * i + 1] * cosine[i] + x[2 * i] * s;
+            y[2 * i] = more ? y[2 * i] + a : a;
+            y[2 * i + 1] = more ? y[2 * i + 1] + b : b;
+        }
+        return;
+    }
+    V_EACH (i, half) {
+        vf c = v_ld(cosine + i, V_LEFT), s = sign * v_ld(sine + i, V_LEFT), a = v_ld(x + i, V_LEFT), b = v_ld(x + half + i, V_LEFT);
+        vf ya = v_fnma(b, s, a * c), yb = v_fma(a, s, b * c);
+        if (more) ya = ya + v_ld(y + i, V_LEFT), yb = yb + v_ld(y + half + i, V_LEFT);
+        v_st(y + i, ya, V_LEFT);
+        v_st(y + half + i, yb, V_LEFT);
+    }
+}
+
 static float top(const float *x, int64_t n) {
     vf low = v_set(-INFINITY), t = low;
     V_EACH (i, n) t = v_max(t, v_keep(v_ld(x + i, V_LEFT), low, V_LEFT));
@@ -179,6 +226,14 @@ static float exp_shift(float *p, const float *s, float sc, float shift, int64_t 
         if (p) v_st(p + i, e, V_LEFT);
     }
     return v_sum(sum);
+}
+static void softcap(float *y, float *slope, const float *x, float sc, float cap, int64_t n) {
+    vf by = v_set(2 * sc / cap), vcap = v_set(cap), vs = v_set(sc), one = v_set(1), two = v_set(2);
+    V_EACH (i, n) { /* tanh u = 1 − 2/(1 + e²ᵘ), absolute error 1e-7 */
+        vf u = one - two / (one + v_exp(by * v_ld(x + i, V_LEFT)));
+        if (slope) v_st(slope + i, vs * v_fnma(u, u, one), V_LEFT);
+        v_st(y + i, vcap * u, V_LEFT);
+    }
 }
 static void softmax_grad(float *ds, const float *p, const float *dp, float delta, float sc, int64_t n) {
     vf vd = v_set(delta), vs = v_set(sc);
@@ -280,4 +335,5 @@ static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool tra
 extern const hn_vec TABLE;
 const hn_vec TABLE = {
     VW, add, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
+    rmsnorm, rmsnorm_grad, turn, softcap,
 };
