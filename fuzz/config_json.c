@@ -1,11 +1,6 @@
 /* config_json.c - fuzz target: any bytes as config.json; what an architecture accepts must be laid out and written again. */
+#include "target.h"
 #include "model/model.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-typedef struct input {
-    hn_arena *a;
-    hn_bytes file;
-} input;
 
 static bool parse(void *arg) {
     input *in = arg;
@@ -24,12 +19,4 @@ static bool parse(void *arg) {
     return config;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    hone_job *job = hone_open(&(hone_options){.threads = 1});
-    if (!job) return 0;
-    input in = {hn_job_arena(job), {data, (int64_t)size}};
-    bool ok = hn_try(job, parse, &in);
-    HN_ASSERT(ok || hone_error_code(job) != HONE_OK);
-    hone_close(job);
-    return 0;
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return fuzz_one(data, (int64_t)size, parse); }

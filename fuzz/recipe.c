@@ -1,14 +1,9 @@
 /* recipe.c - fuzz target: any bytes as a recipe. What is accepted must write itself down and read back to the same text. */
+#include "target.h"
 #include "improve/improve.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const hn_section *const sections[] = { &hn_section_model, &hn_section_data,    &hn_section_train, &hn_section_optim,
                                               &hn_section_sched, &hn_section_improve, &hn_section_budget };
-typedef struct input {
-    hn_arena *a;
-    hn_bytes file;
-} input;
-
 static bool parse(void *arg) {
     input *in = arg;
     hn_settings *s = hn_settings_new(in->a, sections, HN_LEN(sections)), *again = hn_settings_new(in->a, sections, HN_LEN(sections));
@@ -20,11 +15,4 @@ static bool parse(void *arg) {
     return true;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    hone_job *job = hone_open(&(hone_options){ .threads = 1 });
-    if (!job) return 0;
-    input in = { hn_job_arena(job), { data, (int64_t)size } };
-    (void)!hn_try(job, parse, &in);
-    hone_close(job);
-    return 0;
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return fuzz_one(data, (int64_t)size, parse); }

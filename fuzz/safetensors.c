@@ -1,11 +1,6 @@
 /* safetensors.c - fuzz target: any bytes as a safetensors file; every byte that a tensor claims is read. */
+#include "target.h"
 #include "model/model.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-typedef struct input {
-    hn_arena *a;
-    hn_bytes file;
-} input;
 
 static bool parse(void *arg) {
     input *in = arg;
@@ -19,12 +14,4 @@ static bool parse(void *arg) {
     return true;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    hone_job *job = hone_open(&(hone_options){.threads = 1});
-    if (!job) return 0;
-    input in = {hn_job_arena(job), {data, (int64_t)size}};
-    bool ok = hn_try(job, parse, &in);
-    HN_ASSERT(ok || hone_error_code(job) != HONE_OK);
-    hone_close(job);
-    return 0;
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return fuzz_one(data, (int64_t)size, parse); }

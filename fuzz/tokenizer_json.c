@@ -1,8 +1,6 @@
 /* tokenizer.json from anywhere: refused with a reason, or a tokenizer whose every id decodes and which survives save and load. */
+#include "target.h"
 #include "data/data.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void use(hn_arena *a, const hn_tokenizer *t) {
     hn_ids ids = { 0 };
@@ -16,20 +14,13 @@ static void use(hn_arena *a, const hn_tokenizer *t) {
     HN_ASSERT(again && again->vocab == t->vocab && hn_tokenizer_hash(a, again) == hn_tokenizer_hash(a, t));
 }
 
-typedef struct { hone_job *job; const uint8_t *p; int64_t n; } input;
-
 static bool body(void *arg) {
     input *in = arg;
-    hn_arena *a = hn_job_arena(in->job);
-    hn_tokenizer *t = hn_tokenizer_parse(a, "fuzz", in->p, in->n);
+    hn_arena *a = in->a;
+    hn_tokenizer *t = hn_tokenizer_parse(a, "fuzz", in->file.p, in->file.n);
     if (t) use(a, t);
-    else HN_ASSERT(hone_error_code(in->job) == HONE_E_MODEL);
+    else HN_ASSERT(hone_error_code(a->job) == HONE_E_MODEL);
     return t != NULL;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    input in = { hone_open(&(hone_options){ .threads = 1 }), data, (int64_t)size };
-    (void)!hn_try(in.job, body, &in);
-    hone_close(in.job);
-    return 0;
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return fuzz_one(data, (int64_t)size, body); }
