@@ -254,6 +254,110 @@ static void an_unknown_lever_names_the_nearest(void **state) {
     free(r.lines);
 }
 
+/* ---- the sets ---- */
+
+static bool same_span(const hn_set *x, int64_t i, const hn_set *y, int64_t k) {
+    const hn_span *a = &x->tokens.spans[i], *b = &y->tokens.spans[k];
+    if (a->n != b->n) return false;
+    for (int64_t j = 0; j < a->n; j++)
+        if (hn_token_at(&x->tokens, a->start + j) != hn_token_at(&y->tokens, b->start + j)) return false;
+    return true;
+}
+
+static hn_runner *sets_of(hn_arena *a, const char *valid) {
+    hn_settings *s = recipe(a);
+    hn_runner *r = hn_new(a, hn_runner);
+    assert_true(hn_settings_set(s, a, "data.train", text_path, "test") && hn_settings_set(s, a, "data.valid", valid, "test"));
+    *r = (hn_runner){ .a = a, .base = s, .p = hn_settings_get(s, "improve"), .seed = 3 };
+    assert_true(hn_dataset_load(a, hn_settings_get(s, "data"), 16, 3, NULL, &r->data));
+    assert_true(hn_sets_make(r));
+    return r;
+}
+
+static void copies_of_a_document_share_one_set(void **state) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/copies.jsonl", folder);
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hn_buf b = { 0 };
+    for (int i = 0; i < 120; i++) hn_buf_fmt(a, &b, "{\"text\": \"this is the document of number %d and no other\"}\n", i % 40);
+    assert_true(hn_file_write(a, path, b.v, b.n));
+    hn_runner *r = sets_of(a, path);
+    int64_t items = 0, clusters = 0;
+    for (int x = 0; x < HN_SETS; x++) {
+        items += r->set[x].n, clusters += r->set[x].clusters;
+        for (int64_t i = 0; i < r->set[x].n; i++) {
+            assert_in_range(r->set[x].cluster[i], 0, r->set[x].clusters - 1);
+            for (int y = 0; y < HN_SETS; y++)
+                for (int64_t k = 0; k < r->set[y].n; k++)
+                    if (same_span(&r->set[x], i, &r->set[y], k)) assert_true(x == y && r->set[x].cluster[i] == r->set[y].cluster[k]);
+        }
+    }
+    assert_int_equal(items, 120);
+    assert_int_equal(clusters, 40);
+    hone_close(job);
+}
+
+static void one_held_out_text_is_cut_into_pieces(void **state) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/held-out.txt", folder);
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hn_buf text = { 0 };
+    hn_synth_text(a, 77, 12000, &text);
+    assert_true(hn_file_write(a, path, text.v, text.n));
+    hn_runner *r = sets_of(a, path);
+    int64_t bytes = 0;
+    for (int x = 0; x < HN_SETS; x++) {
+        assert_true(r->set[x].clusters >= 8 && r->set[x].clusters == r->set[x].n);
+        bytes += r->set[x].tokens.bytes;
+    }
+    assert_int_equal(bytes, r->data.valid.bytes);
+    hone_close(job);
+}
+
+/* ---- what fails ---- */
+
+static void what_was_not_measured_is_no_number(void **state) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hn_runner r = { .a = a, .set = { { .n = 3 }, { .n = 2 }, { .n = 4 } } };
+    hn_trial *t = hn_trial_new(&r, HN_SEAL, "end", 0, 2);
+    for (int64_t i = 0; i < 4; i++) t->x[HN_SET_SEALED][i] = 1; /* one seed of two */
+    t->failed[1] = true;
+    assert_true(isnan(hn_mean(t->x[HN_SET_SEALED], 8)) && isnan(hn_trial_mean(&r, t, HN_SET_SEALED)));
+    assert_true(isnan(hn_mean(t->x[HN_SET_SCREEN], 6)));
+    hone_close(job);
+}
+
+/* A disk that refuses says nothing about a lever: the run ends, nothing is recorded as failed, and it goes on to the same end. */
+static void a_failure_of_the_disk_is_no_verdict(void **state) {
+    char whole[96], parts[96];
+    snprintf(whole, sizeof whole, "%s/whole3", folder);
+    snprintf(parts, sizeof parts, "%s/refused", folder);
+    run_case r = { .text = text_path, .out = whole };
+    run(&r);
+    assert_true(r.ok);
+    bool done = false, refused = false;
+    for (int64_t nth = 12; !done && nth < 400; nth = nth * 3 / 2) {
+        hn_fault_set(HN_FAULT_WRITE, nth);
+        run_case part = { .text = text_path, .out = parts };
+        run(&part);
+        hn_fault_set(HN_FAULT_WRITE, 0);
+        done = part.ok;
+        if (done) {
+            assert_null(strstr(part.lines, "\"verdict\":\"failed\""));
+            expect_same_result(r.lines, part.lines);
+        } else {
+            refused = true;
+            assert_true(part.code == HONE_E_SPACE || part.code == HONE_E_IO);
+        }
+        free(part.lines);
+    }
+    assert_true(done && refused);
+    free(r.lines);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levers_change_what_they_say),
@@ -261,6 +365,10 @@ int main(void) {
         cmocka_unit_test(a_run_leaves_model_ledger_report),
         cmocka_unit_test(a_stopped_run_goes_on_to_the_same_end),
         cmocka_unit_test(a_lever_that_fails_is_recorded_and_the_rest_goes_on),
+        cmocka_unit_test(copies_of_a_document_share_one_set),
+        cmocka_unit_test(one_held_out_text_is_cut_into_pieces),
+        cmocka_unit_test(what_was_not_measured_is_no_number),
+        cmocka_unit_test(a_failure_of_the_disk_is_no_verdict),
         cmocka_unit_test(nothing_to_judge_by_is_said),
         cmocka_unit_test(an_unknown_lever_names_the_nearest),
     };

@@ -222,7 +222,7 @@ const char *hn_report_headline(hn_arena *a, const hn_report *r) {
         return hn_fmt(a, "This run is not finished (%s): what follows was measured so far, and proves nothing yet about the whole.",
                       *r->state ? r->state : "no state");
     const char *what = hn_json_str(r->result, "what");
-    if (r->gain == 0 && !(r->lo < 0) && !(r->hi > 0))
+    if (!isfinite(r->gain) || (r->gain == 0 && !(r->lo < 0) && !(r->hi > 0)))
         return *what ? hn_fmt(a, "%c%s.", *what >= 'a' && *what <= 'z' ? *what - 32 : *what, what + 1)
                      : "Nothing was proven: the start is shipped.";
     double percent = 100 * fabs(r->gain) / r->start;

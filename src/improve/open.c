@@ -129,10 +129,8 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     r->base = hn_settings_clone(a, s);
     r->p = hn_settings_get(r->base, "improve");
     r->budget = hn_settings_get(r->base, "budget");
-    double seed = 0;
     const char *text = hn_settings_value(a, s, "seed");
-    if (text && !hn_parse_f64(text, &seed)) seed = 0;
-    r->seed = (uint64_t)seed;
+    if (text && !hn_parse_u64(text, &r->seed)) r->seed = 0;
     r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
     if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !hn_sets_make(r) || !plan_incumbent(r)) return false;

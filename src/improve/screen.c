@@ -34,6 +34,10 @@ bool hn_screen(hn_runner *r, hn_choice *out) {
                 continue;
             }
             double gain = hn_trial_mean(r, t->incumbent, HN_SET_SCREEN) - hn_trial_mean(r, t, HN_SET_SCREEN);
+            if (!isfinite(gain)) {
+                out[i].why = t->incumbent->error ? t->incumbent->error : "its loss is not a finite number";
+                continue;
+            }
             if (!out[i].trial || gain > out[i].gain) out[i].gain = gain, out[i].variant = k, out[i].trial = t;
         }
     }

@@ -52,25 +52,31 @@ static const char *sample(hn_runner *r, const char *dir) {
 typedef struct {
     const hn_trial *start, *end, *shipped;
     int64_t start_seed, shipped_seed;
-    bool changed, stay; /* stay: a candidate lost to the model as it was */
+    bool changed, broken, stay; /* broken: a final training failed; stay: for this, or since it lost to the model as it was */
     int64_t opened_before;
     hn_interval diff, file; /* over seeds and items; of the two files */
 } sealing;
+
+static const char *what_was_done(const hn_kept_levers *k, const sealing *x) {
+    if (!x->changed) return "nothing was proven: the start is shipped";
+    if (x->broken) return "a final training failed, so nothing is claimed: the start is shipped";
+    if (x->stay) return "no candidate beat the model as it is: it is shipped unchanged";
+    return k->n ? x->end->did : "plain training on this text";
+}
 
 static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const sealing *x) {
     const hn_set *s = &r->set[HN_SET_SEALED];
     json_t *res = hn_json_own(r->a, json_object()), *levers = json_array();
     const double *from = x->start->x[HN_SET_SEALED], *of = x->shipped->x[HN_SET_SEALED];
     double start = hn_trial_mean(r, x->start, HN_SET_SEALED), end = hn_trial_mean(r, x->end, HN_SET_SEALED);
-    for (int64_t i = 0; i < k->n; i++) json_array_append_new(levers, json_string(k->v[i]->lever->item.name));
+    for (int64_t i = 0; i < k->n && !x->stay; i++) json_array_append_new(levers, json_string(k->v[i]->lever->item.name));
     json_object_set_new(res, "best", json_string(hn_path_join(r->a, r->out, "best")));
     json_object_set_new(res, "metric", json_string("bits_per_byte"));
     json_object_set_new(res, "start", hn_json_real(start));
     json_object_set_new(res, "end", hn_json_real(x->stay ? start : end));
-    json_object_set_new(res, "difference", hn_json_real(x->stay ? 0 : 0 - x->diff.mean));
-    json_object_set_new(res, "ci95",
-                        json_pack("[o,o]", hn_json_real(x->stay ? 0 : 0 - x->diff.hi), hn_json_real(x->stay ? 0 : 0 - x->diff.lo)));
-    json_object_set_new(res, "gain", hn_json_real(x->stay ? 0 : x->diff.mean));
+    json_object_set_new(res, "difference", hn_json_real(0 - x->diff.mean));
+    json_object_set_new(res, "ci95", json_pack("[o,o]", hn_json_real(0 - x->diff.hi), hn_json_real(0 - x->diff.lo)));
+    json_object_set_new(res, "gain", hn_json_real(x->diff.mean));
     json_object_set_new(res, "higher_is_better", json_false());
     double right = hn_trial_accuracy(x->start, HN_SET_SEALED), then = x->stay ? right : hn_trial_accuracy(x->end, HN_SET_SEALED);
     json_object_set_new(res, "accuracy", isfinite(right) && isfinite(then) ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
@@ -78,12 +84,8 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     json_object_set_new(res, "sealed_items", json_integer(s->n));
     json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));
     json_object_set_new(res, "levers", levers);
-    json_object_set_new(res, "what",
-                        json_string(!x->changed ? "nothing was proven: the start is shipped"
-                                    : x->stay   ? "no candidate beat the model as it is: it is shipped unchanged"
-                                    : k->n      ? x->end->did
-                                                : "plain training on this text"));
-    json_object_set_new(res, "cost", hn_json_real(x->end->cost));
+    json_object_set_new(res, "what", json_string(what_was_done(k, x)));
+    json_object_set_new(res, "cost", hn_json_real(x->shipped->cost));
     json_object_set_new(res, "file",
                         json_pack("{s:f,s:f,s:f,s:[f,f]}", "start", hn_mean(from + x->start_seed * s->n, s->n), "end",
                                   hn_mean(of + x->shipped_seed * s->n, s->n), "difference", 0 - x->file.mean, "ci95", 0 - x->file.hi,
@@ -113,21 +115,22 @@ bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t
         hn_warn(r->a, "the sealed items were looked at %lld time%s before: the more often, the less their figure proves", (long long)before,
                 before == 1 ? "" : "s");
     if (!hn_trials_run(r, arm.all.v, arm.all.n)) return false;
-    int64_t sb = best_seed(r, start), eb = best_seed(r, end);
-    if (sb < 0 || eb < 0)
-        return HN_FAIL(r->a, HONE_E_NUMERIC, .what = "every final training failed", .found = sb < 0 ? start->error : end->error);
+    /* A final training that fails is no final model: what all seeds were to show, the luckier ones do not. */
+    const bool broken = changed && !hn_trial_ok(end);
+    int64_t sb = best_seed(r, start), eb = broken ? -1 : best_seed(r, end);
+    if (sb < 0) return HN_FAIL(r->a, HONE_E_NUMERIC, .what = "every final training of the start failed", .found = start->error);
+    /* A lever may beat continued training and that may still lose to the model as it was: then the model stays. */
+    bool stay = broken || (changed && r->start &&
+                           hn_mean(end->x[HN_SET_CONFIRM] + eb * r->set[HN_SET_CONFIRM].n, r->set[HN_SET_CONFIRM].n) >=
+                               hn_mean(start->x[HN_SET_CONFIRM], r->set[HN_SET_CONFIRM].n));
     hn_interval diff = { 0 };
-    if (!hn_trial_ok(start) || !hn_trial_ok(end)) { /* a final training failed: nothing is known of the difference */
-        hn_warn(r->a, "a final training failed: %s", hn_trial_ok(start) ? end->error : start->error);
+    if (broken || (changed && !hn_trial_ok(start))) {
+        hn_warn(r->a, "a final training failed: %s", broken ? end->error : start->error);
         diff = (hn_interval){ .mean = NAN, .lo = NAN, .hi = NAN, .se = NAN, .df = NAN };
-    } else if (changed) {
+    } else if (changed && !stay) {
         hn_arm from = hn_arm_measured(r, start, HN_SET_SEALED), to = hn_arm_measured(r, end, HN_SET_SEALED);
         diff = hn_two_level(r->a, &from, &to, s->cluster, s->n, 0.95);
     }
-    /* A lever may beat continued training and that may still lose to the model as it was: then the model stays. */
-    bool stay = changed && r->start &&
-                hn_mean(end->x[HN_SET_CONFIRM] + eb * r->set[HN_SET_CONFIRM].n, r->set[HN_SET_CONFIRM].n) >=
-                    hn_mean(start->x[HN_SET_CONFIRM], r->set[HN_SET_CONFIRM].n);
     const hn_trial *shipped = stay ? start : end;
     if (stay) eb = sb;
     double *d = hn_new_n(r->a, double, s->n);
@@ -137,7 +140,7 @@ bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t
     if (!ship(r, start, sb, "start") || !ship(r, shipped, eb, "best")) return false;
 
     hn_verdict verdict = !changed || stay ? HN_UNDECIDED : diff.lo > 0 ? HN_KEPT : diff.hi < 0 ? HN_HARMFUL : HN_UNDECIDED;
-    sealing x = { start, end, shipped, sb, eb, changed, stay, before, diff, file };
+    sealing x = { start, end, shipped, sb, eb, changed, broken, stay, before, diff, file };
     *result = result_json(r, k, &x);
     hn_decision sealed = hn_from_interval(&diff, verdict);
     if (!hn_record(r, HN_SEAL, "end", &sealed, json_string_value(json_object_get(*result, "what")), end)) return false;

@@ -13,8 +13,9 @@ enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
     hn_trial *t = hn_new(r->a, hn_trial);
     *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .failed = hn_new_n(r->a, bool, seeds) };
-    for (int k = 0; k < HN_SETS; k++) {
+    for (int k = 0; k < HN_SETS; k++) { /* what was not measured is no number: zeros would be a fine loss */
         t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
+        for (int64_t i = 0; i < seeds * r->set[k].n; i++) t->x[k][i] = NAN;
         t->accuracy[k] = hn_new_n(r->a, double, seeds);
         for (int64_t i = 0; i < seeds; i++) t->accuracy[k][i] = NAN;
     }
@@ -145,12 +146,17 @@ static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_
     return true;
 }
 
+/* A failure that says nothing about the arm: the run ends here and goes on later, with the same trainings. */
+static bool of_the_machine(hone_code code) {
+    return code == HONE_E_INTERRUPTED || code == HONE_E_SPACE || code == HONE_E_IO || code == HONE_E_BUSY;
+}
+
 static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     hn_train_result tr = { .train_loss = NAN };
     hone_model *model = NULL;
     double started = hn_now();
     bool ok = train(r, a, w, &tr, &model);
-    if (!ok && hone_error_code(a->job) == HONE_E_INTERRUPTED) return false;
+    if (!ok && of_the_machine(hone_error_code(a->job))) return false;
     if (ok && w->t->ship) ok = hn_mkdirs(a, hn_fmt(a, "%s/work", r->out)) && hn_model_save(a, model, hn_trial_folder(r, a, w->t, w->k));
     for (int k = 0; ok && k < HN_SETS; k++) {
         if (!w->t->on[k]) continue;
@@ -165,6 +171,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         tr.seconds = hn_now() - started;
         if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
     }
+    if (!ok && of_the_machine(hone_error_code(a->job))) return false;
     if (!ok) { /* recorded, and the others go on */
         const char *error = hn_strdup(a, hone_error_message(a->job));
         hone_error_clear(a->job);

@@ -50,7 +50,9 @@ static const char *short_why(hn_arena *a, const json_t *l) {
 static void show_end(hn_arena *a, const json_t *l) {
     const char *out = text(l, "out");
     hn_out("\n%s\n", text(l, "what"));
-    hn_out("sealed items  %.4f -> %.4f bits per byte, gain %+.4f (95 %% %s)\n", num(l, "start"), num(l, "end"), 0.0 - num(l, "difference"),
+    const char *start = isnan(num(l, "start")) ? "-" : hn_fmt(a, "%.4f", num(l, "start")),
+               *end = isnan(num(l, "end")) ? "-" : hn_fmt(a, "%.4f", num(l, "end"));
+    hn_out("sealed items  %s -> %s bits per byte, gain %s (95 %% %s)\n", start, end, or_dash(a, true, 0.0 - num(l, "difference")),
            gain_interval(a, l));
     double from = num(json_object_get(l, "accuracy"), "start"), to = num(json_object_get(l, "accuracy"), "end");
     if (!isnan(from) && !isnan(to)) hn_out("guessed right %.1f %% -> %.1f %% of the next tokens\n", 100 * from, 100 * to);
