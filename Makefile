@@ -108,7 +108,7 @@ $(BUILD)/commit.h: FORCE
 $(BUILD)/src/app/cmd/bench.o: CFLAGS += -include $(BUILD)/commit.h
 $(BUILD)/src/app/cmd/bench.o: $(BUILD)/commit.h
 FORCE:
-.PHONY: bench
+.PHONY: bench FORCE
 # How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.
 bench: $(BUILD)/hone
 	$< bench $(ARGS)

@@ -45,7 +45,7 @@ typedef struct bench_line {
     double flops, bytes, tokens;         /* of one repeat; 0: not counted */
     int64_t rss;                         /* bytes more than before the model was made; 0: not measured */
     json_t *more;                        /* further fields, owned by the arena; may be NULL */
-    const char *note;                    /* end of the row in the table */
+    const char *note;                    /* a line under the row in the table */
 } bench_line;
 void bench_tell(bench *b, const bench_line *l);
 void bench_tell_machine(bench *b, const char *commit);

@@ -13,9 +13,10 @@ typedef struct way {
 static const way ways[] = {
     { 128, 512, false, false }, { 128, 128, false, false }, { 128, 512, true, false },  { 128, 128, true, false },
     { 256, 256, true, false },  { 64, 384, false, false },  { 128, 512, false, true },  { 128, 256, false, true },
+    { 64, 128, true, false },   { 64, 64, true, false },    { 64, 64, false, true },
 };
-enum { COPY_ROWS = 64, MAX_SHAPES = 64 };
-#define LONG_TRIAL 0.1          /* seconds after which one trial says enough */
+enum { COPY_ROWS = 64, MAX_SHAPES = 64, SMALL = 1 << 18 /* elements of C up to which small tiles are worth a trial */ };
+#define TRIAL 0.04              /* seconds for the trials of a way, which are three at most where one takes as long */
 
 typedef struct shape {
     bench_gemm g;
@@ -84,14 +85,15 @@ static void make_room(bench_gemms *all, const bench_gemm *g) {
 }
 
 static double try_way(bench_gemms *all, const bench_gemm *g, int k, bench_packed *packed, double best) {
-    double least = 1e30;
+    double least = 1e30, spent = 0;
     run_way(all, g, k, packed);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 100 && (i < 3 || spent < TRIAL); i++) {
         double began = hn_now();
         run_way(all, g, k, packed);
         double s = hn_now() - began;
         least = HN_MIN(least, s);
-        if (s > LONG_TRIAL || least > 1.5 * best) break;
+        spent += s;
+        if (s > TRIAL && least > 1.3 * best) break;
     }
     return least;
 }
@@ -110,6 +112,7 @@ int bench_gemm_choose(bench_gemms *all, const bench_gemm *g) {
     for (int k = 0; k < (int)HN_LEN(ways); k++) {
         const way *w = &ways[k];
         if (w->pad && !g->ta && g->tb) continue; /* nothing to copy */
+        if (w->tn < 256 && w->tm < 128 && g->m * g->n > SMALL) continue;
         if (w->packed && !(s->packed[k] = bench_packed_new(all->a, g, w->tm, w->tn))) continue;
         double t = try_way(all, g, k, s->packed[k], best);
         if (t < best) best = t, s->best = k;

@@ -31,9 +31,10 @@ static void row(bench *b, const bench_line *l) {
     hn_arena *a = hn_arena_new(b->a);
     double s = l->seconds.median, gf = l->flops / s, gb = l->bytes / s;
     heading(b, l->name);
-    hn_out("%-44s %-28s %7s %6s %7s %6s %9s %9s%s%s\n", strchr(l->name, '/') ? strchr(l->name, '/') + 1 : l->name, times(a, &l->seconds),
+    hn_out("%-44s %-28s %7s %6s %7s %6s %9s %9s\n%s%s%s", strchr(l->name, '/') ? strchr(l->name, '/') + 1 : l->name, times(a, &l->seconds),
            number(a, gf / 1e9), number(a, 100 * gf / b->machine.flops[1]), number(a, gb / 1e9), number(a, 100 * gb / b->machine.read[1]),
-           number(a, l->tokens / s), l->rss ? hn_human_bytes(a, (double)l->rss) : "", l->note ? "  " : "", l->note ? l->note : "");
+           number(a, l->tokens / s), l->rss ? hn_human_bytes(a, (double)l->rss) : "", l->note ? "    " : "",
+           l->note ? l->note : "", l->note ? "\n" : "");
     hn_arena_free(a);
 }
 
@@ -56,6 +57,7 @@ void bench_tell(bench *b, const bench_line *l) {
 }
 
 void bench_skip(bench *b, const char *name, const char *why) {
+    b->lines++;
     if (!b->c->json) hn_out("%-44s not measured: %s\n", name, why);
     else
         hn_out_json(b->a, hn_json_own(b->a, json_pack("{ss ss so so so so ss}", "name", name, "config", "", "tokens_per_second", json_null(),

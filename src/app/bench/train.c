@@ -28,6 +28,12 @@ static const config configs[] = {
     { "gpt2-124m", "gpt2 12 layers 12 heads 768 wide, 4 x 256 tokens, vocabulary 50257", 50257,
       { { "model.arch", "gpt2" }, { "model.layers", "12" }, { "model.heads", "12" }, { "model.width", "768" }, { "model.context", "256" },
         { "model.bias", "true" }, { "train.batch", "4" } } },
+    { "llama15m", "llama 6 layers 6 heads 288 wide, hidden 768, 8 x 256 tokens, vocabulary 32000", 32000,
+      { { "model.arch", "llama" }, { "model.layers", "6" }, { "model.heads", "6" }, { "model.width", "288" }, { "model.hidden", "768" },
+        { "model.context", "256" }, { "train.batch", "8" } } },
+    { "bertmini", "bert 4 layers 4 heads 256 wide, 32 x 128 tokens, vocabulary 30522, a classifier's head", 30522,
+      { { "model.arch", "bert" }, { "model.layers", "4" }, { "model.heads", "4" }, { "model.width", "256" }, { "model.context", "128" },
+        { "train.batch", "32" } } },
 };
 
 /* ---- what is measured ---- */
@@ -41,9 +47,9 @@ typedef struct measure {
     hn_arena *a;
     bench_floor *floor;         /* collects while set */
     op_time *ops;               /* by place in hn_kind_op; filled while set */
-    bench_sample step, floored;
+    bench_sample step, floored, ratio; /* ratio: of the medians of a block of each */
     double flops, tokens, loss, profiled;
-    int64_t rss;
+    int64_t rss, planned;       /* what was taken; what weights, gradients, states and activations come to by the plan */
 } measure;
 
 static void seen(void *user, const hn_call *c, bool backward, double seconds) {
@@ -99,11 +105,17 @@ static bool steps(measure *m, hn_trainer *t, double seconds, bench_sample *out) 
     return true;
 }
 
+/* A block of steps, a block of the floor; their ratio holds when the machine's speed drifts. */
 static bool by_turns(measure *m, hn_trainer *t) {
     double began = hn_now();
+    bench_sample *step = hn_new(m->a, bench_sample), *floored = hn_new(m->a, bench_sample);
     while (m->step.n < MIN_STEPS || hn_now() - began < m->b->seconds) {
-        if (!steps(m, t, BLOCK_SECONDS, &m->step)) return false;
-        for (double from = hn_now(); !m->b->no_floor && hn_now() - from < BLOCK_SECONDS;) bench_add(&m->floored, bench_floor_run(m->floor));
+        step->n = floored->n = 0;
+        if (!steps(m, t, BLOCK_SECONDS, step)) return false;
+        for (double from = hn_now(); !m->b->no_floor && hn_now() - from < BLOCK_SECONDS;) bench_add(floored, bench_floor_run(m->floor));
+        for (int i = 0; i < step->n; i++) bench_add(&m->step, step->v[i]);
+        for (int i = 0; i < floored->n; i++) bench_add(&m->floored, floored->v[i]);
+        if (floored->n) bench_add(&m->ratio, bench_stat_of(step).median / bench_stat_of(floored).median);
         if (hn_stopped(m->a->job)) return HN_FAIL(m->a, HONE_E_INTERRUPTED, .what = "stopped while measuring");
     }
     return true;
@@ -139,6 +151,9 @@ static bool measure_all(measure *m) {
         if (!steps(m, t, 0, NULL)) return false;
     m->floor = floor;
     m->rss = known ? hn_rss_peak() - before : 0;
+    hn_plan plan;
+    if (!hn_plan_make(m->a, s, d, m->c->vocab, &plan)) return false;
+    m->planned = plan.bytes_weights + plan.bytes_grads + plan.bytes_states + plan.bytes_activations;
     m->flops = bench_floor_flops(floor);
     m->tokens = (double)(p->batch * T);
     if (!m->b->no_floor) {
@@ -189,14 +204,15 @@ static void tell_profile(const measure *m, const json_t *list) {
 }
 
 static void tell(const measure *m, const char *name) {
-    bench_stat floor = bench_stat_of(&m->floored), step = bench_stat_of(&m->step);
+    bench_stat floor = bench_stat_of(&m->floored), step = bench_stat_of(&m->step), ratio = bench_stat_of(&m->ratio);
     json_t *list = hn_json_own(m->a, profile_json(m));
-    json_t *more = hn_json_own(m->a, json_pack("{so so sf sO}", "floor_seconds", bench_stat_json(&floor), "step_over_floor",
-                                               hn_json_real(step.median / floor.median), "loss", m->loss, "profile", list));
+    json_t *more = hn_json_own(m->a, json_pack("{so so sf sI sO}", "floor_seconds", bench_stat_json(&floor), "step_over_floor",
+                                               bench_stat_json(&ratio), "loss", m->loss, "planned_bytes", (json_int_t)m->planned, "profile", list));
+    const char *note = hn_fmt(m->a, "%.2f [%.2f-%.2f] x the floor of %.4g ms [%.4g-%.4g]", ratio.median, ratio.min, ratio.max,
+                              1e3 * floor.median, 1e3 * floor.min, 1e3 * floor.max);
     bench_tell(m->b, &(bench_line){ .name = name, .config = m->c->text, .seconds = step, .flops = m->flops, .tokens = m->tokens,
                                     .rss = m->rss, .more = more,
-                                    .note = m->b->no_floor ? NULL : hn_fmt(m->a, "%.2f x the floor of %.4g ms [%.4g-%.4g]", step.median / floor.median,
-                                                   1e3 * floor.median, 1e3 * floor.min, 1e3 * floor.max) });
+                                    .note = m->b->no_floor ? NULL : note });
     if (!m->b->c->json) tell_profile(m, list);
 }
 
