@@ -63,7 +63,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libhone.a
 # `units` runs these; `test` also the scripts of tests/cli, which find the program in $HONE. A sanitizer ends a test at its first finding.
 RUN_TESTS := HONE=$(abspath $(BUILD)/hone) SAN=$(SAN) LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=stdout \
 	ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
-	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:$(TSAN_OPTIONS) tools/run-tests
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:$(TSAN_OPTIONS) tools/run-tests
 test:
 	@tools/setup test
 	@$(MAKE) --no-print-directory all $(TESTS) $(REPLAYS)
