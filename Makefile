@@ -9,12 +9,12 @@ BUILD   ?= build$(if $(SAN),/san-$(subst $(empty) ,-,$(subst $(comma),-,$(SAN)))
 PREFIX  ?= /usr/local
 comma   := ,
 empty   :=
-PKGS    := jansson yaml-0.1 libutf8proc libxxhash zlib libzstd sqlite3
+PKGS    := jansson yaml-0.1 libutf8proc libxxhash zlib libzstd sqlite3 libpcre2-8
 OPT     ?= -O3
 CFLAGS  += -std=gnu11 $(OPT) -g -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wvla \
            -fvisibility=hidden -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc \
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DHN_SAN)
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3) -ldnnl -lgomp -lm -ldl -lpthread
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3 -lpcre2-8) -ldnnl -lgomp -lm -ldl -lpthread
 
 LIBSRC  := $(filter-out src/app/%,$(shell find src -name '*.c' ! -path '*/isa/*' | LC_ALL=C sort))
 APPSRC  := $(shell find src/app -name '*.c' | LC_ALL=C sort)

@@ -1,6 +1,8 @@
 /* libs.c - which libraries this program runs with, and what it was built without. Versions are asked of the libraries themselves. */
 #include "app/app.h"
 #include <dnnl.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <sqlite3.h>
 #include <utf8proc.h>
 #include <xxhash.h>
@@ -11,12 +13,16 @@
 int64_t hn_libs(hn_arena *a, const hn_lib **out) {
     const dnnl_version_t *dnn = dnnl_version();
     unsigned xx = XXH_versionNumber();
+    char *pcre = hn_new_n(a, char, 64);             /* "10.42 2022-12-11" */
+    if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) < 64) pcre2_config(PCRE2_CONFIG_VERSION, pcre);
+    pcre[strcspn(pcre, " ")] = 0;
     const hn_lib libs[] = {
         { "oneDNN", hn_fmt(a, "%d.%d.%d", dnn->major, dnn->minor, dnn->patch), "matrix products" },
         { "SQLite", sqlite3_libversion(), "ledger" },
         { "jansson", jansson_version_str(), "JSON" },
         { "libyaml", yaml_get_version_string(), "recipes" },
         { "utf8proc", utf8proc_version(), "Unicode" },
+        { "PCRE2", pcre, "regular expressions of tokenizers" },
         { "xxHash", hn_fmt(a, "%u.%u.%u", xx / 10000, xx / 100 % 100, xx % 100), "checksums" },
         { "zlib", zlibVersion(), ".gz files" },
         { "zstd", ZSTD_versionString(), ".zst files" },
@@ -25,7 +31,6 @@ int64_t hn_libs(hn_arena *a, const hn_lib **out) {
         { "libcurl", NULL, "fetching data and models over HTTP" },
         { "libmicrohttpd", NULL, "serving a model over HTTP" },
         { "libpq", NULL, "a ledger that several machines share" },
-        { "PCRE2", NULL, "regular expressions of byte-pair tokenizers" },
         { "libjpeg, libpng", NULL, "images" },
     };
     hn_lib *copy = hn_new_n(a, hn_lib, HN_LEN(libs));

@@ -14,6 +14,8 @@ typedef struct hn_data_params {
     int64_t block_bytes;         /* 0: chosen from the size */
     int64_t gap;                 /* bytes dropped on each side of held-out text; -1: one context for blocks, none for tail and hash */
     const char *tokenizer;       /* kind `token`, auto, or a path to tokenizer.json */
+    int64_t vocab;               /* of a trained tokenizer that has a choice: 4096 */
+    const char *words;           /* how it cuts text into words: gpt2|cl100k|llama3|qwen2 or a regular expression */
     int64_t max_bytes;           /* refuse more text than this; 0: no limit */
     const char *cache;           /* folder for token files; "": keep tokens in memory */
     bool decontaminate;          /* remove training text that overlaps a held-out piece (13-grams) */
@@ -64,11 +66,14 @@ bool hn_decontaminate(hn_arena *a, const hn_corpus *c, hn_split *s, int64_t *byt
 /* ---- tokenizers (kind `token`) ---- */
 typedef struct hn_tokenizer hn_tokenizer;
 typedef HN_VEC(int32_t) hn_ids;
+typedef struct hn_token_params { int64_t vocab; const char *words; } hn_token_params;      /* as in hn_data_params */
 typedef struct hn_token_item {
     hn_item item;
-    bool (*train)(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* held-out text is not looked at, except: char counts its alphabet on all text (documented) */
-    bool (*encode)(const hn_tokenizer *t, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;   /* appends */
-    bool (*load)(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *where) HN_CHECK;   /* recognises its own tokenizer.json; false without error: not mine */
+    /* Held-out text is not looked at, except: char counts its alphabet on all text (documented). NULL: only loaded. */
+    bool (*train)(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) HN_CHECK;
+    void *(*begin)(hn_arena *a, const hn_tokenizer *t);      /* working memory of an encoder; NULL: none is needed */
+    bool (*encode)(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;   /* appends */
+    bool (*load)(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) HN_CHECK;   /* recognises its own tokenizer.json; false without error: not mine. root lives as long as t */
     json_t *(*save)(hn_arena *a, const hn_tokenizer *t);                                          /* a tokenizer.json that the tokenizers package loads */
 } hn_token_item;
 extern const hn_kind hn_kind_token;
@@ -79,11 +84,16 @@ struct hn_tokenizer {
     int32_t bos, eos, unk;       /* -1: none */
     void *own;                   /* the kind's tables */
 };
-hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;
+hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* with the defaults */
+hn_tokenizer *hn_tokenizer_train_with(hn_arena *a, const char *name, const hn_token_params *p, const hn_corpus *c, const hn_split *s) HN_CHECK;
 hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) HN_CHECK;         /* tokenizer.json, or a folder that has one */
 hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) HN_CHECK;   /* the text of a tokenizer.json; the fuzz target */
 bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) HN_CHECK;   /* tokenizer.json + tokenizer_config.json */
 bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* a character outside the vocabulary without unk: E_DATA naming it and the offset */
+/* An encoder keeps what it learned between texts (words met before), so many texts go faster; for one thread at a time. */
+typedef struct hn_encoder { const hn_tokenizer *t; void *work; } hn_encoder;
+hn_encoder hn_encoder_new(hn_arena *a, const hn_tokenizer *t);
+bool hn_encoder_put(const hn_encoder *e, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* as hn_encode */
 void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out);      /* ids out of range give U+FFFD */
 uint64_t hn_tokenizer_hash(hn_arena *a, const hn_tokenizer *t);
 

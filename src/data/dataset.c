@@ -42,10 +42,12 @@ static hn_tokenizer *tokenizer_auto(hn_arena *a, const hn_dataset *d) {
     return hn_tokenizer_train(a, "byte", &d->corpus, &d->split);
 }
 
-static hn_tokenizer *tokenizer_for(hn_arena *a, const char *name, const hn_dataset *d) {
+static hn_tokenizer *tokenizer_for(hn_arena *a, const hn_data_params *p, const hn_dataset *d) {
+    const char *name = p->tokenizer && *p->tokenizer ? p->tokenizer : "char";
+    hn_token_params how = { p->vocab, p->words };
     if (!strcmp(name, "auto")) return tokenizer_auto(a, d);
     bool is_path = !hn_kind_find(&hn_kind_token, name) && hn_path_exists(name);
-    return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train(a, name, &d->corpus, &d->split);
+    return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train_with(a, name, &how, &d->corpus, &d->split);
 }
 
 bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer,
@@ -56,7 +58,7 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
         if (out->decontaminated_bytes)
             hn_log(a, "%lld bytes of training text overlap held-out text and are left out", (long long)out->decontaminated_bytes);
     }
-    out->tok = tokenizer ? tokenizer : tokenizer_for(a, p->tokenizer && *p->tokenizer ? p->tokenizer : "char", out);
+    out->tok = tokenizer ? tokenizer : tokenizer_for(a, p, out);
     if (!out->tok) return false;
     uint64_t h = hn_tokenizer_hash(a, out->tok);
     return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid);

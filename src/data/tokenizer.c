@@ -1,5 +1,5 @@
 /* tokenizer.c - the kind `token`: train or load a tokenizer, save it as Hugging Face does, text to ids and back. */
-#include "data/token/token.h"
+#include "data/token/part/part.h"
 
 #define TOKEN(n) extern const hn_token_item hn_token_##n;
 #include "data/token/tokens.def"
@@ -62,57 +62,102 @@ static hn_tokenizer *blank(hn_arena *a, const hn_token_item *kind) {
     return t;
 }
 
-hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) {
+hn_tokenizer *hn_tokenizer_train_with(hn_arena *a, const char *name, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
     const hn_token_item *kind = (const hn_token_item *)hn_kind_find(&hn_kind_token, name);
-    if (!kind) {
+    if (!kind || !kind->train) {
         const char *near = hn_kind_nearest(&hn_kind_token, name);
         (void)!HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "there is no tokenizer '%s'", name),
-                       .wanted = "char, byte, or the path of a tokenizer.json",
+                       .wanted = "char, byte, bpe, or the path of a tokenizer.json",
                        .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
         return NULL;
     }
     hn_tokenizer *t = blank(a, kind);
-    return kind->train(a, t, c, s) ? t : NULL;
+    return kind->train(a, t, p, c, s) ? t : NULL;
 }
 
-hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) {
-    json_t *root = hn_json_parse(a, where, p, n, HONE_E_MODEL);
-    for (int64_t i = 0; root && i < hn_kind_token.n; i++) {
+hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) {
+    return hn_tokenizer_train_with(a, name, &(hn_token_params){ .vocab = 4096, .words = "gpt2" }, c, s);
+}
+
+static hn_tokenizer *from_root(hn_arena *a, const char *where, json_t *root) {
+    for (int64_t i = 0; i < hn_kind_token.n; i++) {
         const hn_token_item *kind = (const hn_token_item *)hn_kind_token.items[i];
         hn_tokenizer *t = blank(a, kind);
         if (kind->load(a, t, root, where)) return t;
         if (hone_error_code(a->job) != HONE_OK) return NULL;
     }
-    if (root)
-        (void)!HN_FAIL(a, HONE_E_MODEL, .what = "no tokenizer here reads this file", .where = where,
-                       .wanted = "a character tokenizer (WordLevel over single characters) or a byte tokenizer (BPE without merges)",
-                       .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"),
-                                       hn_tokenizer_part(root, "pre_tokenizer")));
+    (void)!HN_FAIL(a, HONE_E_MODEL, .what = "no tokenizer here reads this file", .where = where,
+                   .wanted = "byte pairs (BPE), a character tokenizer (WordLevel over single characters) or bytes (BPE without merges)",
+                   .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"),
+                                   hn_tokenizer_part(root, "pre_tokenizer")));
     return NULL;
+}
+
+hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) {
+    json_t *root = hn_json_parse(a, where, p, n, HONE_E_MODEL);
+    return root ? from_root(a, where, root) : NULL;
+}
+
+/* The ends of a text as tokenizer_config.json names them, for files whose tokenizer.json has no template. */
+static void ends_from_config(hn_arena *a, hn_tokenizer *t, const char *dir) {
+    const char *path = hn_path_join(a, dir, "tokenizer_config.json");
+    hn_bytes file;
+    if (!hn_path_exists(path) || !hn_file_read(a, path, MAX_FILE, &file)) return hone_error_clear(a->job);
+    json_t *config = hn_json_parse(a, path, file.p, file.n, HONE_E_MODEL);
+    if (!config) return hone_error_clear(a->job);
+    const json_t *v = json_object_get(config, "eos_token");
+    const char *eos = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+    int64_t n = eos ? (int64_t)strlen(eos) : 0;
+    for (int64_t id = 0; n && id < t->vocab; id++)
+        if (t->pieces[id].n == n && !memcmp(t->pieces[id].p, eos, (size_t)n)) t->eos = (int32_t)id;
 }
 
 hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) {
     hn_bytes file;
-    if (hn_path_is_dir(path)) path = hn_path_join(a, path, "tokenizer.json");
-    if (!hn_path_exists(path)) {
-        (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = path);
-        return NULL;
-    }
-    return hn_file_read(a, path, MAX_FILE, &file) ? hn_tokenizer_parse(a, path, file.p, file.n) : NULL;
+    const char *dir = hn_path_is_dir(path) ? path : NULL, *json = dir ? hn_path_join(a, path, "tokenizer.json") : path;
+    hn_tokenizer *t = NULL;
+    if (hn_path_exists(json)) t = hn_file_read(a, json, MAX_FILE, &file) ? hn_tokenizer_parse(a, json, file.p, file.n) : NULL;
+    else if (dir && hn_path_exists(hn_path_join(a, dir, "vocab.json")) && hn_path_exists(hn_path_join(a, dir, "merges.txt"))) {
+        json_t *root = hn_gpt2_files(a, dir, &json);
+        t = root ? from_root(a, json, root) : NULL;
+    } else (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = json);
+    if (t && dir) ends_from_config(a, t, dir);
+    return t;
+}
+
+static void put_end(const hn_tokenizer *t, json_t *config, const char *key, int32_t id) {
+    if (id >= 0) json_object_set_new(config, key, json_stringn((const char *)t->pieces[id].p, (size_t)t->pieces[id].n));
 }
 
 bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) {
     hn_arena *s = hn_arena_new(a);
     const char *text = hn_json_text(s, t->kind->save(s, t), true);
-    const char *config = hn_json_text(s, hn_json_own(s, json_pack("{s:s, s:b, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
-                                                                  "clean_up_tokenization_spaces", 0, "add_prefix_space", 0)), true);
+    json_t *more = hn_json_own(s, json_pack("{s:s, s:b, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "clean_up_tokenization_spaces", 0,
+                                            "add_prefix_space", 0));
+    put_end(t, more, "bos_token", t->bos);
+    put_end(t, more, "eos_token", t->eos);
+    const char *config = hn_json_text(s, more, true);
     bool ok = hn_mkdirs(s, dir) && hn_file_write(s, hn_path_join(s, dir, "tokenizer.json"), text, (int64_t)strlen(text)) &&
               hn_file_write(s, hn_path_join(s, dir, "tokenizer_config.json"), config, (int64_t)strlen(config));
     hn_arena_free(s);
     return ok;
 }
 
-bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) { return t->kind->encode(t, a, p, n, out); }
+hn_encoder hn_encoder_new(hn_arena *a, const hn_tokenizer *t) {
+    return (hn_encoder){ t, t->kind->begin ? t->kind->begin(a, t) : NULL };
+}
+
+bool hn_encoder_put(const hn_encoder *e, hn_arena *a, const void *p, int64_t n, hn_ids *out) {
+    return e->t->kind->encode(e->t, a, e->work, p, n, out);
+}
+
+bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) {
+    hn_arena *work = hn_arena_new(a);
+    hn_encoder e = hn_encoder_new(work, t);
+    bool ok = hn_encoder_put(&e, a, p, n, out);
+    hn_arena_free(work);
+    return ok;
+}
 
 void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out) {
     for (int64_t i = 0; i < n; i++) {

@@ -39,13 +39,14 @@ bool hn_tokens_make(hn_arena *a, const hn_tokenizer *t, const hn_corpus *c, cons
     hn_ids wide = { 0 }, piece_ids = { 0 };
     bool is_wide = t->vocab > UINT16_MAX + 1;
     hn_ids *ids = is_wide ? &wide : &piece_ids;
+    hn_encoder encoder = hn_encoder_new(scratch, t);
     *out = (hn_tokens){ .width = is_wide ? 4 : 2, .vocab = t->vocab };
     for (int64_t i = 0; i < s->n; i++) {
         const hn_piece *p = &s->v[i];
         if (p->held_out != held_out) continue;
         if (!is_wide) piece_ids.n = 0;
         int64_t before = ids->n;
-        if (!hn_encode(t, is_wide ? a : scratch, c->text.p + p->start, p->bytes, ids)) return false;
+        if (!hn_encoder_put(&encoder, is_wide ? a : scratch, c->text.p + p->start, p->bytes, ids)) return false;
         int64_t n = ids->n - before;
         if (!is_wide) {
             hn_vec_grow(a, &narrow, n);

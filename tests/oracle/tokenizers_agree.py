@@ -1,14 +1,14 @@
 """Golden ids from the `tokenizers` package for the tokenizer.json files that hone writes.
 
-    python tests/oracle/tokenizers_agree.py DIR      check DIR/char and DIR/byte, written by hone (test_data writes them
+    python tests/oracle/tokenizers_agree.py DIR      check DIR/char, DIR/byte and DIR/bpe, written by hone (test_data writes them
                                                      when HONE_KEEP=DIR is set), against the package, and print what differs
     python tests/oracle/tokenizers_agree.py          write tests/golden/tokenizers_agree.json
 
 The golden file holds texts with the ids that the package gives, for tokenizers built here by the package itself: a character
-tokenizer over the texts' sorted code points, and a byte tokenizer. The C test trains its own on the same texts.
+tokenizer over the texts' sorted code points, a byte tokenizer, and byte pairs trained on the texts. The C test trains its own on the same texts.
 """
 import json, os, sys
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 TEXTS = [
     "First Citizen:\nBefore we proceed any further, hear me speak.\n",
@@ -45,12 +45,27 @@ def byte_tokenizer():
     return t
 
 
+def bpe_tokenizer():
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = decoders.ByteLevel()
+    # The package counts special tokens in the text as words; hone cuts them out before, as encoding does.
+    t.train_from_iterator("".join(TEXTS).split("<|endoftext|>"), trainers.BpeTrainer(
+        vocab_size=4096, min_frequency=2, special_tokens=["<|endoftext|>"], show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    return t
+
+
+def ours():
+    return {"char": char_tokenizer(), "byte": byte_tokenizer(), "bpe": bpe_tokenizer()}
+
+
 def golden(path):
-    tokenizers = {"char": char_tokenizer(), "byte": byte_tokenizer()}
+    tokenizers = ours()
     out = {"texts": TEXTS, "bad_bytes": BAD_BYTES, "bad_bytes_decoded": tokenizers["byte"].decode(BAD_BYTES)}
     for name, t in tokenizers.items():
         out[name] = [t.encode(s).ids for s in TEXTS]
-        assert all(t.decode(i) == s for i, s in zip(out[name], TEXTS))
+        assert all(t.decode(i, skip_special_tokens=False) == s for i, s in zip(out[name], TEXTS))
     with open(path, "w") as f:
         json.dump(out, f, indent=None, separators=(",", ":"))
         f.write("\n")
@@ -58,20 +73,20 @@ def golden(path):
 
 def check(folder):
     wrong = 0
-    for name, ours in (("char", char_tokenizer()), ("byte", byte_tokenizer())):
+    for name, own in ours().items():
         theirs = Tokenizer.from_file(os.path.join(folder, name, "tokenizer.json"))
-        loaders = [("tokenizers", lambda s: theirs.encode(s).ids, theirs.decode)]
+        loaders = [("tokenizers", lambda s: theirs.encode(s).ids, lambda i: theirs.decode(i, skip_special_tokens=False))]
         try:
             from transformers import AutoTokenizer
             auto = AutoTokenizer.from_pretrained(os.path.join(folder, name))
             loaders.append(("transformers", lambda s: auto(s)["input_ids"] if s else [], auto.decode))
         except ImportError:
             print("transformers is not installed: skipped")
-        wrong += theirs.get_vocab() != ours.get_vocab()
+        wrong += theirs.get_vocab() != own.get_vocab()
         for package, encode, decode in loaders:
             for s in TEXTS:
                 ids = encode(s)
-                if ids != ours.encode(s).ids or decode(ids) != s:
+                if ids != own.encode(s).ids or decode(ids) != s:
                     wrong += 1
                     print(f"{name}: {package} disagrees on {s!r}")
         print(f"{name}: {', '.join(p for p, _, _ in loaders)} checked on {len(TEXTS)} texts")

@@ -2,25 +2,9 @@
  *
  * In tokenizer.json: a BPE model without merges over GPT-2's printable stand-ins for the bytes (Radford et al. 2019,
  * bytes_to_unicode), ByteLevel before and after. A file with another order of the 256 is read too. */
-#include "data/token/token.h"
+#include "data/token/part/part.h"
 
 typedef struct { int32_t id[256]; } byte_table;
-
-/* GPT-2 shows byte b as itself where that is printable Latin-1, else as the next free code point from 256 on. */
-static bool shows_itself(int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
-
-static uint32_t stand_in(int byte) {
-    uint32_t next = 256;
-    if (shows_itself(byte)) return (uint32_t)byte;
-    for (int b = 0; b < byte; b++) next += !shows_itself(b);
-    return next;
-}
-
-static int byte_of(uint32_t cp) {
-    for (int b = 0; b < 256; b++)
-        if (stand_in(b) == cp) return b;
-    return -1;
-}
 
 static void set_piece(hn_arena *a, hn_tokenizer *t, int64_t id, int byte) {
     uint8_t *p = hn_new(a, uint8_t);
@@ -35,13 +19,13 @@ static void start(hn_arena *a, hn_tokenizer *t) {
     t->pieces = hn_new_n(a, hn_bytes, 256);
 }
 
-static bool train(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_split *s) {
+static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
     start(a, t);
     for (int b = 0; b < 256; b++) set_piece(a, t, b, b);
     return true;
 }
 
-static bool encode(const hn_tokenizer *t, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) {
+static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     const byte_table *own = t->own;
     hn_vec_grow(a, out, n);
     for (int64_t i = 0; i < n; i++) out->v[out->n++] = own->id[p[i]];
@@ -55,7 +39,7 @@ static bool is_mine(const json_t *root) {
            hn_tokenizer_plain(root);
 }
 
-static bool load(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *where) {
+static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) {
     if (!is_mine(root)) return false;
     const char **keys;
     int64_t n;
@@ -67,7 +51,7 @@ static bool load(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *w
     for (int64_t id = 0; id < n; id++) {
         uint32_t cp = 0;
         int64_t len = (int64_t)strlen(keys[id]);
-        int byte = len && hn_utf8_next((const uint8_t *)keys[id], len, &cp) == len ? byte_of(cp) : -1;
+        int byte = len && hn_utf8_next((const uint8_t *)keys[id], len, &cp) == len ? hn_stand_in_byte(cp) : -1;
         if (byte < 0)
             return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "entry %lld of a byte vocabulary stands for no byte", (long long)id),
                            .where = where, .found = hn_fmt(a, "\"%.40s\"", keys[id]));
@@ -80,7 +64,7 @@ static json_t *save(hn_arena *a, const hn_tokenizer *t) {
     json_t *vocab = hn_json_own(a, json_object());
     for (int64_t id = 0; id < t->vocab; id++) {
         uint8_t key[5] = { 0 };
-        hn_utf8_put(stand_in(t->pieces[id].p[0]), key);
+        hn_utf8_put(hn_stand_in(t->pieces[id].p[0]), key);
         json_object_set_new(vocab, (const char *)key, json_integer(id));
     }
     return hn_json_own(a, json_pack("{s:s, s:n, s:n, s:[], s:n, s:{s:s, s:b, s:b, s:b}, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:n, s:n, "

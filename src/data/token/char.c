@@ -21,7 +21,7 @@ static int32_t id_of(const alphabet *own, uint32_t cp) {
     return page ? page[cp % PAGE] - 1 : -1;
 }
 
-static bool train(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_split *s) {
+static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
     alphabet *own = hn_new(a, alphabet);
     HN_VEC(hn_bytes) pieces = { 0 };
     uint32_t cp;
@@ -32,8 +32,8 @@ static bool train(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_spl
     for (cp = 0; cp < CODE_POINTS; cp++) {
         if (!own->page[cp / PAGE]) cp += PAGE - 1;
         else if (*slot(a, own, cp)) {
-            uint8_t *p = hn_new_n(a, uint8_t, 4);
-            hn_bytes piece = { p, hn_utf8_put(cp, p) };
+            uint8_t *text = hn_new_n(a, uint8_t, 4);
+            hn_bytes piece = { text, hn_utf8_put(cp, text) };
             hn_push(a, &pieces, piece);
             *slot(a, own, cp) = (int32_t)pieces.n;
         }
@@ -44,7 +44,7 @@ static bool train(hn_arena *a, hn_tokenizer *t, const hn_corpus *c, const hn_spl
     return true;
 }
 
-static bool encode(const hn_tokenizer *t, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) {
+static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     const alphabet *own = t->own;
     uint32_t cp;
     hn_vec_grow(a, out, n);
@@ -69,7 +69,7 @@ static bool is_mine(const json_t *root) {
            (!strcmp(regex, any_character) || !strcmp(regex, "(?s:.)") || !strcmp(regex, "(?s).")) && hn_tokenizer_plain(root);
 }
 
-static bool load(hn_arena *a, hn_tokenizer *t, const json_t *root, const char *where) {
+static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) {
     if (!is_mine(root)) return false;
     const char **keys, *unk = json_string_value(json_object_get(json_object_get(root, "model"), "unk_token"));
     if (!hn_tokenizer_vocab(a, root, where, &keys, &t->vocab)) return false;

@@ -1,0 +1,173 @@
+/* bpe.c - byte-pair encoding over bytes, as GPT-2, Llama 3 and Qwen use it: 256 bytes, pairs of tokens joined by rank, special tokens.
+ *
+ * Every byte string goes in and comes out as it was. Words that were met before come from a small table of the encoder, which is
+ * what makes natural text fast. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
+ * token, <|endoftext|>. Source: Radford et al. 2019; the files of the package `tokenizers`. */
+#include "data/token/part/part.h"
+
+enum { KNOWN_BITS = 15, KNOWN_TEXT = 22, KNOWN_IDS = 10, LONGEST = INT32_MAX / 8 };
+
+typedef struct { uint8_t bytes, n; char text[KNOWN_TEXT]; int32_t id[KNOWN_IDS]; } known;
+_Static_assert(sizeof(known) == 64, "one cache line");
+
+typedef struct {
+    hn_pipeline pipe;
+    hn_merges *merges;
+    hn_map *whole;           /* ignore_merges: words that are tokens stay whole; NULL: not asked for */
+    int32_t byte[256];       /* -1: no token */
+} bpe;
+
+/* ---- encoding ---- */
+static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
+    const bpe *own = w->pipe->model;
+    int64_t whole;
+    if (own->whole && hn_map_get(own->whole, p, n, &whole)) return hn_work_put(w, (int32_t)whole), true;
+    if (n > LONGEST)
+        return HN_FAIL(w->out_arena, HONE_E_DATA, .what = "a word is too long for the tokenizer", .found = hn_fmt(w->out_arena, "%lld bytes", (long long)n),
+                       .wanted = hn_fmt(w->out_arena, "at most %d", LONGEST), .hint = "cut the text into documents");
+    hn_vec_grow(w->out_arena, w->out, n);
+    int32_t *ids = w->out->v + w->out->n;
+    for (int64_t i = 0; i < n; i++) {
+        ids[i] = own->byte[p[i]] >= 0 ? own->byte[p[i]] : w->t->unk;
+        if (ids[i] < 0)
+            return HN_FAIL(w->out_arena, HONE_E_DATA, .what = hn_fmt(w->out_arena, "the byte 0x%02X is not in the tokenizer's vocabulary", p[i]),
+                           .hint = "the tokenizer was made without it; use one that knows all bytes");
+    }
+    w->out->n += hn_merges_apply(own->merges, w->scratch, ids, n);
+    return true;
+}
+
+static bool word(hn_work *w, const uint8_t *p, int64_t n) {
+    if (n > KNOWN_TEXT) return spell(w, p, n);
+    known *k = (known *)w->model + (hn_hash(p, n, 0) >> (64 - KNOWN_BITS));
+    if (k->bytes == n && !memcmp(k->text, p, (size_t)n)) {
+        hn_vec_grow(w->out_arena, w->out, KNOWN_IDS);
+        memcpy(w->out->v + w->out->n, k->id, sizeof k->id);
+        w->out->n += k->n;
+        return true;
+    }
+    int64_t before = w->out->n;
+    if (!spell(w, p, n)) return false;
+    int64_t made = w->out->n - before;
+    if (made <= KNOWN_IDS) {
+        k->bytes = (uint8_t)n;
+        k->n = (uint8_t)made;
+        memcpy(k->text, p, (size_t)n);
+        memcpy(k->id, w->out->v + before, (size_t)made * sizeof *k->id);
+    }
+    return true;
+}
+
+static void *begin(hn_arena *a, const hn_tokenizer *t) {
+    const bpe *own = t->own;
+    hn_work *w = hn_work_new(a, t, &own->pipe);
+    w->model = hn_new_n(a, known, 1 << KNOWN_BITS);
+    return w;
+}
+
+static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
+    return hn_pipeline_encode(work, a, p, n, out);
+}
+
+/* ---- tokenizer.json ---- */
+static bool is_mine(const json_t *root) {
+    const json_t *model = json_object_get(root, "model");
+    const char *type = hn_tokenizer_part(root, "model");
+    return !strcmp(type, "BPE") || (!*type && json_is_object(json_object_get(model, "vocab")) && json_is_array(json_object_get(model, "merges")));
+}
+
+/* Parts of the model that change ids and that nothing here does. */
+static bool plain_model(hn_arena *a, const json_t *model, const char *where) {
+    static const char *const texts[] = { "continuing_subword_prefix", "end_of_word_suffix" };
+    for (int i = 0; i < 2; i++) {
+        const char *s = json_string_value(json_object_get(model, texts[i]));
+        if (s && *s)
+            return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "a BPE model with a %s is not known here", texts[i]), .where = where,
+                           .found = hn_fmt(a, "\"%.40s\"", s));
+    }
+    const json_t *dropout = json_object_get(model, "dropout");
+    if (json_is_number(dropout) && json_number_value(dropout) > 0)
+        return HN_FAIL(a, HONE_E_MODEL, .what = "a BPE model with dropout gives other ids at each call", .where = where, .wanted = "none");
+    return true;
+}
+
+/* The id of a part of a merge as it stands in the file. */
+static bool part_id(const hn_map *ids, const char *s, int64_t n, uint8_t *room, int64_t *id) {
+    int64_t m;
+    return hn_unshow_bytes(s, n, room, &m) && hn_map_get(ids, room, m, id);
+}
+
+static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *ids, const json_t *v, const char *where, int64_t i) {
+    const json_t *l = json_array_get(v, 0), *r = json_array_get(v, 1);
+    const char *left = json_string_value(json_is_string(v) ? v : l), *right = json_string_value(r);
+    const char *blank = json_is_string(v) ? strchr(left, ' ') : NULL;
+    int64_t n_left = blank ? blank - left : left ? (int64_t)strlen(left) : 0, x, y, both, m;
+    if (blank) right = blank + 1;
+    if (!left || !right || !n_left || !*right || (blank && strchr(right, ' ')))
+        return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "model.merges[%lld] is no pair", (long long)i), .where = where,
+                       .wanted = "\"left right\" or [\"left\", \"right\"]");
+    int64_t n_right = (int64_t)strlen(right);
+    uint8_t *room = hn_new_n(scratch, uint8_t, n_left + n_right);
+    bool has_left = part_id(ids, left, n_left, room, &x), has_right = part_id(ids, right, n_right, room, &y), has_both = false;
+    if (has_left && has_right) {
+        (void)hn_unshow_bytes(left, n_left, room, &both);
+        (void)hn_unshow_bytes(right, n_right, room + both, &m);
+        has_both = hn_map_get(ids, room, both + m, &both);
+    }
+    if (!has_both)
+        return HN_FAIL(a, HONE_E_MODEL, .where = where,
+                       .what = hn_fmt(a, "model.merges[%lld] names a token that is not in the vocabulary", (long long)i),
+                       .found = hn_fmt(a, "\"%.*s\" with \"%.*s\"", (int)HN_MIN(n_left, 60), left, (int)HN_MIN(n_right, 60), right));
+    hn_merges_put(own->merges, (int32_t)x, (int32_t)y, (int32_t)i, (int32_t)both);
+    return true;
+}
+
+static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *vocab, const char *where) {
+    const json_t *model = json_object_get(own->pipe.root, "model"), *merges = json_object_get(model, "merges"), *v;
+    hn_arena *scratch = hn_arena_new(a);
+    bool ignore = json_is_true(json_object_get(model, "ignore_merges"));
+    hn_map *ids = hn_map_new(ignore ? a : scratch);
+    memset(own->byte, -1, sizeof own->byte);
+    for (int64_t id = 0; id < vocab->base; id++) {
+        if (!vocab->key[id]) continue;
+        int64_t n = (int64_t)strlen(vocab->key[id]), m;
+        uint8_t *bytes = hn_new_n(scratch, uint8_t, n);
+        if (!hn_unshow_bytes(vocab->key[id], n, bytes, &m)) continue;       /* not reached by bytes: added tokens in clear */
+        if (m == 1) own->byte[bytes[0]] = (int32_t)id;
+        hn_map_put(ids, bytes, m, id);
+    }
+    own->whole = ignore ? ids : NULL;
+    own->merges = hn_merges_new(a, (int64_t)json_array_size(merges));
+    size_t i;
+    json_array_foreach(merges, i, v)
+        if (!load_merge(a, scratch, own, ids, v, where, (int64_t)i)) return false;
+    hn_arena_free(scratch);
+    return true;
+}
+
+static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) {
+    if (!is_mine(root)) return false;
+    const json_t *model = json_object_get(root, "model");
+    bpe *own = hn_new(a, bpe);
+    hn_vocab vocab;
+    t->own = own;
+    if (!plain_model(a, model, where) || !hn_pipeline_load(a, t, root, where, &vocab, &own->pipe)) return false;
+    own->pipe.word = word;
+    own->pipe.model = own;
+    if (!own->pipe.words.bytes)
+        return HN_FAIL(a, HONE_E_MODEL, .what = "a BPE model without a ByteLevel pre-tokenizer is not known here", .where = where);
+    return load_model(a, t, own, &vocab, where);
+}
+
+static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const bpe *)t->own)->pipe.root; }
+
+static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
+    const char *special[] = { "<|endoftext|>" };
+    hn_learn how = { .vocab = p->vocab, .min_count = 2, .pattern = p->words, .special = { special, 1 } };
+    json_t *root = hn_learn_bpe(a, &how, c, s);
+    return root && load(a, t, root, "the trained tokenizer");
+}
+
+const hn_token_item hn_token_bpe = { HN_ITEM0("bpe", "byte pairs joined by frequency; any text, a vocabulary of any size",
+                                              "Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019"),
+                                     .train = train, .begin = begin, .encode = encode, .load = load, .save = save };

@@ -1,0 +1,107 @@
+/* part.h - the parts that a tokenizer.json puts together, in the order in which text passes them:
+ *
+ *     text → added tokens cut out → normalizer → pre-tokenizer (words) → model (ids)
+ *
+ * A model (BPE, …) gives a function from one word to ids; the pipeline does the rest, as the Python package `tokenizers` does it.
+ * All tables are made once and only read afterwards; what changes while encoding lives in an hn_work, one for each thread. */
+#ifndef HN_DATA_TOKEN_PART_H
+#define HN_DATA_TOKEN_PART_H
+#include "data/token/token.h"
+
+/* ---- bytemap.c: GPT-2's printable stand-ins for the 256 bytes ---- */
+uint32_t hn_stand_in(int byte);
+int hn_stand_in_byte(uint32_t cp);                                              /* −1: stands for none */
+void hn_show_bytes(hn_arena *a, const void *p, int64_t n, hn_buf *out);         /* appends the stand-ins */
+bool hn_unshow_bytes(const char *s, int64_t n, uint8_t *out, int64_t *m);       /* out: room for n; false: a character is no stand-in */
+
+/* ---- pattern.c: regular expressions ---- */
+typedef struct hn_pattern hn_pattern;
+typedef struct hn_matcher hn_matcher;
+hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, bool literal) HN_CHECK;   /* E_MODEL: it does not compile */
+hn_matcher *hn_matcher_new(hn_arena *a);                                        /* working memory for any pattern; one thread */
+/* The first match in valid UTF-8 p[from, n): 1 and its borders, 0: none, −1: too hard (a bound on backtracking). */
+int hn_match(hn_matcher *m, const hn_pattern *r, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end);
+/* Expressions by name: gpt2, cl100k (also gpt4), llama3, qwen2; NULL for others. */
+const char *hn_pattern_named(const char *name);
+
+/* ---- words.c: pre-tokenizers ---- */
+typedef enum hn_split_how { HN_SPLIT_REMOVED, HN_SPLIT_ISOLATED, HN_SPLIT_WITH_PREVIOUS, HN_SPLIT_WITH_NEXT, HN_SPLIT_CONTIGUOUS } hn_split_how;
+typedef struct hn_step {
+    const hn_pattern *pattern;       /* NULL: no cut */
+    hn_split_how how;
+    bool invert;                     /* what matches is what stays between */
+    const char *prefix;              /* put before a piece that does not begin with it; NULL: nothing */
+    bool prefix_first_only;          /* only before the beginning of the text */
+    const char *space;               /* what stands for ' ' from here on; NULL: itself */
+    bool show;                       /* from here on the text is stand-ins of bytes */
+} hn_step;
+enum { HN_STEPS_MAX = 32 };
+typedef struct hn_words {
+    hn_step step[HN_STEPS_MAX];
+    int64_t n;
+    bool bytes, shown;               /* a ByteLevel is among the steps: words are bytes; with steps behind it that see stand-ins */
+} hn_words;
+bool hn_words_load(hn_arena *a, const json_t *v, const char *where, hn_words *out) HN_CHECK;      /* the value of "pre_tokenizer" */
+typedef struct hn_work hn_work;
+typedef bool (*hn_word_fn)(hn_work *w, const uint8_t *p, int64_t n);
+/* Calls fn for each word of valid UTF-8 text; `first`: the text stands at the very beginning. */
+bool hn_words_cut(const hn_words *words, hn_work *w, const uint8_t *p, int64_t n, bool first, hn_word_fn fn) HN_CHECK;
+
+/* ---- added.c: tokens that are cut out of the text before all else ---- */
+typedef struct hn_added_token { hn_bytes text; int32_t id; bool special, normalized, lstrip, rstrip, single_word; } hn_added_token;
+typedef struct hn_added hn_added;
+typedef struct hn_added_list { hn_added_token *v; int64_t n; } hn_added_list;
+bool hn_added_load(hn_arena *a, const json_t *v, const char *where, hn_added_list *out) HN_CHECK;     /* the value of "added_tokens" */
+hn_added *hn_added_new(hn_arena *a, const hn_added_list *list, bool normalized);  /* a finder of those; NULL: there are none */
+/* The first added token at or after `from`: borders and id; false: none. */
+bool hn_added_find(const hn_added *f, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end, int32_t *id);
+
+/* ---- vocab.c: ids and what they stand for ---- */
+typedef struct hn_vocab { const char **key; int64_t n, base, entries; } hn_vocab;    /* key (n): NULL where an id stands for nothing; base: n without added tokens */
+bool hn_vocab_load(hn_arena *a, const json_t *root, const char *where, const hn_added_list *added, hn_vocab *out) HN_CHECK;
+
+/* ---- pipeline.c ---- */
+typedef struct hn_pipeline {
+    json_t *root;                    /* the file, for saving */
+    hn_words words;
+    hn_added_list list;
+    hn_added *raw, *normal;          /* finders before and after the normalizer */
+    hn_word_fn word;
+    void *model;
+} hn_pipeline;
+struct hn_work {
+    hn_arena *a;                     /* lives as long as the encoder */
+    hn_arena *scratch;               /* emptied after each call */
+    const hn_tokenizer *t;
+    const hn_pipeline *pipe;
+    hn_matcher *matcher;
+    hn_ids *out;
+    hn_arena *out_arena;
+    void *model;                     /* the model's working memory */
+};
+/* Everything but the model. */
+bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) HN_CHECK;
+hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe);
+bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;
+static inline void hn_work_put(hn_work *w, int32_t id) { hn_push(w->out_arena, w->out, id); }
+
+/* ---- merges.c: which pairs of ids join, and in what order ---- */
+typedef struct hn_merges hn_merges;
+hn_merges *hn_merges_new(hn_arena *a, int64_t n);                               /* room for n */
+void hn_merges_put(hn_merges *m, int32_t left, int32_t right, int32_t rank, int32_t id);   /* the last one of a pair counts */
+/* Joins ids[0..n) in place, lowest rank first, leftmost first; returns how many are left. O(n log n). */
+int64_t hn_merges_apply(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n);
+
+/* ---- learn_words.c: the words of the text that is trained on, in the order of their first occurrence; p points into the corpus ---- */
+typedef struct hn_counted_word { uint64_t hash; const uint8_t *p; int64_t n, count; } hn_counted_word;
+typedef HN_VEC(hn_counted_word) hn_counted;
+bool hn_count_words(hn_arena *a, const hn_pattern *pattern, const hn_added *special, const hn_corpus *c, const hn_split *s,
+                    hn_counted *out) HN_CHECK;
+
+/* ---- learn.c: byte-level BPE from text ---- */
+typedef struct hn_learn { int64_t vocab, min_count; const char *pattern; hn_strs special; bool greater; } hn_learn;
+json_t *hn_learn_bpe(hn_arena *a, const hn_learn *how, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* a tokenizer.json */
+
+/* ---- gpt2_files.c: a folder's vocab.json and merges.txt as a tokenizer.json; *where names them in errors ---- */
+json_t *hn_gpt2_files(hn_arena *a, const char *dir, const char **where) HN_CHECK;
+#endif

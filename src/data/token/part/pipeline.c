@@ -1,0 +1,140 @@
+/* pipeline.c - a tokenizer.json put together: added tokens are cut out, what lies between becomes words, words become ids.
+ *
+ * Bytes that are no UTF-8, which `tokenizers` never sees, go to the model as words of their own. What a file asks for and is not
+ * known here is refused by name when it is read, so a tokenizer that loads gives the ids that its authors meant. */
+#include "data/token/part/part.h"
+
+/* ---- loading ---- */
+static int32_t id_of_text(const hn_pipeline *pipe, const hn_vocab *vocab, const char *text) {
+    for (int64_t i = 0; text && i < pipe->list.n; i++)
+        if (!strcmp((const char *)pipe->list.v[i].text.p, text)) return pipe->list.v[i].id;
+    for (int64_t id = 0; text && id < vocab->n; id++)
+        if (vocab->key[id] && !strcmp(vocab->key[id], text)) return (int32_t)id;
+    return -1;
+}
+
+/* The first and last tokens that a template puts around one text. */
+static void template_ends(const json_t *v, const char **first, const char **last) {
+    const json_t *single = json_object_get(v, "single");
+    bool seen = false;
+    for (size_t i = 0; i < json_array_size(single); i++) {
+        const json_t *item = json_array_get(single, i);
+        const char *special = json_string_value(json_object_get(json_object_get(item, "SpecialToken"), "id"));
+        if (json_object_get(item, "Sequence")) seen = true;
+        else if (special && !seen && !*first) *first = special;
+        else if (special && seen && !*last) *last = special;
+    }
+}
+
+static bool post(hn_arena *a, const json_t *v, const char *where, int depth, const char **first, const char **last) {
+    const char *type = json_string_value(json_object_get(v, "type"));
+    if (!v || json_is_null(v) || (type && !strcmp(type, "ByteLevel"))) return true;
+    if (type && !strcmp(type, "TemplateProcessing")) return template_ends(v, first, last), true;
+    if (type && (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing"))) {
+        *first = json_string_value(json_array_get(json_object_get(v, "cls"), 0));
+        *last = json_string_value(json_array_get(json_object_get(v, "sep"), 0));
+        return true;
+    }
+    if (!type || strcmp(type, "Sequence") || depth > 8)
+        return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "post_processor \"%.40s\" is not known here", type ? type : "without a type"),
+                       .where = where, .wanted = "Sequence, ByteLevel, TemplateProcessing, BertProcessing or RobertaProcessing");
+    const json_t *list = json_object_get(v, "processors");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!post(a, json_array_get(list, i), where, depth + 1, first, last)) return false;
+    return true;
+}
+
+/* A file without a template still has a token that ends texts, known by its name. */
+static int32_t end_by_name(const hn_pipeline *pipe) {
+    static const char *const names[] = { "<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|im_end|>" };
+    for (int64_t k = 0; k < HN_LEN(names); k++)
+        for (int64_t i = 0; i < pipe->list.n; i++)
+            if (!strcmp((const char *)pipe->list.v[i].text.p, names[k])) return pipe->list.v[i].id;
+    return -1;
+}
+
+static void fill_pieces(hn_arena *a, hn_tokenizer *t, const hn_pipeline *pipe, const hn_vocab *vocab) {
+    t->vocab = vocab->n;
+    t->pieces = hn_new_n(a, hn_bytes, vocab->n);
+    for (int64_t id = 0; id < vocab->n; id++) {
+        t->pieces[id] = (hn_bytes){ (const uint8_t *)"", 0 };
+        if (!vocab->key[id]) continue;
+        int64_t n = (int64_t)strlen(vocab->key[id]), m;
+        uint8_t *bytes = hn_new_n(a, uint8_t, n);
+        if (!pipe->words.bytes || !hn_unshow_bytes(vocab->key[id], n, bytes, &m)) memcpy(bytes, vocab->key[id], (size_t)(m = n));
+        t->pieces[id] = (hn_bytes){ bytes, m };
+    }
+    for (int64_t i = 0; i < pipe->list.n; i++) t->pieces[pipe->list.v[i].id] = pipe->list.v[i].text;      /* in clear */
+}
+
+bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) {
+    const json_t *normal = json_object_get(root, "normalizer");
+    const char *first = NULL, *last = NULL, *unk = json_string_value(json_object_get(json_object_get(root, "model"), "unk_token"));
+    *out = (hn_pipeline){ .root = root };
+    if (normal && !json_is_null(normal))
+        return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "normalizer \"%.40s\" is not known here", hn_tokenizer_part(root, "normalizer")),
+                       .where = where, .wanted = "none");
+    if (!hn_words_load(a, json_object_get(root, "pre_tokenizer"), where, &out->words) ||
+        !hn_added_load(a, json_object_get(root, "added_tokens"), where, &out->list) ||
+        !hn_vocab_load(a, root, where, &out->list, vocab) ||
+        !post(a, json_object_get(root, "post_processor"), where, 0, &first, &last))
+        return false;
+    out->raw = hn_added_new(a, &out->list, false);
+    out->normal = hn_added_new(a, &out->list, true);
+    fill_pieces(a, t, out, vocab);
+    t->bos = id_of_text(out, vocab, first);
+    t->eos = id_of_text(out, vocab, last);
+    t->unk = id_of_text(out, vocab, unk);
+    if (t->eos < 0) t->eos = end_by_name(out);
+    return true;
+}
+
+/* ---- encoding ---- */
+hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe) {
+    hn_work *w = hn_new(a, hn_work);
+    *w = (hn_work){ .a = a, .t = t, .pipe = pipe, .matcher = hn_matcher_new(a) };
+    w->scratch = hn_arena_new(a);
+    return w;
+}
+
+/* Valid text to the words, other bytes to the model as they are. */
+static bool chunk(hn_work *w, const uint8_t *p, int64_t n, bool first) {
+    for (int64_t at = 0, good; at < n;) {
+        if (hn_utf8_valid(p + at, n - at, &good)) good = n - at;
+        if (good && !hn_words_cut(&w->pipe->words, w, p + at, good, first && at == 0, w->pipe->word)) return false;
+        at += good;
+        int64_t bad = at + (at < n);
+        for (uint32_t cp; bad < n && p[bad] >= 0x80 && hn_utf8_next(p + bad, n - bad, &cp) == 1;) bad++;
+        if (bad > at && !w->pipe->word(w, p + at, bad - at)) return false;
+        at = bad;
+    }
+    return true;
+}
+
+static bool between(hn_work *w, const uint8_t *p, int64_t n, bool first) {
+    int64_t at = 0, start, end;
+    int32_t id;
+    while (w->pipe->normal && hn_added_find(w->pipe->normal, p, n, at, &start, &end, &id)) {
+        if (start > at && !chunk(w, p + at, start - at, first && at == 0)) return false;
+        hn_work_put(w, id);
+        at = end;
+    }
+    return at == n || chunk(w, p + at, n - at, first && at == 0);
+}
+
+bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) {
+    int64_t at = 0, start, end, had = out->n;
+    int32_t id;
+    bool ok = true;
+    w->out = out;
+    w->out_arena = a;
+    while (ok && w->pipe->raw && hn_added_find(w->pipe->raw, p, n, at, &start, &end, &id)) {
+        ok = start == at || between(w, p + at, start - at, at == 0);
+        hn_work_put(w, id);
+        at = end;
+    }
+    ok = ok && (at == n || between(w, p + at, n - at, at == 0));
+    if (!ok) out->n = had;
+    hn_arena_reset(w->scratch);
+    return ok;
+}

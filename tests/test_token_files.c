@@ -1,0 +1,123 @@
+/* test_token_files.c - tokenizer.json files of published families, and published test vectors: ids equal to theirs. */
+#include "data_help.h"
+#include "data/token/part/part.h"
+
+static const char *ids_text(hn_arena *a, const hn_ids *ids) {
+    hn_buf b = { 0 };
+    for (int64_t i = 0; i < ids->n; i++) hn_buf_fmt(a, &b, "%s%d", i ? " " : "", ids->v[i]);
+    return hn_buf_str(a, &b);
+}
+
+static const char *list_text(hn_arena *a, const json_t *list) {
+    hn_ids ids = { 0 };
+    for (size_t i = 0; i < json_array_size(list); i++) hn_push(a, &ids, (int32_t)json_integer_value(json_array_get(list, i)));
+    return ids_text(a, &ids);
+}
+
+static int differ(world *w, const char *name, const hn_tokenizer *t, const void *p, int64_t n, const char *want, const char *decoded) {
+    hn_ids ids = { 0 };
+    hn_buf back = { 0 };
+    if (!hn_encode(t, w->a, p, n, &ids)) fail_msg("%s: %s", name, hone_error_message(w->job));
+    const char *found = ids_text(w->a, &ids);
+    int wrong = strcmp(found, want) != 0;
+    if (wrong) print_error("%s: \"%.*s\"\n  wanted %s\n  found  %s\n", name, (int)n, (const char *)p, want, found);
+    hn_decode(t, w->a, ids.v, ids.n, &back);
+    if (decoded && strcmp(decoded, hn_buf_str(w->a, &back)) != 0) {
+        print_error("%s: ids of \"%.*s\"\n  should decode to \"%s\"\n  but found        \"%s\"\n", name, (int)n, (const char *)p, decoded,
+                    hn_buf_str(w->a, &back));
+        wrong++;
+    }
+    return wrong;
+}
+
+static hn_tokenizer *parse_json(world *w, const char *name, const json_t *v) {
+    const char *text = hn_json_text(w->a, v, false);
+    hn_tokenizer *t = hn_tokenizer_parse(w->a, name, text, (int64_t)strlen(text));
+    if (!t) fail_msg("%s: %s", name, hone_error_message(w->job));
+    return t;
+}
+
+/* tests/oracle/tokenizers_files.py: each family's file, read here, gives the ids and texts of the Python package; saved and read again too. */
+static void files_of_the_python_package(void **state) {
+    world *w = *state;
+    hn_bytes file;
+    int wrong = 0;
+    const char *where = "tests/golden/tokenizers_files.json";
+    assert_true(hn_file_read(w->a, where, 1 << 24, &file));
+    json_t *golden = hn_json_parse(w->a, where, file.p, file.n, HONE_E_DATA);
+    assert_non_null(golden);
+    const json_t *texts = json_object_get(golden, "texts"), *files = json_object_get(golden, "files");
+    for (size_t k = 0; k < json_array_size(files); k++) {
+        const json_t *f = json_array_get(files, k);
+        const char *name = json_string_value(json_object_get(f, "name"));
+        hn_tokenizer *t = parse_json(w, name, json_object_get(f, "json"));
+        hn_tokenizer *again = parse_json(w, name, t->kind->save(w->a, t));
+        for (size_t i = 0; i < json_array_size(texts); i++) {
+            const json_t *s = json_array_get(texts, i);
+            const char *want = list_text(w->a, json_array_get(json_object_get(f, "ids"), i));
+            const char *decoded = json_string_value(json_array_get(json_object_get(f, "decoded"), i));
+            wrong += differ(w, name, t, json_string_value(s), (int64_t)json_string_length(s), want, decoded);
+            wrong += differ(w, name, again, json_string_value(s), (int64_t)json_string_length(s), want, decoded);
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* ---- llama.cpp's vectors: X.inp with texts between marks, X.out with a line of ids for each ---- */
+static void expect_vectors(world *w, const char *dir, const char *name, const hn_tokenizer *t) {
+    static const char mark[] = "\n__ggml_vocab_test__\n";
+    hn_bytes in, out;
+    int wrong = 0;
+    assert_true(hn_file_read(w->a, hn_fmt(w->a, "%s/ggml-vocab-%s.gguf.inp", dir, name), 1 << 20, &in));
+    assert_true(hn_file_read(w->a, hn_fmt(w->a, "%s/ggml-vocab-%s.gguf.out", dir, name), 1 << 20, &out));
+    const char *text = (const char *)in.p, *line = (const char *)out.p;
+    int64_t cases = 0;
+    for (const char *end; *line; line += strcspn(line, "\n") + 1, text = end + strlen(mark), cases++) {
+        end = strstr(text, mark);
+        if (!end) break;
+        while (*line == ' ') line++;
+        int64_t n = (int64_t)strcspn(line, "\n");
+        while (n && line[n - 1] == ' ') n--;
+        wrong += differ(w, name, t, text, end - text, hn_strndup(w->a, line, n), NULL);
+    }
+    assert_int_equal(cases, 46);
+    assert_int_equal(wrong, 0);
+}
+
+static void copy(world *w, const char *from, const char *to) {
+    hn_bytes file;
+    assert_true(hn_file_read(w->a, from, 1 << 24, &file));
+    put(w, to, file.p, file.n);
+}
+
+/* A folder as GPT-2 was published: vocab.json and merges.txt. */
+static void vectors_gpt2(void **state) {
+    world *w = *state;
+    const char *dir = test_data(w->a, "tokenizers");
+    if (!dir) return;
+    copy(w, hn_path_join(w->a, dir, "gpt2_vocab.json"), "vocab.json");
+    copy(w, hn_path_join(w->a, dir, "gpt2_merges.txt"), "merges.txt");
+    hn_tokenizer *t = hn_tokenizer_load(w->a, w->dir);
+    if (!t) fail_msg("%s", hone_error_message(w->job));
+    assert_int_equal(t->vocab, 50257);
+    assert_int_equal(t->eos, 50256);
+    expect_vectors(w, dir, "gpt-2", t);
+}
+
+static void broken_gpt2_folders_are_refused(void **state) {
+    world *w = *state;
+    put_text(w, "vocab.json", "{\"a\":0,\"b\":1,\"ab\":2}");
+    put_text(w, "merges.txt", "#version: 0.2\na b\n");
+    assert_non_null(hn_tokenizer_load(w->a, w->dir));
+    put_text(w, "merges.txt", "#version: 0.2\na c\n");
+    assert_null(hn_tokenizer_load(w->a, w->dir));
+    expect_error(w, HONE_E_MODEL, "merges[0]", "merges.txt");
+    put_text(w, "vocab.json", "[1]");
+    assert_null(hn_tokenizer_load(w->a, w->dir));
+    expect_error(w, HONE_E_MODEL, "no vocabulary", "vocab.json");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = { TEST(files_of_the_python_package), TEST(vectors_gpt2), TEST(broken_gpt2_folders_are_refused) };
+    return cmocka_run_group_tests_name("token files", tests, NULL, NULL);
+}
