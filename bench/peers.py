@@ -2,7 +2,8 @@
 """peers.py - training steps of named configurations in hone and in PyTorch, by turns in one run.
 
 usage: bench/peers.py OUT.json [CONFIG ...] [--rounds N] [--seconds S] [--threads N] [--variants LIST] [--hone build/hone]
-       bench/peers.py --table OUT.json        the tables of an earlier run, as Markdown
+       bench/peers.py --table OUT.json                 the tables of an earlier run, as Markdown
+       bench/peers.py --page OUT.json BENCH.json       docs/results/speed.md, from that and from `hone bench --json > BENCH.json`
 Each configuration: every variant of PyTorch alone first (eager, torch.compile, and with glibc's malloc told to keep its memory), in a
 process of its own; the fastest then stands against hone in rounds of PyTorch, hone, PyTorch, hone. Times are of whole steps (batch,
 forward, backward, norm, fused AdamW), medians with their range. Memory is the peak resident less what was resident before the model was
@@ -134,11 +135,17 @@ def profile(r):
     return ", ".join(f"{p['operator']} {100 * spent(p) / whole:.1f} %" for p in r["hone"]["profile"] if spent(p) > 0.004 * whole)
 
 
+def over_floor(r):
+    over = r["hone"].get("step_over_floor")
+    return r["ratio"] * over["median"] if over else float("inf")
+
+
 def missed(r):
     """What a configuration does not reach, with the number that it has."""
     h, (faster, floor, memory) = r["hone"], TARGETS[r["name"]]
     out = []
-    if r["ratio"] < faster:
+    near = over_floor(r) <= 1.2                         # then PyTorch leaves no such room, and the floor stands alone
+    if r["ratio"] < faster and not near:
         out.append(f"{r['ratio']:.2f} x as fast as PyTorch, not {faster}")
     if h.get("step_over_floor") and h["step_over_floor"]["median"] > floor:
         out.append(f"{h['step_over_floor']['median']:.2f} x the floor, not {floor}")
@@ -158,15 +165,15 @@ def table(run):
         m = done[0]["machine"]
         lines += [f"{m['cpu']}; {m['isa']} kernels, {m['threads']} threads; {m['gflops_all_threads']:.0f} GF/s of f32 multiply-adds and "
                   f"{m['read_gbytes_all_threads']:.1f} GB/s read, measured in the run. hone {m['version']} ({m['commit']}), "
-                  f"PyTorch {done[0]['torch']}, {m['utc'][:10]}; load average at the end {run['load']:.1f}.", "",
-                  "| | hone, ms a step | PyTorch, ms a step | times faster [rounds] | hone, tokens/s | % of peak | step / floor | memory, MiB: hone, PyTorch |",
-                  "|---|---|---|---|---|---|---|---|"]
+                  f"PyTorch {done[0]['torch']}, {m['utc'][:10]}; load average at the end {run.get('load', float('nan')):.1f}.", "",
+                  "| | hone, ms a step | PyTorch, ms a step | times faster [rounds] | hone, tokens/s | % of peak | step / floor | PyTorch / floor | memory, MiB: hone, PyTorch |",
+                  "|---|---|---|---|---|---|---|---|---|"]
     for r in done:
         h, mib = r["hone"], 2 ** 20
         rss, over = h["peak_rss_bytes"] or float("nan"), h["step_over_floor"]
         lines.append(f"| {r['name']} | {ms(h['seconds'])} | {ms(r['torch_seconds'])} ({r['best']}) | **{r['ratio']:.2f}** "
                      f"[{min(r['ratios']):.2f}-{max(r['ratios']):.2f}] | {h['tokens_per_second']:.0f} | {h['percent_of_peak']:.0f} | "
-                     f"{over['median']:.2f} [{over['min']:.2f}-{over['max']:.2f}] | {rss / mib:.0f}, {r['torch_peak_rss_bytes'] / mib:.0f} "
+                     f"{over['median']:.2f} [{over['min']:.2f}-{over['max']:.2f}] | {over_floor(r):.2f} | {rss / mib:.0f}, {r['torch_peak_rss_bytes'] / mib:.0f} "
                      f"({rss / r['torch_peak_rss_bytes']:.2f}) |")
     lines.append("")
     for r in results:
@@ -188,6 +195,58 @@ def table(run):
     return "\n".join(lines)
 
 
+def operators(lines):
+    m = lines[0]
+    rows = {}
+    for x in lines:
+        if x["name"].startswith("op/") and x.get("seconds"):
+            name, way = x["name"][3:].rsplit(" ", 1)
+            rows.setdefault(name, {})[way] = x
+    def cell(x):
+        if not x:
+            return "| | |"
+        share = f"{x['percent_of_peak']:.0f} % of peak" if x["gflops"] else f"{x['gbytes_per_second']:.1f} GB/s"
+        return f"| {1e3 * x['seconds']['median']:.4g} [{1e3 * x['seconds']['q1']:.4g}-{1e3 * x['seconds']['q3']:.4g}] | {share} |"
+    out = [f"{m['threads']} threads, {m['gflops_all_threads']:.0f} GF/s, {m['read_gbytes_all_threads']:.1f} GB/s read ({m['commit']}, {m['utc'][:10]}). "
+           "Milliseconds, median [quartiles].", "", "| operator, shape | forward | | backward | |", "|---|---|---|---|---|"]
+    out += [f"| {name} {cell(r.get('forward'))}{cell(r.get('backward'))[1:]}" for name, r in rows.items()]
+    decode = {x["name"]: x for x in lines if x["name"].startswith("decode/") and x.get("seconds")}
+    if decode:
+        out += ["", "## Decoding", "", "| | ms a token of every row | tokens/s | GB/s of weights and cache | share of the read rate |", "|---|---|---|---|---|"]
+        out += [f"| {n[7:]} | {ms(x['seconds'])} | {x['tokens_per_second']:.1f} | {x['gbytes_per_second']:.1f} | {x['percent_of_read']:.0f} % |"
+                for n, x in decode.items()]
+        one, many = (next((x for n, x in decode.items() if n.endswith(f"batch {b}")), None) for b in (1, 16))
+        if one and many:
+            times = many["tokens_per_second"] / one["tokens_per_second"]
+            out += ["", f"Targets: 80 % of the read rate at batch 1 ({'reached' if one['percent_of_read'] >= 80 else 'missed'}); 6 times the tokens of "
+                    f"batch 1 at batch 16 ({'reached' if times >= 6 else 'missed'}: {times:.1f})."]
+    return "\n".join(out)
+
+
+PAGE = """# How fast
+
+Written by `bench/peers.py --page`, from one run of `bench/peers.sh` and one of `hone bench --json`:
+
+    bench/peers.sh build/peers.json --rounds 3 --seconds 5
+    build/hone bench --filter op/,decode/ --seconds 1 --json > build/bench.json
+    python3 bench/peers.py --page build/peers.json build/bench.json > docs/results/speed.md
+
+## Training steps beside PyTorch
+
+f32, whole steps: batch, forward, backward, gradient norm, AdamW. PyTorch is its fastest variant (eager, torch.compile, each also with a
+malloc that keeps its memory; `scaled_dot_product_attention`, fused AdamW), by turns with hone in one run; medians [range]. Times faster
+is the median of the rounds; where PyTorch itself is within 1.2 of the floor, that target stands for nothing and the floor's stands alone. The *floor* is all matrix products of the same step alone, through oneDNN in the fastest of several ways,
+packing included, by turns with the steps. Memory is the peak resident less what was resident before the model was made; PyTorch's is
+that of its leanest variant. bf16 is not measured here: this build trains in f32.
+
+{peers}
+
+## Operators
+
+{ops}
+"""
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("out", type=pathlib.Path)
@@ -198,9 +257,14 @@ def main():
     p.add_argument("--variants", default="eager,compile,eager+malloc,compile+malloc")
     p.add_argument("--hone", default=ROOT / "build/hone")
     p.add_argument("--table", action="store_true")
+    p.add_argument("--page", action="store_true")
     o = p.parse_args()
     if o.table:
         print(table(json.loads(o.out.read_text())))
+        return
+    if o.page:
+        lines = [json.loads(x) for x in pathlib.Path(o.configs[0]).read_text().splitlines()]
+        print(PAGE.format(peers=table(json.loads(o.out.read_text())), ops=operators(lines)), end="")
         return
     run = {"results": []}
     for c in o.configs:
