@@ -115,6 +115,68 @@ static void test_best(void **state) {
     }
 }
 
+typedef struct kl_case {
+    const char *name;
+    const float *h, *w, *th, *tw, *k, *y, *r, *each, *dh, *dw;
+    float beta, temperature;
+    bool unscaled, weighted;
+} kl_case;
+#define KL(n, b, t, u, k) { #n, n##_h, n##_w, n##_th, n##_tw, n##_k, n##_y, n##_r, n##_each, n##_dh, n##_dw, b, t, u, k }
+static const kl_case kl_cases[] = {
+    KL(kl_forward, 0, 0, false, false), KL(kl_hot, 0, 2, false, true),       KL(kl_reverse, 1, 0.9f, true, false),
+    KL(kl_half, 0.5f, 1, false, false), KL(kl_most, 0.9f, 1.5f, false, true),
+};
+static void test_kl(void **state) {
+    for (int64_t i = 0; i < 2 * HN_LEN(kl_cases); i++) {
+        const kl_case *c = &kl_cases[i / 2];
+        gold G = open_gold(i % 2), *g = &G;
+        float each[6];
+        hone_tensor *h = put(g, c->h, DIMS(6, 4)), *w = put(g, c->w, DIMS(9, 4)), *th = put(g, c->th, DIMS(6, 5)),
+                    *tw = put(g, c->tw, DIMS(9, 5)), *k = put(g, c->k, DIMS(2, 3));
+        hone_kl_opts o = {.beta = c->beta, .temperature = c->temperature, .unscaled = c->unscaled, .per_token = each};
+        if (c->weighted) o.weights = k;
+        back(g, hone_linear_kl(g->t, h, w, th, tw, &o), c->name, c->y, 1, c->r);
+        near(c->name, each, c->each, 6);
+        near(c->name, h->grad, c->dh, 24);
+        near(c->name, w->grad, c->dw, 36);
+        assert_true(largest(th->grad, 30) == 0 && largest(tw->grad, 45) == 0 && largest(k->grad, 6) == 0);
+        hone_close(G.job);
+    }
+}
+
+/* A teacher that agrees leaves nothing to learn; one that is certain of something else is far, but finite, at every beta. */
+static void test_kl_ends(void **state) {
+    for (int i = 0; i < 6; i++) {
+        gold G = open_gold(i % 2), *g = &G;
+        hone_tensor *h = put(g, (float[]){1, -1}, DIMS(1, 2)), *w = put(g, (float[]){1, 2, 300, -300, -300, 300}, DIMS(3, 2)),
+                    *away = put(g, (float[]){-1, 1}, DIMS(1, 2));
+        hone_kl_opts o = {.beta = (float)(i / 2) / 2};
+        assert_true(fabs(hone_tensor_item(hone_linear_kl(g->t, h, w, h, w, &o), 0)) < 1e-6);
+        hone_tensor *y = hone_linear_kl(g->t, h, w, away, w, &o);
+        double want = i / 2 == 1 ? log(2) : 1200; /* Jensen-Shannon is bounded */
+        assert_float_equal(hone_tensor_item(y, 0), want, 1e-4 * want);
+        assert_true(hone_backward(g->t, y));
+        for (int k = 0; k < 6; k++) assert_true(isfinite(w->grad[k]));
+        hone_close(G.job);
+    }
+}
+
+static void test_log_probs(void **state) {
+    for (int i = 0; i < 2; i++) {
+        gold G = open_gold(i), *g = &G;
+        hone_tensor *h = put(g, lp_one_h, DIMS(2, 3, 4)), *w = put(g, lp_one_w, DIMS(9, 4));
+        hone_tensor *y = hone_linear_log_probs(g->t, h, w, hone_input_i32(g->t, lp_one_t, DIMS(2, 3)), 0);
+        assert_true(hone_tensor_dims(y) == 3 && hone_tensor_shape(y)[2] == 2);
+        BACK(g, y, lp_one);
+        NEAR(h->grad, lp_one_dh), NEAR(w->grad, lp_one_dw);
+        hone_tape_begin(g->t, HONE_TRAIN, 1, 1);
+        h = put(g, lp_hot_h, DIMS(6, 4)), w = put(g, lp_hot_w, DIMS(9, 4));
+        BACK(g, hone_linear_log_probs(g->t, h, w, hone_input_i32(g->t, lp_hot_t, DIMS(6)), 1.4f), lp_hot);
+        NEAR(h->grad, lp_hot_dh), NEAR(w->grad, lp_hot_dw);
+        hone_close(G.job);
+    }
+}
+
 static void refuses(gold *g, hone_tensor *y, const char *text) {
     assert_true(isnan(hone_tensor_item(y, 0)));
     assert_int_equal(hone_error_code(g->job), HONE_E_SHAPE);
@@ -132,6 +194,18 @@ static void test_refusals(void **state) {
     refuses(g, CE_OF(.smoothing = 1.5f), "smoothing 1.5 is not in [0,1]");
     refuses(g, CE_OF(.denominator = -1), "denominator -1");
     refuses(g, CE_OF(.weights = three), "targets are (4) but weights are f32 (3)");
+    hone_tensor *tw = put(g, tie_w, DIMS(6, 2)), *few = put(g, tie_h, DIMS(3, 2));
+#define KL_OF(...) hone_linear_kl(g->t, h, w, h, w, &(hone_kl_opts){__VA_ARGS__})
+    refuses(g, hone_linear_kl(g->t, h, w, h, tw, NULL), "the student's w is (7,2) but the teacher's (6,2): not one vocabulary");
+    refuses(g, hone_linear_kl(g->t, h, w, few, w, NULL), "the student's h is (4,2) but the teacher's (3,2)");
+    refuses(g, hone_linear_kl(g->t, h, w, h, three, NULL), "the teacher's h is (4,2) but w is (3)");
+    refuses(g, KL_OF(.beta = 2), "beta 2 is not in [0,1]");
+    refuses(g, KL_OF(.temperature = -1), "temperature -1");
+    refuses(g, KL_OF(.denominator = -1), "denominator -1");
+    refuses(g, KL_OF(.weights = three), "h is (4,2) but weights are f32 (3)");
+    refuses(g, hone_linear_log_probs(g->t, h, w, hone_input_i32(g->t, ids, DIMS(4)), 1), "target: id -100 at index 2 is not in -1 … 6");
+    refuses(g, hone_linear_log_probs(g->t, h, w, hone_input_i32(g->t, ids, DIMS(3)), 1), "h is (4,2) but targets are i32 (3)");
+    refuses(g, hone_linear_log_probs(g->t, h, w, hone_input_i32(g->t, ids, DIMS(4)), -1), "temperature -1");
     hone_close(G.job);
 }
 
@@ -139,6 +213,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_best),
+        cmocka_unit_test(test_kl),
+        cmocka_unit_test(test_kl_ends),
+        cmocka_unit_test(test_log_probs),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

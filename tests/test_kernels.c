@@ -38,6 +38,9 @@ static const hn_rope_attr rope3 = { 3 }, rope2_pairs = { 2, true };
 static const hn_embedding_attr later = { 2 };
 static const hn_dropout_attr tenth = { 0.1f };
 static const hn_activation_attr tanh_form = { HONE_ACT_GELU_TANH };
+static const hn_linear_kl_attr toward = { .temperature = 1 }, most = { .temperature = 1.5f, .beta = 0.9f, .denominator = 99 },
+                               reverse = { .temperature = 2, .beta = 1 };
+static const hn_linear_log_probs_attr cool = { 0.7f };
 static const hn_scale_attr third = { 1 / 3.0f };
 static const hn_slice_attr tail = { 1, 20, 50 };
 static const hn_concat_attr across = { 1 };
@@ -106,9 +109,15 @@ static const spec specs[] = {
     { "pad", &hn_cpu_pad, &around, { 3 }, { { 3, 70, 203 } } },
     { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
     { "split classes", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 140, 16 }, { 9001, 16 }, { 140 } }, { 0, 0, 9001 } },
-    { "split classes, smoothed, weighted", &hn_cpu_linear_cross_entropy, &smooth, { 2, 2, 1, 1 }, { { 140, 16 }, { 4609, 16 }, { 140 }, { 140 } },
-      { 0, 0, -4609 } },
+    { "smoothed, weighted", &hn_cpu_linear_cross_entropy, &smooth, { 2, 2, 1, 1 },
+      { { 140, 16 }, { 4609, 16 }, { 140 }, { 140 } }, { 0, 0, -4609 } },
     { "blocks of rows", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 4200, 8 }, { 70, 8 }, { 4200 } }, { 0, 0, -70 }, .wider = 8 },
+    { "forward", &hn_cpu_linear_kl, &toward, { 2, 2, 2, 2 }, { { 300, 33 }, { 700, 33 }, { 300, 20 }, { 700, 20 } }, .wider = 3 },
+    { "mixture, many classes", &hn_cpu_linear_kl, &most, { 2, 2, 2, 2, 1 }, { { 20, 9 }, { 9001, 9 }, { 20, 8 }, { 9001, 8 }, { 20 } } },
+    { "reverse, blocks of rows", &hn_cpu_linear_kl, &reverse, { 2, 2, 2, 2 },
+      { { 4200, 4 }, { 35, 4 }, { 4200, 3 }, { 35, 3 } }, .tol = 3e-5 },
+    { "many classes", &hn_cpu_linear_log_probs, &cool, { 2, 2, 1 }, { { 30, 16 }, { 9001, 16 }, { 30 } }, { 0, 0, -9001 } },
+    { "blocks of rows", &hn_cpu_linear_log_probs, &cool, { 2, 2, 1 }, { { 4200, 8 }, { 70, 8 }, { 4200 } }, { 0, 0, -70 }, .wider = 8 },
 };
 
 static hone_tensor tensor(hn_arena *a, const spec *s, int i) {
@@ -253,6 +262,26 @@ static void test_attention_memory(void **state) {
     hone_close(job);
 }
 
+/* Scratch of the heads: nothing in it grows with tokens × vocabulary. */
+static void test_heads_memory(void **state) {
+    static const hn_kernel *const heads[] = { &hn_cpu_linear_cross_entropy, &hn_cpu_linear_kl, &hn_cpu_linear_log_probs };
+    static const void *const attr[] = { &mean, &most, &cool };
+    hone_job *job = hone_open(&(hone_options){ .threads = 2 });
+    for (int i = 0; i < HN_LEN(heads); i++)
+        for (int64_t V = 65; V < 1000000; V = V * 10 + 7)
+            for (int back = 0; back < 2; back++) {
+                int64_t R = 65536;
+                hone_tensor h = { .dtype = HONE_F32, .dims = 2, .shape = { R, 64 }, .ld = 64 }, w = h,
+                            y = { .dtype = HONE_I32, .dims = 1, .shape = { R } };
+                w.shape[0] = V;
+                hn_call c = { .op = heads[i]->op, .attr = attr[i], .n_in = 4, .in = { &h, &w, &y }, .pool = hn_job_pool(job) };
+                if (i == 1) c.in[2] = &h, c.in[3] = &w;
+                int64_t need = heads[i]->scratch_bytes(&c, back), floor = 2 * 16 * 4 * (V + 32), rows = R * 4 * 3 * (1 + V / 4096);
+                assert_true(need <= (68 << 20) + floor + rows);
+            }
+    hone_close(job);
+}
+
 /* ---- vector routines against double ---- */
 static double phi(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
 static double act(double x, hone_act k) {
@@ -333,7 +362,7 @@ static void test_vectors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_attention_memory),
+        cmocka_unit_test(test_attention_memory), cmocka_unit_test(test_heads_memory),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_threads),
     };

@@ -132,6 +132,21 @@ typedef struct hone_cross_entropy_opts {
  * o NULL: the mean over the targets that are not −1. What o points to is read or written during the call alone. */
 HONE_API hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets,
                                                 const hone_cross_entropy_opts *o);
+typedef struct hone_kl_opts {
+    double denominator;         /* 0: the sum of the weights; without weights, the number of rows */
+    float beta;                 /* 0: forward, KL(teacher‖student); 1: reverse; between: generalised Jensen-Shannon */
+    float temperature;          /* T, which both logits are divided by; 0: 1 */
+    bool unscaled;              /* without the factor T² */
+    hone_tensor *weights;       /* (…) f32, a factor for each row; 0: the row is not looked at; gets no gradient. NULL: 1 */
+    float *per_token;           /* (…) receives each row's divergence before its weight, T² included; NULL: not wanted */
+} hone_kl_opts;
+/* loss (1) = Σ T²·D(teacher_i, student_i) / denominator: the student's logits h·wᵀ, h (…,C), w (V,C), against the teacher's, whose
+ * width may be another. Gradient for the student alone. Agarwal et al. 2023, arXiv:2306.13649. o NULL: mean forward KL at T = 1. */
+HONE_API hone_tensor *hone_linear_kl(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *teacher_h, hone_tensor *teacher_w,
+                                     const hone_kl_opts *o);
+/* y (…,2): of each row of h·wᵀ/temperature the log-probability of its target and the entropy of the whole, in nats; hone_columns gives
+ * either. h (…,C), w (V,C), targets (…) i32; at a target of −1 both are 0. temperature 0: 1. */
+HONE_API hone_tensor *hone_linear_log_probs(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, float temperature);
 
 /* ---- key-value cache: a tape that has one runs a model token by token ---- */
 HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;

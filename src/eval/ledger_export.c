@@ -50,7 +50,8 @@ static json_t *numbers(hn_arena *a, hn_row *r, int col) {
 typedef struct query { const char *key, *sql, *types; const char *const *names; int items, curve; } query;
 
 static const char *const run_names[] = { "id", "started", "finished", "state", "recipe", "plan", "plan_hash", "machine", "version", "seed", "metric", "sealed_hash", "result" };
-static const char *const measure_names[] = { "phase", "arm", "seed", "set", "state", "seconds", "flops", "peak_rss", "steps", "tokens", "loss", "accuracy", "train_loss", "recipe", "error", "extra" };
+static const char *const measure_names[] = { "phase", "arm",    "seed", "set",      "state",      "seconds", "flops", "peak_rss",
+                                             "steps", "tokens", "loss", "accuracy", "train_loss", "recipe",  "error", "extra" };
 static const char *const decision_names[] = { "phase", "lever", "verdict", "difference", "lo", "hi", "p", "p_adjusted", "detectable", "why", "seconds", "flops", "peak_rss", "data" };
 static const char *const file_names[] = { "path", "bytes", "hash", "role" };
 static const char *const note_names[] = { "key", "text" };

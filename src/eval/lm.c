@@ -89,7 +89,8 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
         for (int64_t i = w->first_item[s]; i < w->first_item[s] + w->span_items[s]; i++)
             cluster[i] = cluster_of(w->t, s, i, several_docs, several_spans);
     double loss = all.nats / (double)all.tokens;
-    *out = (hn_lm_result){ .loss = loss, .perplexity = exp(loss), .accuracy = (double)all.right / (double)all.tokens, .tokens = all.tokens, .bytes = all.bytes,
+    *out = (hn_lm_result){ .loss = loss, .perplexity = exp(loss), .accuracy = (double)all.right / (double)all.tokens,
+                           .tokens = all.tokens, .bytes = all.bytes,
                            .bits_per_byte = all.bytes ? all.nats / M_LN2 / (double)all.bytes : NAN,
                            .stderr_ = ratio_stderr(w, cluster, loss, all.tokens) };
     if (!items) return;
@@ -162,9 +163,9 @@ static void share_bytes(work *w)
 
 static bool all_batches(hn_arena *a, hone_tape *tape, hone_model *m, work *w, int64_t B, int64_t max_tokens)
 {
-    batch b = { hn_new_n(a, int32_t, B * w->T), hn_new_n(a, int32_t, B * w->T), hn_new_n(a, int32_t, B * w->T), hn_new_n(a, float, B * w->T),
-                hn_new_n(a, place, B), 0 };
-    int64_t total = 0, seen = 0, taken = 0, start, n;
+    int64_t n = B * w->T;
+    batch b = { hn_new_n(a, int32_t, n), hn_new_n(a, int32_t, n), hn_new_n(a, int32_t, n), hn_new_n(a, float, n), hn_new_n(a, place, B), 0 };
+    int64_t total = 0, seen = 0, taken = 0, start;
     for (int64_t s = 0; s < w->t->n_spans; s++) total += windows_of(w->t->spans[s].n, w->T);
     int64_t want = max_tokens > 0 ? HN_MIN(total, HN_MAX(max_tokens / w->T, 1)) : total;
     double told = hn_now(), began = told;

@@ -79,7 +79,8 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     json_object_set_new(res, "gain", hn_json_real(x->diff.mean));
     json_object_set_new(res, "higher_is_better", json_false());
     double right = hn_trial_accuracy(x->start, HN_SET_SEALED), then = x->stay ? right : hn_trial_accuracy(x->end, HN_SET_SEALED);
-    json_object_set_new(res, "accuracy", isfinite(right) && isfinite(then) ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
+    bool known = isfinite(right) && isfinite(then);
+    json_object_set_new(res, "accuracy", known ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
     json_object_set_new(res, "sealed_hash", json_string(s->hash));
     json_object_set_new(res, "sealed_items", json_integer(s->n));
     json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));

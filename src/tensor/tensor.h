@@ -113,6 +113,11 @@ typedef struct hn_patches_attr { int64_t side; } hn_patches_attr;
 typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets, weights; aux: log-sum-exp (rows) */
     double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore;
 } hn_linear_cross_entropy_attr;
+typedef struct hn_linear_kl_attr {                             /* in: h, w, teacher h, teacher w, weights; aux: (rows,3), see the file */
+    double denominator; float *per_token; float temperature, beta; bool unscaled;
+} hn_linear_kl_attr;
+/* in: h, w, targets; aux: log-sum-exp, entropy (rows,2) */
+typedef struct hn_linear_log_probs_attr { float temperature; } hn_linear_log_probs_attr;
 /* Dropout draws: quad number n of call c gives four 32-bit words; element 4n+i is dropped when word i < hn_drop_below(p), the rest are
  * scaled by 1/(1−p). dropout: element = flat index. attention: row r = (b·H+h)·T+t has the quads r·⌈S/4⌉ + ⌊s/4⌋. */
 static inline void hn_drop_words(const hn_call *c, int64_t n, uint32_t out[4])

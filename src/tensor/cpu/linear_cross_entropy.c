@@ -1,12 +1,12 @@
 /* linear_cross_entropy.c - the head's product, softmax and loss by tiles, the logits never whole.
  *
  * Forward: a task is 128 rows × 4096 classes, walked by tiles of 512 classes; each leaves a maximum and a sum per row, joined in
- * order; where asked, the maximum's place and the sum of the logits too. Backward: for blocks of rows whose logits take at most 64 MiB (and at most 4096 rows), first dz = (p − onehot)·g by
- * tiles, then dh += dz·w and dw += dzᵀ·h, each tile of a gradient with one owner, blocks of rows in order. */
-#include "tensor/cpu/cpu.h"
+ * order; where asked, the maximum's place and the sum of the logits too. Backward: by blocks of rows (head.h), first
+ * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h. */
+#include "tensor/cpu/head.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = 128, TILE = 512, SPLIT = 4096, BLOCK_FLOATS = 1 << 24, BLOCK_ROWS = 4096 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096 };
 
 typedef struct {
     hn_call *c;
@@ -21,9 +21,9 @@ typedef struct {
     /* backward */
     float *dz;
     double g;
-    int64_t r0, rows, tiles_v, dh_tiles, dw_side, dw_tiles_c;
+    hn_head x;
+    int64_t r0, rows, tiles_v;
     const float *lse;
-    hone_tensor *dh, *dw;
 } job;
 
 static job job_new(hn_call *c) {
@@ -38,15 +38,13 @@ static job job_new(hn_call *c) {
               .C = c->in[1]->shape[1] };
     j.splits = hn_cdiv(j.V, SPLIT);
     j.tiles_v = hn_cdiv(j.V, TILE);
+    j.x = hn_head_of(j.h, j.w);
     return j;
-}
-static int64_t block_rows(const job *j) {
-    return HN_MIN(hn_cdiv(j->R, ROWS) * ROWS, HN_MAX(ROWS, HN_MIN(BLOCK_ROWS, BLOCK_FLOATS / j->V / ROWS * ROWS)));
 }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
-    int64_t n = back ? hn_round(block_rows(&j) * hn_pad_ld(j.V))
-                     : (2 + (j.at->smoothing > 0) + (j.at->best != NULL)) * hn_round(j.R * j.splits) + hn_round(j.R) + hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
+    int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL), tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
+    int64_t n = back ? hn_head_rows(&j.x, 1) * j.x.ld : each * hn_round(j.R * j.splits) + hn_round(j.R) + tiles;
     return n * (int64_t)sizeof(float);
 }
 
@@ -131,7 +129,7 @@ static void forward(hn_call *c) {
 static void dz_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS, m = HN_MIN(ROWS, j->rows - i0), n = HN_MIN(TILE, j->V - v0);
-    int64_t ld = hn_pad_ld(j->V);
+    int64_t ld = j->x.ld;
     float *z = j->dz + i0 * ld + v0;
     hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, j->r0 + i0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
     for (int64_t i = 0; i < m; i++) {
@@ -148,36 +146,17 @@ static void dz_tile(void *arg, int64_t task, int worker) {
         j->v->scale(zi, zi, g, n);
     }
 }
-static void grad_tile(void *arg, int64_t task, int worker) {
-    job *j = arg;
-    int64_t ld = hn_pad_ld(j->V);
-    if (task < j->dh_tiles) {
-        int64_t per_row = hn_cdiv(j->C, TILE), i0 = task / per_row * ROWS, k0 = task % per_row * TILE;
-        hn_gemm(false, false, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), j->V, j->dz + i0 * ld, ld, (float *)j->w->data + k0,
-                j->w->ld, j->dh->fresh ? 0 : 1, hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld);
-        return;
-    }
-    task -= j->dh_tiles;
-    int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_side;
-    hn_gemm(true, false, HN_MIN(j->dw_side, j->V - v0), HN_MIN(j->dw_side, j->C - k0), j->rows, j->dz + v0, ld, hn_row_of(j->h, j->r0) + k0,
-            j->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
-}
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dz = c->scratch;
     j.g = *c->out->grad / hn_cross_entropy_denominator(c);
     j.lse = c->aux[0]->data;
-    j.dh = dx[0], j.dw = dx[1];
-    if (j.dw && j.dw->fresh) hn_zero_rows(j.dw);
-    j.dw_side = j.V * j.C <= 65536 ? 64 : 128;
-    j.dw_tiles_c = hn_cdiv(j.C, j.dw_side);
+    if (dx[1] && dx[1]->fresh) hn_zero_rows(dx[1]);
     double flops = 2.0 * (double)j.V * (double)(j.C + 16);
-    for (int64_t step = block_rows(&j); j.r0 < j.R; j.r0 += step) {
+    for (int64_t step = hn_head_rows(&j.x, 1); j.r0 < j.R; j.r0 += step) {
         j.rows = HN_MIN(step, j.R - j.r0);
-        int64_t row_tiles = hn_cdiv(j.rows, ROWS);
-        hn_cpu_run(c, flops * (double)j.rows, row_tiles * j.tiles_v, dz_tile, &j);
-        j.dh_tiles = j.dh ? row_tiles * hn_cdiv(j.C, TILE) : 0;
-        hn_cpu_run(c, 2 * flops * (double)j.rows, j.dh_tiles + (j.dw ? hn_cdiv(j.V, j.dw_side) * j.dw_tiles_c : 0), grad_tile, &j);
+        hn_cpu_run(c, flops * (double)j.rows, hn_cdiv(j.rows, ROWS) * j.tiles_v, dz_tile, &j);
+        hn_head_grads(c, &j.x, j.r0, j.rows, j.dz, dx[0], dx[1]);
     }
 }
 extern const hn_kernel hn_cpu_linear_cross_entropy;

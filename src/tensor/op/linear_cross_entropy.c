@@ -28,9 +28,7 @@ static bool shape(hn_call *c, hn_arena *a) {
 }
 
 double hn_cross_entropy_weight(const hn_call *c, int64_t r) {
-    const hone_tensor *weights = c->in[3];
-    if (hn_ids(c->in[2])[r] == ((const hn_linear_cross_entropy_attr *)c->attr)->ignore) return 0;
-    return weights ? (double)hn_row_of(weights, r / hn_cols(weights))[r % hn_cols(weights)] : 1;
+    return hn_ids(c->in[2])[r] == ((const hn_linear_cross_entropy_attr *)c->attr)->ignore ? 0 : hn_row_weight(c->in[3], r);
 }
 
 double hn_cross_entropy_denominator(const hn_call *c) {

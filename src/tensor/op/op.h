@@ -34,6 +34,12 @@ static inline double hn_bytes_moved(const hn_call *c) /* each input and the resu
 bool hn_ids_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t lo, int64_t hi);
 bool hn_id_fail(const hn_call *c, const char *what, const int32_t *ids, int64_t i, int64_t lo, int64_t hi);
 
+/* Row r's factor, from weights of any shape; 1 without. */
+static inline double hn_row_weight(const hone_tensor *weights, int64_t r) {
+    return weights ? (double)hn_row_of(weights, r / hn_cols(weights))[r % hn_cols(weights)] : 1;
+}
+double hn_linear_kl_scale(const hn_call *c); /* what the sum of linear_kl's weighted rows is multiplied by */
+
 /* linear_cross_entropy's rows, the same for kernels and reference: what row r's loss is multiplied by (0 where ignored), what the sum is
  * divided by, and whether every target is a class. */
 double hn_cross_entropy_weight(const hn_call *c, int64_t r);
