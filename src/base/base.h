@@ -53,6 +53,8 @@ typedef struct hn_why {
 /* Sets the job's error (the first one stays until cleared) and returns false: `return HN_FAIL(a, HONE_E_DATA, .what = …);` */
 bool hn_fail(hone_job *job, hone_code code, const hn_why *why);
 #define HN_FAIL(a, code, ...) hn_fail((a)->job, code, &(hn_why){ __VA_ARGS__ })
+/* The same of a file that is read: what is not there, a folder, or not ours to read is E_DATA. */
+bool hn_fail_input(hone_job *job, const char *doing, const char *path);
 bool hn_fail_errno(hone_job *job, const char *doing, const char *path);   /* from errno: ENOSPC/EDQUOT → E_SPACE, ENOMEM → E_MEMORY, else E_IO; names path */
 void hn_error_copy(hone_job *to, const hone_job *from);
 bool hn_stopped(const hone_job *job);                  /* was hone_stop called on it or on a job above? */

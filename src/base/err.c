@@ -88,6 +88,15 @@ bool hn_fail_errno(hone_job *job, const char *doing, const char *path) {
     return hn_fail(job, code, &(hn_why){ .what = what, .where = path, .found = found, .hint = hint });
 }
 
+bool hn_fail_input(hone_job *job, const char *doing, const char *path) {
+    int e = errno;
+    bool first = !job->code;
+    bool unusable = e == ENOENT || e == EACCES || e == EPERM || e == EISDIR || e == ENOTDIR || e == ELOOP || e == ENAMETOOLONG || e == ENXIO;
+    hn_fail_errno(job, doing, path);
+    if (first && unusable && job->code == HONE_E_IO) job->code = HONE_E_DATA;
+    return false;
+}
+
 _Noreturn void hn_assert_failed(const char *expr, const char *file, int line) {
     fprintf(stderr, "hone: our own bug at %s:%d: %s does not hold\n", file, line, expr);
     abort();

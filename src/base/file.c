@@ -86,17 +86,17 @@ static bool too_large(hn_arena *a, const char *path, int64_t size, int64_t max) 
                    .found = size < 0 ? "more" : hn_fmt(a, "%lld", (long long)size));
 }
 
-static bool open_file(hn_arena *a, const char *path, int *fd, struct stat *st) {
-    *fd = hn_fault_hit(HN_FAULT_READ) ? (errno = EIO, -1) : open(path, O_RDONLY | O_CLOEXEC);
+static bool open_file(hn_arena *a, const char *path, int flags, int *fd, struct stat *st) {
+    *fd = hn_fault_hit(HN_FAULT_READ) ? (errno = EIO, -1) : open(path, O_RDONLY | O_CLOEXEC | flags);
     if (*fd < 0 || fstat(*fd, st)) {
-        hn_fail_errno(a->job, "open", path);
+        hn_fail_input(a->job, "open", path);
         if (*fd >= 0) close(*fd);
         return false;
     }
     if (!S_ISDIR(st->st_mode)) return true;
     close(*fd);
     errno = EISDIR;
-    return hn_fail_errno(a->job, "read", path);
+    return hn_fail_input(a->job, "read", path);
 }
 
 /* The size that the system tells is only a hint: pipes and /proc tell 0, and files grow. max_bytes ≤ 0: no limit. */
@@ -105,7 +105,7 @@ bool hn_file_read(hn_arena *a, const char *path, int64_t max_bytes, hn_bytes *ou
     struct stat st;
     hn_buf b = { 0 };
     int64_t limit = max_bytes > 0 ? max_bytes : INT64_MAX - 1;
-    if (!open_file(a, path, &fd, &st)) return false;
+    if (!open_file(a, path, 0, &fd, &st)) return false;
     hn_arena *scratch = hn_arena_new(a);            /* closes the file also if memory is refused */
     hn_defer_fd(scratch, fd);
     bool ok = !S_ISREG(st.st_mode) || st.st_size <= limit || too_large(a, path, st.st_size, limit);
@@ -130,7 +130,7 @@ bool hn_file_map(hn_arena *a, const char *path, hn_bytes *out) {
     int fd;
     struct stat st;
     map *m = hn_new(a, map);
-    if (!open_file(a, path, &fd, &st)) return false;
+    if (!open_file(a, path, O_NONBLOCK, &fd, &st)) return false; /* a pipe cannot be mapped: do not wait for its writer */
     *out = (hn_bytes){ (const uint8_t *)"", 0 };
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         close(fd);

@@ -88,6 +88,8 @@ void hn_stop_from_signals(hone_job *job) {
     sigemptyset(&act.sa_mask);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
+    struct sigaction was;               /* the terminal closed; nohup's wish that this be no matter stands */
+    if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN) sigaction(SIGHUP, &act, NULL);
 }
 
 /* ---- closing ---- */
@@ -98,6 +100,8 @@ void hone_close(hone_job *job) {
     if (atomic_compare_exchange_strong(&signal_job, &self, NULL)) {
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
+        struct sigaction was;
+        if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler == on_signal) signal(SIGHUP, SIG_DFL);
     }
     while (job->first) hone_close(job->first);          /* takes itself off the list */
     hn_arena_free(job->arena);

@@ -58,7 +58,7 @@ hn_reader *hn_reader_open(hn_arena *a, const char *path) {
     r->path = hn_strdup(a, path);
     errno = EIO;
     r->fd = hn_fault_hit(HN_FAULT_READ) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    if (r->fd < 0) { hn_fail_errno(a->job, "open", path); return NULL; }
+    if (r->fd < 0) { hn_fail_input(a->job, "open", path); return NULL; }
     hn_defer_fd(a, r->fd);
     while (r->n < 4) {                  /* a pipe may give the magic number in pieces */
         int64_t k = hn_sys_read(r->fd, r->input + r->n, INPUT - r->n);

@@ -1,5 +1,6 @@
 /* settings_recipe.c - a recipe into settings. It is flattened to full keys that stand for one row each; rows that choose a variant are
  * set first, so keys may come in any order. A key that stands twice, in whatever spelling, is refused with both its lines. */
+#include "base/job.h"
 #include "base/settings_priv.h"
 
 typedef HN_VEC(const char *) names;
@@ -96,5 +97,9 @@ bool hn_settings_yaml(hn_settings *s, hn_arena *a, const char *where, hn_bytes t
 bool hn_settings_yaml_file(hn_settings *s, hn_arena *a, const char *path) {
     hn_bytes text;
     if (!hn_path_exists(path)) return HN_FAIL(a, HONE_E_USAGE, .what = "there is no such recipe", .where = path);
-    return hn_file_read(a, path, HN_YAML_MAX_BYTES, &text) && hn_settings_yaml(s, a, path, text);
+    if (!hn_file_read(a, path, HN_YAML_MAX_BYTES, &text)) {
+        if (a->job->code == HONE_E_DATA) a->job->code = HONE_E_USAGE; /* too large, a folder, not ours to read: no recipe */
+        return false;
+    }
+    return hn_settings_yaml(s, a, path, text);
 }

@@ -125,6 +125,24 @@ n=0; while [ ! -e "$tmp/busy/log.jsonl" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((
 try train data.train="$tmp/text.txt" $small train.steps=5 out="$tmp/busy"; check "two runs into one folder" 1 "$pid"
 kill -TERM $pid; wait $pid; status=$?; : > "$tmp/out"; check "SIGTERM: saved, exit 130" 130
 [ -s "$tmp/busy/checkpoint/state.safetensors" ] && echo "ok SIGTERM: checkpoint is there" || echo "not ok SIGTERM: checkpoint is there"
+# The terminal closes: as SIGTERM, unless whoever started it wants that ignored.
+ignored=$(sed -n 's/^SigIgn:.*\(.\)$/\1/p' /proc/self/status)
+case $ignored in
+1|3|5|7|9|b|d|f) echo "ok SIGHUP: ignored here, left alone" ;;
+*)
+    # shellcheck disable=SC2086
+    "$hone" train data.train="$tmp/text.txt" $small train.steps=100000000 out="$tmp/hung" > /dev/null 2> "$tmp/err" & pid=$!
+    n=0; while [ ! -e "$tmp/hung/log.jsonl" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+    kill -HUP $pid; wait $pid; status=$?; : > "$tmp/out"; check "SIGHUP: saved, exit 130" 130 "--resume" ;;
+esac
+# What cannot be read: an input is status 3, a recipe 2.
+mkdir -p "$tmp/folder.yaml" "$tmp/pipes"; cp "$m"/* "$tmp/pipes"; rm -f "$tmp/pipes/model.safetensors"; mkfifo "$tmp/pipes/model.safetensors"
+head -c 2000000 /dev/zero | tr '\0' '#' > "$tmp/large.yaml"
+try train "$tmp/folder.yaml";             check "a recipe that is a folder" 2 "It is a folder; name a file."
+try train "$tmp/large.yaml";              check "a recipe too large" 2 "wanted at most 1048576 bytes"
+try score "$m" --file "$tmp/none";        check "no file to score" 3 "cannot open"
+try score "$m" --file "$tmp";             check "a folder to score" 3 "It is a folder; name a file."
+try info "$tmp/pipes";                    check "a pipe in a model folder" 3 "not a regular file"
 # One recipe for several commands: sections that others take are no error.
 try train "$root/recipes/text.yaml" data.train="$tmp/text.txt" $small --plan; check "a recipe of improve, for train" 0 parameters
 # improve: killed, it goes on by --resume with the recipe that it had, and by the same command.
