@@ -282,25 +282,6 @@ static void given_files_are_not_cut(void **state) {
     assert_int_equal(d.tok->vocab, 5);      /* '!' stands in the held-out text alone */
 }
 
-static void auto_takes_bytes_for_many_characters(void **state) {
-    world *w = *state;
-    hn_data_params p = defaults(w->a);
-    hn_dataset d;
-    p.tokenizer = "auto";
-    for (int many = 0; many < 2; many++) {
-        hn_buf text = { 0 };
-        for (int i = 0; i < 3000; i++) {
-            uint32_t c = 0x4e00 + (uint32_t)(i % (many ? 300 : 200)); /* ideographs, three bytes each */
-            const char u[4] = { (char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)), 0 };
-            hn_buf_put(w->a, &text, u, 3);
-        }
-        const char *path = put_text(w, "many.txt", hn_buf_str(w->a, &text));
-        p.train = (hn_strs){ &path, 1 };
-        assert_true(hn_dataset_load(w->a, &p, 8, 1, NULL, &d));
-        assert_string_equal(d.tok->kind->item.name, many ? "byte" : "char");
-    }
-}
-
 static void decontamination_cuts_planted_copies(void **state) {
     world *w = *state;
     hn_arena *a = w->a;
@@ -365,7 +346,7 @@ static void many_documents_of_real_text(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(reads_text_as_it_is), TEST(refuses_what_is_no_text), TEST(reads_folders_in_order), TEST(peels_off_compression),
-        TEST(sets_bad_rows_aside), TEST(auto_takes_bytes_for_many_characters), TEST(tail_is_nanogpts), TEST(tail_cuts_between_characters),
+        TEST(sets_bad_rows_aside), TEST(tail_is_nanogpts), TEST(tail_cuts_between_characters),
         TEST(blocks_spread_and_keep_their_distance), TEST(hash_keeps_duplicates_together), TEST(given_files_are_not_cut),
         TEST(decontamination_cuts_planted_copies), TEST(many_documents_of_real_text),
     };

@@ -13,7 +13,7 @@ typedef struct hn_data_params {
     double valid_fraction;       /* 0.1 */
     int64_t block_bytes;         /* 0: chosen from the size */
     int64_t gap;                 /* bytes dropped on each side of held-out text; -1: one context for blocks, none for tail and hash */
-    const char *tokenizer;       /* kind `token`, auto, or a path to tokenizer.json */
+    const char *tokenizer;       /* kind `token`, or a path to tokenizer.json */
     int64_t vocab;               /* of a trained tokenizer that has a choice: 4096 */
     const char *words;           /* how it cuts text into words: gpt2|cl100k|llama3|qwen2 or a regular expression */
     int64_t max_bytes;           /* refuse more text than this; 0: no limit */

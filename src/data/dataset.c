@@ -32,20 +32,9 @@ static bool tokens_for(hn_arena *a, const hn_data_params *p, hn_dataset *d, uint
            hn_tokens_save(a, out, tokenizer_hash, file) && hn_tokens_map(a, file, out);
 }
 
-enum { AUTO_CHARS = 256 };
-
-/* Thousands of characters make a small model all head: its steps cost several times as much and it learns less from each. */
-static hn_tokenizer *tokenizer_auto(hn_arena *a, const hn_dataset *d) {
-    hn_tokenizer *t = hn_tokenizer_train(a, "char", &d->corpus, &d->split);
-    if (!t || t->vocab <= AUTO_CHARS) return t;
-    hn_log(a, "the text has %lld different characters: its bytes are the tokens", (long long)t->vocab);
-    return hn_tokenizer_train(a, "byte", &d->corpus, &d->split);
-}
-
 static hn_tokenizer *tokenizer_for(hn_arena *a, const hn_data_params *p, const hn_dataset *d) {
     const char *name = p->tokenizer && *p->tokenizer ? p->tokenizer : "char";
     hn_token_params how = { p->vocab, p->words };
-    if (!strcmp(name, "auto")) return tokenizer_auto(a, d);
     bool is_path = !hn_kind_find(&hn_kind_token, name) && hn_path_exists(name);
     return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train_with(a, name, &how, &d->corpus, &d->split);
 }
