@@ -46,6 +46,12 @@ static const hn_slice_attr tail = { 1, 20, 50 };
 static const hn_concat_attr across = { 1 };
 static const hn_transpose_attr turn = { 0, 1 }, swap = { 0, 1 }, ends = { 0, 2 };
 static const hn_pad_attr around = { 1, 3, 5, 0.5f };
+static const hn_matmul_attr ab = { false, false }, atb = { true, false }, atbt = { true, true };
+static const hn_reduce_attr down = { HONE_REDUCE_SUM, 0, false }, along = { HONE_REDUCE_MEAN, -1, false },
+                            largest = { HONE_REDUCE_MAX, 1, false };
+static const hn_scatter_add_attr of37 = { 37 };
+static const hn_pooling_attr mean_pool = { HONE_POOL_MEAN };
+static const hn_pointwise_loss_attr mse = { HONE_LOSS_MSE, 0, 100 }, l1 = { HONE_LOSS_SMOOTH_L1, 0, 0 }, bce = { HONE_LOSS_BCE, 0, 0 };
 static const hn_softmax_attr plain_softmax = { false }, log_softmax = { true };
 static const hn_linear_cross_entropy_attr mean = { .ignore = -1 }, smooth = { .denominator = 50, .smoothing = 0.1f, .ignore = -1 };
 static const hn_attention_attr causal = { .o = { .heads = 2, .causal = true, .scale = 0.2f } },
@@ -106,6 +112,18 @@ static const spec specs[] = {
     { "transpose", &hn_cpu_transpose, &turn, { 2 }, { { 256, 301 } } },
     { "transpose, columns", &hn_cpu_transpose, &swap, { 3 }, { { 30, 40, 67 } }, .wider = 2 },
     { "transpose, ends", &hn_cpu_transpose, &ends, { 3 }, { { 67, 5, 90 } } },
+    { "matmul", &hn_cpu_matmul, &ab, { 3, 3 }, { { 3, 130, 70 }, { 3, 70, 520 } }, .wider = 2, .tol = 3e-5 },
+    { "matmul, a turned", &hn_cpu_matmul, &atb, { 3, 2 }, { { 3, 70, 130 }, { 70, 131 } }, .tol = 3e-5 },
+    { "matmul, both turned", &hn_cpu_matmul, &atbt, { 2, 3 }, { { 70, 130 }, { 4, 131, 70 } }, .tol = 3e-5 },
+    { "sum of rows", &hn_cpu_reduce, &down, { 2 }, { { 3000, 203 } }, .wider = 2, .tol = 3e-5 },
+    { "mean of columns", &hn_cpu_reduce, &along, { 3 }, { { 30, 20, 503 } }, .wider = 2 },
+    { "largest", &hn_cpu_reduce, &largest, { 3 }, { { 30, 50, 203 } }, .wider = 2 },
+    { "gather", &hn_cpu_gather, NULL, { 2, 2 }, { { 37, 203 }, { 30, 20 } }, { 0, 37 }, .wider = 2 },
+    { "scatter_add", &hn_cpu_scatter_add, &of37, { 3, 2 }, { { 30, 20, 203 }, { 30, 20 } }, { 0, 37 }, .wider = 2 },
+    { "mean of tokens", &hn_cpu_pooling, &mean_pool, { 3, 2 }, { { 30, 100, 203 }, { 30, 100 } }, { 0, 2 }, .wider = 2 },
+    { "mse", &hn_cpu_pointwise_loss, &mse, { 2, 2, 2 }, { { 30, 1003 }, { 30, 1003 }, { 30, 1003 } }, .wider = 2 },
+    { "smooth l1", &hn_cpu_pointwise_loss, &l1, { 1, 1 }, { { 30011 }, { 30011 } } },
+    { "bce", &hn_cpu_pointwise_loss, &bce, { 2, 2 }, { { 30, 1003 }, { 30, 1003 } } },
     { "pad", &hn_cpu_pad, &around, { 3 }, { { 3, 70, 203 } } },
     { "small head", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 300, 128 }, { 65, 128 }, { 300 } }, { 0, 0, -65 } },
     { "split classes", &hn_cpu_linear_cross_entropy, &mean, { 2, 2, 1 }, { { 140, 16 }, { 9001, 16 }, { 140 } }, { 0, 0, 9001 } },

@@ -70,12 +70,50 @@ static void golden_moves(room *g) {
     NEAR(x->grad, patch_dx), NEAR(w->grad, patch_dw), NEAR(b->grad, patch_db);
 }
 
+static void golden_sums(room *g) {
+    hone_tensor *x, *b;
+#define REDUCE(name, ...) BEGIN(), x = PUT(name##_x, 3, 4, 5), BACK(name, hone_reduce(g->t, x, __VA_ARGS__)), NEAR(x->grad, name##_dx)
+    REDUCE(reduce_sum, HONE_REDUCE_SUM, 1, false);
+    REDUCE(reduce_mean, HONE_REDUCE_MEAN, -1, true);
+    REDUCE(reduce_max, HONE_REDUCE_MAX, 0, false);
+    BEGIN(), x = PUT(matmul_a, 2, 1, 4, 3), b = PUT(matmul_b, 2, 5, 3), BACK(matmul, hone_matmul(g->t, x, b, false, true));
+    NEAR(x->grad, matmul_da), NEAR(b->grad, matmul_db);
+    BEGIN(), x = PUT(matmul_turned_a, 2, 3, 4), b = PUT(matmul_turned_b, 3, 5);
+    BACK(matmul_turned, hone_matmul(g->t, x, b, true, false)), NEAR(x->grad, matmul_turned_da), NEAR(b->grad, matmul_turned_db);
+    BEGIN(), x = PUT(gather_x, 5, 3), BACK(gather, hone_gather(g->t, x, hone_input_i32(g->t, gather_ids, DIMS(2, 2))));
+    NEAR(x->grad, gather_dx);
+    BEGIN(), x = PUT(scatter_x, 2, 2, 3), BACK(scatter, hone_scatter_add(g->t, x, hone_input_i32(g->t, gather_ids, DIMS(2, 2)), 5));
+    NEAR(x->grad, scatter_dx);
+}
+static void golden_pools_and_losses(room *g) {
+    hone_tensor *x, *y;
+#define POOL(name, which, shape, kind)                                                                                                     \
+    BEGIN(), x = PUT(name##_x, 2, 4, 3), BACK(name, hone_pooling(g->t, x, hone_input_i32(g->t, which, shape), kind)),                     \
+             NEAR(x->grad, name##_dx)
+#define EACH DIMS(2)
+#define MASK DIMS(2, 4)
+    POOL(pool_mean, pool_lengths, EACH, HONE_POOL_MEAN);
+    POOL(pool_first, pool_lengths, EACH, HONE_POOL_FIRST);
+    POOL(pool_last, pool_lengths, EACH, HONE_POOL_LAST);
+    POOL(pool_mask, pool_mask, MASK, HONE_POOL_MEAN);
+#define LOSS(name, ...)                                                                                                                    \
+    BEGIN(), x = PUT(name##_x, 3, 4), y = PUT(name##_t, 3, 4),                                                                             \
+             BACK(name, hone_pointwise_loss(g->t, x, y, &(hone_pointwise_opts){__VA_ARGS__})), NEAR(x->grad, name##_dx),                   \
+             NEAR(y->grad, name##_dt)
+    LOSS(loss_mse, HONE_LOSS_MSE);
+    LOSS(loss_smooth, HONE_LOSS_SMOOTH_L1, .beta = 0.5f);
+    LOSS(loss_bce, HONE_LOSS_BCE);
+    LOSS(loss_bce_weighted, HONE_LOSS_BCE, .weights = PUT(loss_w, 3, 4));
+}
+
 static void test_golden(void **state) {
     for (int references = 0; references < 2; references++) {
         room g = open_room();
         if (references) hn_tape_use_references(g.t);
         golden_activations(&g);
         golden_moves(&g);
+        golden_sums(&g);
+        golden_pools_and_losses(&g);
         hone_close(g.job);
     }
 }
@@ -122,6 +160,24 @@ static void test_reshape(void **state) {
     hone_close(r.job);
 }
 
+/* Logits as large as they come: the loss is finite and the slope is ±1; the largest number may be infinite or NaN. */
+static void test_far_numbers(void **state) {
+    room r = open_room();
+    hone_tensor *x = weight(r.a, "x", DIMS(4), 1, 1), *y = hone_input_f32(r.t, (float[]){1, 0, 1, 0}, DIMS(4));
+    memcpy(x->data, (float[]){1e30f, 1e30f, -500, -20}, 4 * sizeof(float));
+    hone_tensor *loss = hone_pointwise_loss(r.t, x, y, &(hone_pointwise_opts){HONE_LOSS_BCE, .denominator = 1});
+    assert_true(fabs(hone_tensor_item(loss, 0) / 1e30 - 1) < 1e-6);
+    assert_true(hone_backward(r.t, loss));
+    assert_true(x->grad[0] == 0 && x->grad[1] == 1 && x->grad[2] == -1 && fabsf(x->grad[3] * 4.85165195e8f - 1) < 1e-5f);
+    hone_tape_begin(r.t, HONE_EVAL, 1, 1);
+    x = hone_input_f32(r.t, (float[]){-INFINITY, -INFINITY, 2, NAN, 3, INFINITY}, DIMS(3, 2));
+    const float *top = hone_tensor_f32(hone_reduce(r.t, x, HONE_REDUCE_MAX, 1, false));
+    assert_true(top[0] == -INFINITY && isnan(top[1]) && top[2] == INFINITY);
+    top = hone_tensor_f32(hone_reduce(r.t, x, HONE_REDUCE_MAX, 0, false));
+    assert_true(top[0] == 3 && isnan(top[1]));
+    hone_close(r.job);
+}
+
 /* A gradient handed on by add must not reach a stretched input, nor be lost where x is stretched. */
 static void test_add_hands_on(void **state) {
     room r = open_room();
@@ -160,7 +216,8 @@ static void test_refusals(void **state) {
     refused(&r, hone_slice(t, x34, 0, 2, 2), "slice: x is (3,4) but 2 to 4 of dimension 0 were asked for");
     refused(&r, hone_slice(t, x34, 2, 0, 1), "slice: x is (3,4) and has no dimension 2");
     refused(&r, hone_slice(t, NULL, 0, 0, 1), "slice: x must be f32");
-    refused(&r, hone_concat(t, (hone_tensor *[]){x34, x43}, 2, 0), "concat along dimension 0: the first is (3,4) but number 1 is f32 (4,3)");
+    refused(&r, hone_concat(t, (hone_tensor *[]){x34, x43}, 2, 0),
+            "concat along dimension 0: the first is (3,4) but number 1 is f32 (4,3)");
     refused(&r, hone_concat(t, NULL, 0, 0), "concat: the first tensor must be f32");
     refused(&r, hone_concat(t, &x34, 1, 2), "concat: x is (3,4) and has no dimension 2");
     refused(&r, hone_transpose(t, x34, 0, -3), "transpose: x is (3,4) and has no dimension -3");
@@ -171,6 +228,34 @@ static void test_refusals(void **state) {
     refused(&r, hone_reshape(t, x34, DIMS(3, 3)), "reshape: x is (3,4), which is not (3,3)");
     refused(&r, hone_reshape(t, x34, 5, (int64_t[]){1, 1, 1, 3, 4}), "reshape: 5 dimensions, not 1 to 4");
     refused(&r, hone_reshape(t, x34, DIMS((int64_t)1 << 40, (int64_t)1 << 40)), "is no shape");
+    refused(&r, hone_matmul(t, x34, x34, false, false), "matmul: a is (3,4) but b is (3,4)");
+    refused(&r, hone_matmul(t, x34, x43, true, false), "matmul: a is (3,4) turned but b is (4,3)");
+    refused(&r, hone_matmul(t, x34, weight(r.a, "v", DIMS(4), 1, 1), false, false), "matmul: a and b must be f32 of two or more dimensions");
+    hone_tensor *two = weight(r.a, "two", DIMS(2, 3, 4), 1, 1), *three = weight(r.a, "three", DIMS(3, 3, 4), 1, 1);
+    refused(&r, hone_matmul(t, two, three, false, true), "matmul: a is (2,3,4) but b is (3,3,4) turned");
+    refused(&r, hone_reduce(t, x34, HONE_REDUCE_SUM, 2, false), "reduce: x is (3,4) and has no dimension 2");
+    refused(&r, hone_reduce(t, hone_input_f32(t, NULL, DIMS(3, 0)), HONE_REDUCE_MEAN, -1, false),
+            "nothing along dimension 1 to take the mean of");
+    refused(&r, hone_reduce(t, hone_input_f32(t, NULL, DIMS(0, 3)), HONE_REDUCE_MAX, 0, false),
+            "nothing along dimension 0 to take the largest");
+    refused(&r, hone_gather(t, x34, IDS(0, 3)), "gather: index 3 at 1, but there are 3 rows");
+    refused(&r, hone_gather(t, x34, x34), "gather: ids must be i32 of 1 to 3 dimensions");
+    refused(&r, hone_gather(t, two, IDS(0)), "gather: x must be f32 of two dimensions");
+    refused(&r, hone_scatter_add(t, x34, IDS(0, -1, 0), 2), "scatter_add: index -1 at 1, but there are 2 rows");
+    refused(&r, hone_scatter_add(t, x34, IDS(0, 1), 2), "scatter_add: x is (3,4) but ids are (2)");
+    refused(&r, hone_pooling(t, x34, NULL, HONE_POOL_MEAN), "pooling: x must be f32 of (B,T,C)");
+    refused(&r, hone_pooling(t, two, IDS(3, 0), HONE_POOL_MEAN), "pooling: sequence 1 has no tokens");
+    refused(&r, hone_pooling(t, two, IDS(3, -1), HONE_POOL_LAST), "pooling: sequence 1 has no tokens");
+    refused(&r, hone_pooling(t, two, IDS(4, 1), HONE_POOL_FIRST), "pooling: sequence 0 is 4 long, but x is (2,3,4)");
+    refused(&r, hone_pooling(t, two, IDS(1, 1, 1), HONE_POOL_FIRST), "pooling: x is (2,3,4) but lengths or mask are i32 (3)");
+    refused(&r, hone_pooling(t, hone_input_f32(t, NULL, DIMS(2, 0, 4)), NULL, HONE_POOL_LAST), "pooling: sequence 0 has no tokens");
+    refused(&r, hone_pointwise_loss(t, x34, x43, NULL), "pointwise_loss: x is (3,4) but y is (4,3)");
+    refused(&r, hone_pointwise_loss(t, x34, x34, &(hone_pointwise_opts){.weights = x43}),
+            "pointwise_loss: x is (3,4) but weights are (4,3)");
+    refused(&r, hone_pointwise_loss(t, x34, x34, &(hone_pointwise_opts){HONE_LOSS_SMOOTH_L1, -1}), "pointwise_loss: beta -1 is negative");
+    hone_tensor *none = hone_input_f32(t, NULL, DIMS(0, 3)), *zeros = weight(r.a, "zeros", DIMS(3, 4), 1, 0);
+    refused(&r, hone_pointwise_loss(t, none, none, NULL), "pointwise_loss: x is (0,3): no numbers to take the mean of");
+    refused(&r, hone_pointwise_loss(t, x34, x34, &(hone_pointwise_opts){.weights = zeros}), "pointwise_loss: all weights are 0");
     hone_tensor *images = weight(r.a, "images", DIMS(2, 3, 6, 4), 1, 1), *conv = weight(r.a, "conv", DIMS(5, 3, 4, 4), 1, 1);
     refused(&r, hone_patches(t, x34, 1), "patches: images must be f32 of (B,C,H,W)");
     refused(&r, hone_patches(t, images, 4), "patches: images are (2,3,6,4), which patches of 4 by 4 do not fill");
@@ -185,6 +270,7 @@ int main(void) {
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_reshape),
         cmocka_unit_test(test_add_hands_on),
+        cmocka_unit_test(test_far_numbers),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

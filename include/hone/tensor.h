@@ -107,6 +107,28 @@ HONE_API hone_tensor *hone_dropout(hone_tape *t, hone_tensor *x, float p);
 HONE_API hone_tensor *hone_add(hone_tape *t, hone_tensor *x, hone_tensor *y);
 HONE_API hone_tensor *hone_mul(hone_tape *t, hone_tensor *x, hone_tensor *y);
 HONE_API hone_tensor *hone_scale(hone_tape *t, hone_tensor *x, float s);             /* s·x */
+/* y (…,M,N) = op(a)·op(b): a (…,M,K), or (…,K,M) where a_turned; b (…,K,N), or (…,N,K) where b_turned. Batches of 1 stretch. */
+HONE_API hone_tensor *hone_matmul(hone_tape *t, hone_tensor *a, hone_tensor *b, bool a_turned, bool b_turned);
+typedef enum hone_reduction { HONE_REDUCE_SUM, HONE_REDUCE_MEAN, HONE_REDUCE_MAX } hone_reduction;
+/* Along one dimension (< 0 counts from the end), which then is 1 if kept and gone otherwise. Of equals, max takes the first. */
+HONE_API hone_tensor *hone_reduce(hone_tape *t, hone_tensor *x, hone_reduction how, int dim, bool keep);
+/* y (…,C): rows ids (…) i32 of x (V,C). */
+HONE_API hone_tensor *hone_gather(hone_tape *t, hone_tensor *x, hone_tensor *ids);
+/* y (n,C): zero, and row ids[i] gets each row i of x (…,C) added, in that order; ids (…) i32, each 0 ≤ id < n. */
+HONE_API hone_tensor *hone_scatter_add(hone_tape *t, hone_tensor *x, hone_tensor *ids, int64_t n);
+typedef enum hone_pool_kind { HONE_POOL_MEAN, HONE_POOL_FIRST, HONE_POOL_LAST } hone_pool_kind;
+/* y (B,C): the mean, first (CLS) or last token of each sequence of x (B,T,C). which: NULL, all tokens; i32 (B), the first that many of
+ * each; i32 (B,T), those where it is not 0. A sequence without tokens is an error. */
+HONE_API hone_tensor *hone_pooling(hone_tape *t, hone_tensor *x, hone_tensor *which, hone_pool_kind kind);
+typedef enum hone_pointwise_kind { HONE_LOSS_MSE, HONE_LOSS_SMOOTH_L1, HONE_LOSS_BCE } hone_pointwise_kind;
+typedef struct hone_pointwise_opts {
+    hone_pointwise_kind kind;   /* (x−y)² · that up to beta, straight beyond (Girshick 2015) · −ln σ(±x) where y, in [0,1], is 1 or 0 */
+    float beta;                 /* of smooth L1: where it becomes straight */
+    double denominator;         /* 0: the sum of the weights; without weights, the number of numbers */
+    hone_tensor *weights;       /* of x's shape; gets no gradient. NULL: 1 */
+} hone_pointwise_opts;
+/* loss (1) = Σ weights·f(x, y) / denominator; x and y f32 of the same shape. o NULL: the mean squared error. */
+HONE_API hone_tensor *hone_pointwise_loss(hone_tape *t, hone_tensor *x, hone_tensor *y, const hone_pointwise_opts *o);
 /* Columns [start, start+n) of the last dimension, without copying. */
 HONE_API hone_tensor *hone_columns(hone_tape *t, hone_tensor *x, int64_t start, int64_t n);
 /* Other sizes for the same numbers, without copying (a column view is copied unless its rows stay); one size may be −1: what is left. */

@@ -109,6 +109,11 @@ typedef struct hn_concat_attr { int dim; } hn_concat_attr;
 typedef struct hn_transpose_attr { int i, j; } hn_transpose_attr;
 typedef struct hn_pad_attr { int dim; int64_t before, after; float value; } hn_pad_attr;
 typedef struct hn_reshape_attr { int dims; int64_t shape[HONE_MAX_DIMS]; } hn_reshape_attr;
+typedef struct hn_reduce_attr { hone_reduction how; int dim; bool keep; } hn_reduce_attr;    /* aux: of max, where it was (i32) */
+typedef struct hn_matmul_attr { bool a_turned, b_turned; } hn_matmul_attr;
+typedef struct hn_scatter_add_attr { int64_t rows; } hn_scatter_add_attr;
+typedef struct hn_pooling_attr { hone_pool_kind kind; } hn_pooling_attr;
+typedef struct hn_pointwise_loss_attr { hone_pointwise_kind kind; float beta; double denominator; } hn_pointwise_loss_attr; /* in: x, y, w */
 typedef struct hn_patches_attr { int64_t side; } hn_patches_attr;
 typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets, weights; aux: log-sum-exp (rows) */
     double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore;

@@ -55,6 +55,33 @@ x = leaf(2, 3, 2)
 case("pad", dict(x=x), F.pad(x, (0, 0, 2, 1), value=0.5))
 x, w, b = leaf(2, 3, 6, 4), leaf(5, 3, 2, 2), leaf(5)
 case("patch", dict(x=x, w=w, b=b), F.conv2d(x, w, b, stride=2).flatten(2).transpose(1, 2))
+for name, f in (("sum", lambda x: x.sum(1)), ("mean", lambda x: x.mean(-1, keepdim=True)), ("max", lambda x: x.max(0).values)):
+    x = leaf(3, 4, 5)
+    case(f"reduce_{name}", dict(x=x), f(x))
+a, b = leaf(2, 1, 4, 3), leaf(2, 5, 3)
+case("matmul", dict(a=a, b=b), a @ b.transpose(-1, -2))
+a, b = leaf(2, 3, 4), leaf(3, 5)
+case("matmul_turned", dict(a=a, b=b), a.transpose(-1, -2) @ b)
+x, ids = leaf(5, 3), torch.tensor([[4, 0], [4, 2]])
+case("gather", dict(x=x, ids=ids), x[ids])
+x = leaf(2, 2, 3)
+case("scatter", dict(x=x), torch.zeros(5, 3).index_add(0, ids.reshape(-1), x.reshape(-1, 3)))
+lengths, mask = torch.tensor([3, 1]), torch.tensor([[0, 1, 0, 1], [1, 1, 1, 0]])
+put("pool_lengths", lengths)
+put("pool_mask", mask)
+inside = (torch.arange(4) < lengths[:, None]).double()
+for name, f in (("mean", lambda x: (x * inside[:, :, None]).sum(1) / inside.sum(1)[:, None]), ("first", lambda x: x[:, 0]),
+                ("last", lambda x: x[torch.arange(2), lengths - 1]),
+                ("mask", lambda x: (x * mask[:, :, None]).sum(1) / mask.sum(1)[:, None])):
+    x = leaf(2, 4, 3)
+    case(f"pool_{name}", dict(x=x), f(x))
+w = torch.rand(3, 4).float().double()
+put("loss_w", w)
+for name, f in (("mse", F.mse_loss), ("smooth", lambda x, y: F.smooth_l1_loss(x, y, beta=0.5)),
+                ("bce", F.binary_cross_entropy_with_logits),
+                ("bce_weighted", lambda x, y: F.binary_cross_entropy_with_logits(x, y, weight=w, reduction="sum") / w.sum())):
+    x, y = (torch.randn(3, 4) * 4).float().double().requires_grad_(True), torch.rand(3, 4).float().double().requires_grad_(True)
+    case(f"loss_{name}", dict(x=x, t=y), f(x, y).reshape(1))
 lines.append("#endif")
 out = pathlib.Path(__file__).resolve().parent.parent / "golden" / "ops_basic.h"
 out.write_text("\n".join(lines) + "\n")

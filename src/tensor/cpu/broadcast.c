@@ -5,7 +5,7 @@
 #include "tensor/cpu/elementwise.h"
 #include "tensor/op/broadcast.h"
 
-enum { STRIP = 128, PART = 64, STEP = 8192 };
+enum { PART = 64 };
 typedef struct {
     const hn_call *c;
     const hn_vec *v;
@@ -15,7 +15,7 @@ typedef struct {
     /* gradient of in[k] */
     int k;
     hone_tensor *dx;
-    int64_t own[HONE_MAX_DIMS], over[HONE_MAX_DIMS], dz[HONE_MAX_DIMS], rows, rows_each, strips;
+    int64_t own[HONE_MAX_DIMS], over[HONE_MAX_DIMS], dz[HONE_MAX_DIMS];
 } job;
 
 static bool whole(const hn_call *c, int k) { return hn_count(c->in[k]) == hn_count(c->out); }
@@ -68,11 +68,12 @@ static void whole_span(void *arg, int64_t r, int64_t i, int64_t n) {
 }
 
 /* Row r of the gradient, columns [i, i+n): the sum over all rows (and, where it has one column, along them). */
-static void sum_row(const job *j, int64_t r, int64_t i, int64_t n) {
+static void sum_strip(void *arg, int64_t r, int64_t i, int64_t n) {
+    job *j = arg;
     const int64_t *step = j->s.step[1 - j->k];
     const float *dz = j->c->out->grad + row_at(r, j->own, j->dz) + i;
     const float *other = (const float *)j->c->in[1 - j->k]->data + row_at(r, j->own, step) + i * step[3];
-    float *to = (float *)j->dx->data + row_at(r, j->own, j->s.step[j->k]) + i, total[STRIP] = { 0 }, part[STRIP];
+    float *to = (float *)j->dx->data + row_at(r, j->own, j->s.step[j->k]) + i, total[HN_STRIP] = { 0 }, part[HN_STRIP];
     int64_t rows = j->over[0] * j->over[1] * j->over[2];
     double along = 0;
     for (int64_t at = 0; at < rows; at += PART) {
@@ -87,11 +88,6 @@ static void sum_row(const job *j, int64_t r, int64_t i, int64_t n) {
     if (j->dx->fresh) memcpy(to, total, (size_t)n * sizeof *to);
     else j->v->add(to, to, total, n);
 }
-static void sum_task(void *arg, int64_t task, int worker) {
-    job *j = arg;
-    int64_t i = task % j->strips * STRIP, r = task / j->strips * j->rows_each;
-    for (int64_t end = HN_MIN(r + j->rows_each, j->rows); r < end; r++) sum_row(j, r, i, HN_MIN(STRIP, j->own[3] - i));
-}
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     hn_steps(c->out, j.dz);
@@ -103,10 +99,8 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
             continue;
         }
         hn_stretched(c, j.k, j.own, j.over);
-        j.rows = j.own[0] * j.own[1] * j.own[2];
-        j.strips = hn_cdiv(j.own[3], STRIP);
-        j.rows_each = j.rows ? HN_MAX(1, STEP * j.rows / HN_MAX(1, hn_count(c->out))) : 1;
-        hn_cpu_run(c, 10.0 * (double)hn_count(c->out), hn_cdiv(j.rows, j.rows_each) * j.strips, sum_task, &j);
+        int64_t rows = j.own[0] * j.own[1] * j.own[2];
+        hn_cpu_strips(c, rows, j.own[3], j.over[0] * j.over[1] * j.over[2] * j.over[3], 10, sum_strip, &j);
     }
 }
 extern const hn_kernel hn_cpu_add, hn_cpu_mul;

@@ -15,15 +15,24 @@ typedef struct hn_elementwise {
     void (*shift)(float *y, const float *x, float s, int64_t n);                 /* x + s */
     void (*axpy)(float *y, float s, const float *x, int64_t n);                  /* y += s·x */
     float (*sum)(const float *x, int64_t n);
+    /* Σ w·f(x, y); w NULL: 1 */
+    double (*loss)(const float *x, const float *y, const float *w, int64_t n, hone_pointwise_kind kind, float beta);
+    /* dx += scale·w·df/dx, dy alike; each may be NULL */
+    void (*loss_grad)(float *dx, float *dy, const float *x, const float *y, const float *w, int64_t n, hone_pointwise_kind kind,
+                      float beta, float scale);
 } hn_elementwise;
 const hn_elementwise *hn_elementwise_now(void);
 
-/* Calls span(arg, r, i, n) for columns [i, i+n) of each row r of (rows, cols), about 8192 numbers a task. `flat`: rows follow each
- * other without gaps in every tensor concerned, so all is one long row. flops: of one number. */
+/* Calls span(arg, r, i, n) for columns [i, i+n) of each row r of (rows, cols), about HN_SPAN numbers a task; long rows are cut at its
+ * multiples. `flat`: rows follow each other without gaps in every tensor concerned, so all is one long row. flops: of one number. */
+enum { HN_SPAN = 8192 };
 typedef void hn_span_fn(void *arg, int64_t r, int64_t i, int64_t n);
 void hn_cpu_spans(const hn_call *c, int64_t rows, int64_t cols, bool flat, double flops, hn_span_fn *span, void *arg);
 /* As above, whole rows. */
 void hn_cpu_rows(const hn_call *c, int64_t rows, int64_t cols, double flops, hn_span_fn *row, void *arg);
+/* For sums across rows: at most HN_STRIP columns a call; `depth` numbers are read for each that is written. */
+enum { HN_STRIP = 128 };
+void hn_cpu_strips(const hn_call *c, int64_t rows, int64_t cols, int64_t depth, double flops, hn_span_fn *strip, void *arg);
 
 static inline bool hn_gapless(const hone_tensor *x) { return x->ld == hn_cols(x) || hn_rows(x) <= 1; }
 static inline float *hn_at(const hone_tensor *x, int64_t r, int64_t i) { return (float *)x->data + r * x->ld + i; }

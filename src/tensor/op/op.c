@@ -12,3 +12,9 @@ bool hn_ids_in_range(const hn_call *c, const char *what, const int32_t *ids, int
         if (ids[i] < lo || ids[i] >= hi) return hn_id_fail(c, what, ids, i, lo, hi);
     return true;
 }
+bool hn_indices_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t end) {
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= end)
+            return HN_MISFIT(c, "%s: index %d at %lld, but there are %lld rows", what, ids[i], (long long)i, (long long)end);
+    return true;
+}

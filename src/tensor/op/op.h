@@ -49,6 +49,12 @@ bool hn_cross_entropy_targets(const hn_call *c);
 /* Fails the tape when a length is not 0 … S. */
 bool hn_attention_lengths(const hn_call *c);
 
+/* Fails the tape when an index is not one of `end` rows, naming the first. */
+bool hn_indices_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t end);
+
+/* pointwise_loss: its result and what backward divides by, from the sums over all numbers; fails the tape where there is no weight. */
+bool hn_pointwise_finish(const hn_call *c, double sum, double weights);
+
 /* GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415; the tanh form is GPT-2's. */
 static inline double hn_act_f(double x, hone_act act) {
     switch (act) {

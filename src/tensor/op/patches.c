@@ -11,7 +11,8 @@ static bool shape(hn_call *c, hn_arena *a) {
     int64_t P = side(c);
     if (!hn_is_f32(x, 4)) return HN_MISFIT(c, "patches: images must be f32 of (B,C,H,W)");
     if (P < 1 || x->shape[2] % P || x->shape[3] % P)
-        return HN_MISFIT(c, "patches: images are (%s), which patches of %lld by %lld do not fill", HN_SHAPE(c, x), (long long)P, (long long)P);
+        return HN_MISFIT(c, "patches: images are (%s), which patches of %lld by %lld do not fill", HN_SHAPE(c, x), (long long)P,
+                         (long long)P);
     c->out->dtype = HONE_F32;
     c->out->dims = 3;
     c->out->shape[0] = x->shape[0];
@@ -38,7 +39,8 @@ hone_tensor *hone_patches(hone_tape *t, hone_tensor *images, int64_t p) {
 }
 hone_tensor *hone_patch_embedding(hone_tape *t, hone_tensor *images, hone_tensor *w, hone_tensor *b) {
     if (!hn_is_f32(w, 4) || w->shape[2] != w->shape[3]) {
-        (void)!hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = "patch embedding: w must be f32 of (width,C,P,P)", .where = "patch embedding"});
+        (void)!hn_tape_fail(t, HONE_E_SHAPE,
+                             &(hn_why){.what = "patch embedding: w must be f32 of (width,C,P,P)", .where = "patch embedding"});
         return hone_patches(t, images, 0);
     }
     int64_t flat[] = {w->shape[0], -1};

@@ -24,7 +24,8 @@ static bool shape(hn_call *c, hn_arena *a) {
     if ((open >= 0 && c->out->shape[open] < 0) || hn_count(c->out) != hn_count(x))
         return HN_MISFIT(c, "reshape: x is (%s), which is not (%s)", HN_SHAPE(c, x), HN_SHAPE(c, c->out));
     bool rows_stay = hn_cols(c->out) == hn_cols(x);
-    if (!rows_stay && x->ld != hn_cols(x) && hn_rows(x) > 1) return HN_MISFIT(c, "reshape: x (%s) has gaps between its rows", HN_SHAPE(c, x));
+    if (!rows_stay && x->ld != hn_cols(x) && hn_rows(x) > 1)
+        return HN_MISFIT(c, "reshape: x (%s) has gaps between its rows", HN_SHAPE(c, x));
     c->out->ld = rows_stay ? x->ld : hn_cols(c->out);
     return true;
 }

@@ -71,6 +71,42 @@ static float sum_of(const float *x, int64_t n) {
     return v_sum(s0 + s1);
 }
 
+/* ln(1 + e⁻ˣ) of a yes-or-no question is a number at a time: questions are few. */
+static double loss(const float *x, const float *y, const float *w, int64_t n, hone_pointwise_kind kind, float beta) {
+    if (kind == HONE_LOSS_BCE) {
+        double s = 0;
+        for (int64_t i = 0; i < n; i++) {
+            float f = (x[i] > 0 ? x[i] : 0) - x[i] * y[i] + log1pf(expf(-fabsf(x[i])));
+            s += w ? w[i] * f : f;
+        }
+        return s;
+    }
+    vf sum = v_set(0), vb = v_set(beta), half = v_set(beta > 0 ? 0.5f / beta : 0), off = v_set(0.5f * beta);
+    V_EACH (i, n) {
+        vf d = v_ld(x + i, V_LEFT) - v_ld(y + i, V_LEFT), f = d * d;
+        if (kind == HONE_LOSS_SMOOTH_L1) {
+            vf far = v_max(v_set(0) - d, d);
+            f = v_where_lt(far, vb, f * half, far - off);
+            f = v_keep(f, v_set(0), V_LEFT);
+        }
+        sum = v_fma(f, w ? v_ld(w + i, V_LEFT) : v_set(1), sum);
+    }
+    return v_sum(sum);
+}
+static void loss_grad(float *dx, float *dy, const float *x, const float *y, const float *w, int64_t n, hone_pointwise_kind kind,
+                      float beta, float scale) {
+    vf one = v_set(1), by = v_set(kind == HONE_LOSS_MSE ? 2 : beta > 1e-30f ? 1 / beta : 1e30f);
+    V_EACH (i, n) {
+        vf a = v_ld(x + i, V_LEFT), b = v_ld(y + i, V_LEFT), g = (a - b) * by, s = v_set(scale);
+        if (w) s = s * v_ld(w + i, V_LEFT);
+        if (kind == HONE_LOSS_SMOOTH_L1) g = v_max(v_set(-1), v_min(one, g));
+        if (kind == HONE_LOSS_BCE) g = v_sigmoid(a) - b;
+        if (dx) put(dx + i, s * g, V_LEFT, true);
+        if (kind == HONE_LOSS_BCE) g = a;
+        if (dy) put(dy + i, v_set(0) - s * g, V_LEFT, true);
+    }
+}
+
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define TABLE PASTE(hn_elementwise_, HN_ISA)
@@ -84,4 +120,6 @@ const hn_elementwise TABLE = {
     shift,
     axpy,
     sum_of,
+    loss,
+    loss_grad,
 };
