@@ -241,6 +241,10 @@ that of its leanest variant. bf16 is not measured here: this build trains in f32
 
 {peers}
 
+Why: the backward of `linear_cross_entropy` makes the logits again instead of keeping them, four products where the floor counts three; that
+is what a large vocabulary costs over the floor, and what it saves in memory. In the smallest model products are so short that the ends
+of pool runs, rounding to tiles and the vector work between them weigh more.
+
 ## Operators
 
 {ops}
