@@ -170,6 +170,13 @@ HONE_API hone_tensor *hone_linear_kl(hone_tape *t, hone_tensor *h, hone_tensor *
  * either. h (…,C), w (V,C), targets (…) i32; at a target of −1 both are 0. temperature 0: 1. */
 HONE_API hone_tensor *hone_linear_log_probs(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets, float temperature);
 
+/* ---- time for memory ---- */
+typedef hone_tensor *hone_recomputed(hone_tape *t, hone_tensor *x, const void *args);
+/* fn(t, x, args), of which nothing but x and the result is kept for backward: backward runs fn again, with the same random draws, then
+ * walks it back. Results and gradients have the same bits as without. fn must make its result of x and weights alone, by operators; args
+ * (bytes of them) are copied and may hold pointers to weights. May be nested. Chen et al. 2016, arXiv:1604.06174. */
+HONE_API hone_tensor *hone_recompute(hone_tape *t, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
+
 /* ---- key-value cache: a tape that has one runs a model token by token ---- */
 HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;
 HONE_API void hone_tape_cache_reset(hone_tape *t, int64_t length);      /* keep the first `length` positions */

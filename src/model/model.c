@@ -43,6 +43,12 @@ void hn_model_copy_weights(hone_model *to, const hone_model *from) {
     }
 }
 
+hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes) {
+    if (m->recompute) return hone_recompute(t, fn, x, args, bytes);
+    hn_block_begin(t);
+    return hn_block_end(t, fn(t, x, args));
+}
+
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o) {
     hone_tensor *h = m->arch->forward(t, m, ids);
     hn_scope_begin(t, "head");

@@ -41,6 +41,7 @@ struct hone_model {
     hn_tokenizer *tok;           /* may be NULL */
     json_t *config;              /* as read, so that unknown keys survive a round trip; NULL: made here */
     bool null_storage;           /* for --plan: shapes without memory */
+    bool recompute;              /* training: a layer keeps its input only, backward runs it anew */
 };
 struct hn_arch {
     hn_item item;                                          /* rows: the shape settings */
@@ -62,6 +63,8 @@ hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the f
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
 void hn_model_copy_weights(hone_model *to, const hone_model *from);
+/* One layer of a forward: fn(t, x, args) as a block, recomputed in backward where the model says so (see hone_recompute). */
+hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o);
 /* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.

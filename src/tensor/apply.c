@@ -108,7 +108,7 @@ static void compute(hone_tape *t, hn_call *c) {
         c->scratch = NULL;
     }
     hn_mempool_put(&t->pool, scratch);
-    t->flops_forward += c->op->cost ? c->op->cost(c).flops : 0;
+    *(t->repeats ? &t->flops_again : &t->flops_forward) += c->op->cost ? c->op->cost(c).flops : 0;
     if (t->watch) t->watch(t->watch_user, c, false, hn_now() - began);
 }
 
@@ -154,7 +154,7 @@ static bool apply_body(hone_tape *t, void *arg) {
     if (!give_memory(t, op->item.name, c->out)) return false;
     put_on_list(t, c->out);
     for (int i = 0; i < HN_MAX_AUX; i++)
-        if (i >= c->n_aux || !c->out->wants_grad) c->aux[i] = NULL;
+        if (i >= c->n_aux || !c->out->wants_grad || t->forgets) c->aux[i] = NULL;
         else {
             if (!give_memory(t, op->item.name, c->aux[i])) return false;
             c->aux[i]->tape = t;
@@ -163,7 +163,7 @@ static bool apply_body(hone_tape *t, void *arg) {
     compute(t, c);
     if (!t->failed && t->backend->checks) hn_check_call(t, c);
     if (t->failed) return false;
-    if (c->out->wants_grad) record(t, n);
+    if (c->out->wants_grad && !t->forgets) record(t, n);
     return true;
 }
 

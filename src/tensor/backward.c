@@ -91,6 +91,23 @@ static void drop_saved(hone_tape *t, hn_call *c) {
         if (c->aux[i]) drop_use(t, c->aux[i]);
 }
 
+bool hn_tape_walk(hone_tape *t) {
+    for (hn_node *n = t->last; n; n = n->before) {
+        hn_call *c = &n->call;
+        t->at = n;
+        if (c->out->grad_chunk) { /* otherwise the loss does not depend on it */
+            if (n->again) hn_tape_repeat(t, n);
+            else run_node(t, c);
+            if (t->failed) return false;
+            hn_mempool_put(&t->pool, c->out->grad_chunk);
+            c->out->grad_chunk = NULL;
+            c->out->grad = NULL;
+        }
+        drop_saved(t, c);
+    }
+    return true;
+}
+
 static bool refuse(hone_tape *t, const char *what, const char *hint) {
     return hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = what, .hint = hint});
 }
@@ -107,20 +124,9 @@ static bool backward_body(hone_tape *t, void *arg) {
     loss->grad = (float *)(void *)loss->grad_chunk->p;
     if (loss->grad) *loss->grad = 1;
     t->at_backward = true;
-    for (hn_node *n = t->last; n; n = n->before) {
-        hn_call *c = &n->call;
-        t->at = n;
-        if (c->out->grad_chunk) { /* otherwise the loss does not depend on it */
-            run_node(t, c);
-            if (t->failed) return false;
-            hn_mempool_put(&t->pool, c->out->grad_chunk);
-            c->out->grad_chunk = NULL;
-            c->out->grad = NULL;
-        }
-        drop_saved(t, c);
-    }
+    bool ok = hn_tape_walk(t);
     t->at_backward = false;
-    return true;
+    return ok;
 }
 
 bool hone_backward(hone_tape *t, hone_tensor *loss) { return hn_tape_try(t, backward_body, loss); }

@@ -71,7 +71,9 @@ void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step)
     t->made = NULL;
     t->depth = t->scopes = 0;
     t->scope_text = NULL;
-    t->flops_forward = t->flops_backward = 0;
+    t->forgets = 0;
+    t->repeats = false;
+    t->flops_forward = t->flops_backward = t->flops_again = 0;
     hn_mempool_rewind(&t->pool);
     hn_bump_rewind(&t->nodes);
     hn_arena_reset(t->texts);
@@ -89,7 +91,7 @@ const char *hn_tape_failed_where(const hone_tape *t) { return t->where; }
 
 void hn_tape_stats_get(const hone_tape *t, hn_tape_stats *out) {
     int64_t cache = t->cache ? t->cache->bytes : 0;
-    *out = (hn_tape_stats){t->flops_forward, t->flops_backward, t->pool.now + cache, t->pool.peak + cache, t->n_nodes};
+    *out = (hn_tape_stats){t->flops_forward, t->flops_backward, t->flops_again, t->pool.now + cache, t->pool.peak + cache, t->n_nodes};
 }
 
 void hn_tape_watch(hone_tape *t, hn_watch_fn fn, void *user) {

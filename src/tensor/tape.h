@@ -6,9 +6,18 @@
 
 enum { HN_SCOPE_DEPTH = 16, HN_SCOPE_TEXT = 160, HN_MAX_OPS = 64, HN_BLOCK_DEPTH = 32 };
 
+/* A stretch of forward that backward runs anew. */
+typedef struct hn_again {
+    hone_recomputed *fn;
+    hone_tensor *x;
+    const void *args; /* a copy, on the tape */
+    uint32_t index;   /* of its first call: random draws repeat */
+} hn_again;
+
 struct hn_node {
     hn_call call;
     hn_node *before;
+    const hn_again *again; /* NULL: an operator */
     const char *scope; /* "h.3.mlp"; lives as long as the node */
     hone_tensor out, aux[HN_MAX_AUX];
 };
@@ -38,6 +47,8 @@ struct hone_tape {
     hn_mempool pool;
     hn_bump nodes;
     hn_node *last; /* recorded nodes, newest first */
+    int forgets;   /* inside so many recomputed stretches: nothing is recorded */
+    bool repeats;  /* such a stretch is run anew, in backward */
     int64_t n_nodes;
     hone_tensor *made;                  /* tensors with memory that a block end may release, newest first */
     hone_tensor *block[HN_BLOCK_DEPTH]; /* what `made` was when the block began */
@@ -45,7 +56,7 @@ struct hone_tape {
     char scope[HN_SCOPE_TEXT];
     int scope_end[HN_SCOPE_DEPTH], scopes;
     const char *scope_text; /* copy of scope for nodes; NULL: to be made */
-    double flops_forward, flops_backward;
+    double flops_forward, flops_backward, flops_again;
     hn_watch_fn watch;
     void *watch_user;
     hn_cache *cache;
@@ -60,6 +71,8 @@ static inline const hn_kernel *hn_kernel_of(const hone_tape *t, const hn_op *op)
     int i = hn_op_index(op);
     return i < 0 ? NULL : t->kernel[i];
 }
+bool hn_tape_walk(hone_tape *t);                /* backward over the nodes from t->last on */
+bool hn_tape_repeat(hone_tape *t, hn_node *n);  /* backward of a recomputed stretch */
 const char *hn_tape_scope_text(hone_tape *t);
 /* Runs fn(t, arg) under hn_try unless the tape has failed; a refusal of memory becomes the tape's failure. */
 bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg) HN_CHECK;

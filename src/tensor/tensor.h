@@ -150,6 +150,7 @@ extern const hn_kind hn_kind_backend;
 /* ---- the tape, for models and trainers ---- */
 typedef struct hn_tape_stats {
     double flops_forward, flops_backward;     /* since hone_tape_begin */
+    double flops_again;                       /* of forwards that backward has run anew (hone_recompute); in neither of the others */
     int64_t pool_now, pool_peak;              /* bytes of activations, activation gradients and scratch; peak since the tape was made */
     int64_t nodes;
 } hn_tape_stats;

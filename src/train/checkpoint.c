@@ -27,7 +27,8 @@ static void add_setting(void *user, const hn_section *sec, const hn_item *varian
     bool mine = false;
     for (int64_t i = 0; i < HN_LEN(keys); i++) mine |= !strcmp(sec->key, keys[i]);
     const char *key = hn_fmt(w->a, "%s.%s", sec->key, row->name), *value;
-    if (!mine || !strcmp(key, "train.save_every") || !(value = hn_settings_value(w->a, w->s, key))) return;
+    if (!strcmp(key, "train.save_every") || !strcmp(key, "train.recompute")) return;        /* these change no number */
+    if (!mine || !(value = hn_settings_value(w->a, w->s, key))) return;
     json_object_set_new(w->out, key, json_string(value));
 }
 

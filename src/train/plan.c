@@ -73,6 +73,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
         return HN_FAIL(a, HONE_E_VALUE, .what = "train.batch × train.accumulate × the context is beyond any memory",
                        .hint = "lower train.batch");
     hone_tape *tape = hone_tape_new(a->job, "null");
+    m->recompute = p->recompute;
     bool ok = tape && dry_run(a, tape, m, p->batch, out);
     hone_tape_free(tape);
     if (!ok) return false;

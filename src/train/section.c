@@ -21,6 +21,8 @@ static const hn_param train_rows[] = {
              .doc = "held-out tokens of an evaluation while training; 0: all"),
     HN_PARAM(hn_train_params, patience, .def = "0", .min = 0, .max = 1e9, .unit = "evaluations",
              .doc = "stop after so many evaluations without a better one; 0: off"),
+    HN_PARAM(hn_train_params, recompute, .def = "false",
+             .doc = "keep only the input of each layer and compute the layer again in backward: less memory, a third more time, same numbers"),
     HN_PARAM(hn_train_params, save_every, .def = "0", .min = 0, .max = 1e9, .unit = "steps",
              .doc = "steps between checkpoints; 0: at the end and when interrupted only"),
 };

@@ -15,6 +15,7 @@ typedef struct hn_train_params {
     int64_t eval_every;          /* steps; 0: at the end only */
     int64_t eval_tokens;         /* of validation per evaluation while training; 0: all */
     int64_t patience;            /* evaluations without a better one before stopping; 0: off */
+    bool recompute;              /* layers keep their input only; backward runs them anew */
     int64_t save_every;          /* steps between checkpoints; 0: at the end and on a stop only */
 } hn_train_params;
 typedef struct hn_optim_params { const char *name; hn_strs groups; } hn_optim_params;     /* variant: kind `optim` */

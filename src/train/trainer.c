@@ -148,6 +148,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     if (!ok) return NULL;
     t->steps = plan.steps;
     if (!(t->m = make_model(a, s, d, start, seed, false))) return NULL;
+    t->m->recompute = t->p->recompute;
     if (!(t->tape = hone_tape_new(a->job, NULL))) return NULL;
     if (!(t->batches = hn_batches_new(a, &d->train, t->p->batch, t->m->context, t->p->order, seed))) return NULL;
     int64_t n = t->p->accumulate * t->p->batch * t->m->context;

@@ -121,6 +121,16 @@ static hone_tensor *mlp(hone_tape *t, const gpt2 *p, const block *b, hone_tensor
     return x;
 }
 
+typedef struct {
+    const gpt2 *p;
+    const block *b;
+    int64_t layer;
+} layer_args;
+static hone_tensor *layer(hone_tape *t, hone_tensor *x, const void *args) {
+    const layer_args *l = args;
+    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, x));
+}
+
 static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
     const gpt2 *p = m->params;
     const table *own = m->own;
@@ -130,10 +140,8 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
     x = hone_dropout(t, x, (float)p->dropout);
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        hn_block_begin(t);
-        x = attend(t, p, &own->h[i], i, x);
-        x = mlp(t, p, &own->h[i], x);
-        x = hn_block_end(t, x);
+        layer_args args = {p, &own->h[i], i};
+        x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "ln_f");
     x = hone_layernorm(t, x, own->ln_f.w, own->ln_f.b, (float)p->eps);
