@@ -176,6 +176,7 @@ def table(run):
                      f"{over['median']:.2f} [{over['min']:.2f}-{over['max']:.2f}] | {over_floor(r):.2f} | {rss / mib:.0f}, {r['torch_peak_rss_bytes'] / mib:.0f} "
                      f"({rss / r['torch_peak_rss_bytes']:.2f}) |")
     lines.append("")
+    lines += [run["note"], ""] if run.get("note") else []
     for r in results:
         if "ratio" not in r:
             why = r.get("hone_missing") or "PyTorch did not run: " + "; ".join(v.get("failed", "") for v in r["variants"].values())
@@ -186,7 +187,7 @@ def table(run):
     lines += ["", "PyTorch's variants, each alone before the rounds: ms a step, and peak MiB.", "", "| | " + " | ".join(names) + " |",
               "|---|" + "---|" * len(names)]
     for r in results:
-        cell = lambda x: f"{ms(x['seconds'])}; {x['peak_rss_bytes'] / 2 ** 20:.0f}" if x and "seconds" in x else "failed"
+        cell = lambda x: f"{ms(x['seconds'])}; {x['peak_rss_bytes'] / 2 ** 20:.0f}" if x and "seconds" in x else "failed" if x else "not run"
         lines.append(f"| {r['name']} | " + " | ".join(cell(r["variants"].get(v)) for v in names) + " |")
     if "start" in run:
         s = run["start"]
@@ -235,8 +236,8 @@ Written by `bench/peers.py --page`, from one run of `bench/peers.sh` and one of 
 
 f32, whole steps: batch, forward, backward, gradient norm, AdamW. PyTorch is its fastest variant (eager, torch.compile, each also with a
 malloc that keeps its memory; `scaled_dot_product_attention`, fused AdamW), by turns with hone in one run; medians [range]. Times faster
-is the median of the rounds; where PyTorch itself is within 1.2 of the floor, that target stands for nothing and the floor's stands alone. The *floor* is all matrix products of the same step alone, through oneDNN in the fastest of several ways,
-packing included, by turns with the steps. Memory is the peak resident less what was resident before the model was made; PyTorch's is
+is the median of the rounds; where PyTorch itself is within 1.2 of the floor, the floor's target stands alone. The *floor* is all
+matrix products of the same step alone, through oneDNN in the fastest of several ways, packing included, by turns with the steps. Memory is the peak resident less what was resident before the model was made; PyTorch's is
 that of its leanest variant. bf16 is not measured here: this build trains in f32.
 
 {peers}
