@@ -232,6 +232,39 @@ static void goes_on(void **state)
     }
 }
 
+/* ---- accumulation ---- */
+static void accumulates(void **state)
+{
+    /* 8 windows at once or four times 2, targets ignored unevenly and one micro-batch without any: one gradient, by plain descent. */
+    world w;
+    open_world(&w, 2);
+    set(&w, "optim.name", "sgd");
+    set(&w, "optim.momentum", "0");
+    set(&w, "optim.lr", "1");
+    set(&w, "train.clip", "0");
+    set(&w, "sched.warmup", "0");
+    set(&w, "train.batch", "8");
+    hn_trainer *one = trainer(&w);
+    w.s = hn_settings_clone(w.a, w.s);
+    set(&w, "train.batch", "2");
+    set(&w, "train.accumulate", "4");
+    hn_trainer *four = trainer(&w);
+    double x, y;
+    hn_batch_get(one->batches, 0, one->x, one->y);
+    for (int i = 0; i < 8 * 16; i++)
+        if (i < 29 || (i >= 64 && i < 96) || i % 5 == 0) one->y[i] = -1;
+    memcpy(four->x, one->x, 8 * 16 * sizeof(int32_t));
+    memcpy(four->y, one->y, 8 * 16 * sizeof(int32_t));
+    assert_true(hn_trainer_step_on(one, &x));
+    assert_true(hn_trainer_step_on(four, &y));
+    assert_float_equal(x, y, 1e-6);
+    assert_int_equal(one->now.tokens, four->now.tokens);
+    for (int64_t i = 0; i < one->m->n_w; i++)
+        for (int64_t k = 0; k < hn_count(one->m->w[i].t); k++)
+            assert_float_equal(((float *)one->m->w[i].t->data)[k], ((float *)four->m->w[i].t->data)[k], 1e-6);
+    close_world(&w);
+}
+
 /* ---- memory ---- */
 static void state_sizes(void **state)
 {
@@ -332,7 +365,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_pytorch), cmocka_unit_test(muon_tiles), cmocka_unit_test(overfits), cmocka_unit_test(any_threads),
-        cmocka_unit_test(goes_on), cmocka_unit_test(state_sizes), cmocka_unit_test(groups),
+        cmocka_unit_test(goes_on),
+        cmocka_unit_test(accumulates), cmocka_unit_test(state_sizes), cmocka_unit_test(groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  * An arena hands out zeroed memory from blocks and gives everything back at once. It also owns things: child arenas
  * and deferred closers, kept in one list and let go last-made-first, so a thing may use whatever was made before it.
  * Pieces above 1 MiB are mapped singly: they return to the system as soon as they are let go.
+ * From 4 MiB on huge pages are asked for: on Zen, two cores, a training step of 6 layers, width 384, context 256, batch 4 takes 1.06 times
+ * as long without them (A B A B); a training of 4 layers, width 128 holds 62.3 MiB at its peak, 60.8 without.
  * hn_grow recycles outgrown blocks through free lists by power of two; a warm loop over a reset arena asks the system
  * for nothing but large pieces. hn_try makes no arena of its own: arenas made inside belong to the tree as always and go
  * with their parent (scratch arenas of an unwound call live until then).
