@@ -104,6 +104,45 @@ static void vectors_gpt2(void **state) {
     expect_vectors(w, dir, "gpt-2", t);
 }
 
+/* The metadata of a GGUF file holds the vocabulary. */
+static void vectors_gguf(void **state) {
+    world *w = *state;
+    static const char *const names[] = { "gpt-2", "llama-spm", "phi-3" };
+    const char *dir = test_data(w->a, "tokenizers");
+    for (int i = 0; dir && i < 3; i++) {
+        hn_tokenizer *t = hn_tokenizer_load(w->a, hn_fmt(w->a, "%s/ggml-vocab-%s.gguf", dir, names[i]));
+        if (!t) fail_msg("%s: %s", names[i], hone_error_message(w->job));
+        expect_vectors(w, dir, names[i], t);
+    }
+}
+
+static void vectors_bert(void **state) {
+    world *w = *state;
+    const char *dir = test_data(w->a, "tokenizers");
+    if (!dir) return;
+    hn_tokenizer *t = hn_tokenizer_load(w->a, hn_path_join(w->a, dir, "bert_uncased_tokenizer.json"));
+    if (!t) fail_msg("%s", hone_error_message(w->job));
+    assert_int_equal(t->vocab, 30522);
+    assert_int_equal(t->bos, 101);
+    assert_int_equal(t->eos, 102);
+    expect_vectors(w, dir, "bert-bge", t);
+}
+
+static void lying_gguf_files_are_refused(void **state) {
+    world *w = *state;
+    static const struct { const char *p; int64_t n; const char *word; } cases[] = {
+        { "GGUX\3\0\0\0", 8, "no GGUF" }, { "GGUF\3", 5, "ends inside" }, { "GGUF\1\0\0\0", 8, "version 1" },
+        { "GGUF\3\0\0\0\0\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 24, "ends inside" },
+        { "GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, "no tokenizer here" },
+        { "GGUF\3\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0x\77\0\0\0", 37, "unknown type" },
+        { "GGUF\3\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0x\11\0\0\0\4\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F", 49, "ends inside" },
+    };
+    for (int64_t i = 0; i < HN_LEN(cases); i++) {
+        assert_null(hn_tokenizer_load(w->a, put(w, "x.gguf", cases[i].p, cases[i].n)));
+        expect_error(w, HONE_E_MODEL, cases[i].word, "x.gguf");
+    }
+}
+
 static void broken_gpt2_folders_are_refused(void **state) {
     world *w = *state;
     put_text(w, "vocab.json", "{\"a\":0,\"b\":1,\"ab\":2}");
@@ -118,6 +157,7 @@ static void broken_gpt2_folders_are_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { TEST(files_of_the_python_package), TEST(vectors_gpt2), TEST(broken_gpt2_folders_are_refused) };
+    const struct CMUnitTest tests[] = { TEST(files_of_the_python_package), TEST(vectors_gpt2), TEST(vectors_gguf),
+                                        TEST(vectors_bert), TEST(lying_gguf_files_are_refused), TEST(broken_gpt2_folders_are_refused) };
     return cmocka_run_group_tests_name("token files", tests, NULL, NULL);
 }

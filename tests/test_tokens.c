@@ -31,6 +31,7 @@ static void tokenizers_agree_with_python(void **state) {
         hn_buf_put(w->a, &all, json_string_value(json_array_get(texts, i)), (int64_t)json_string_length(json_array_get(texts, i)));
     assert_true(hn_corpus_from_text(w->a, "golden", all.v, all.n, &c));
     for (int64_t k = 0; k < hn_kind_token.n; k++) {
+        if (!((const hn_token_item *)hn_kind_token.items[k])->train) continue;
         const char *name = hn_kind_token.items[k]->name, *dir = hn_path_join(w->a, keep ? keep : w->dir, name);
         hn_tokenizer *t = hn_tokenizer_train(w->a, name, &c, NULL);
         assert_non_null(t);
@@ -104,8 +105,8 @@ static void broken_tokenizer_files_are_refused(void **state) {
     assert_true(hn_encode(t, w->a, "a€", 4, &ids));
     assert_int_equal(ids.n, 2);
     assert_int_equal(ids.v[1], 0);
-    assert_null(hn_tokenizer_load(w->a, put_text(w, "other.json", "{\"model\":{\"type\":\"Unigram\"}}")));
-    expect_error(w, HONE_E_MODEL, "other.json", "Unigram");
+    assert_null(hn_tokenizer_load(w->a, put_text(w, "other.json", "{\"model\":{\"type\":\"Wonder\"}}")));
+    expect_error(w, HONE_E_MODEL, "other.json", "Wonder");
     assert_null(hn_tokenizer_load(w->a, w->dir));
     expect_error(w, HONE_E_MODEL, "tokenizer.json", "no ");
 }

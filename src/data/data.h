@@ -82,6 +82,7 @@ struct hn_tokenizer {
     int64_t vocab;
     hn_bytes *pieces;            /* (vocab) bytes that each id stands for */
     int32_t bos, eos, unk;       /* -1: none */
+    bool bare_start;             /* a blank before the first piece is not text */
     void *own;                   /* the kind's tables */
 };
 hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* with the defaults */

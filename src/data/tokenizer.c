@@ -87,7 +87,7 @@ static hn_tokenizer *from_root(hn_arena *a, const char *where, json_t *root) {
         if (hone_error_code(a->job) != HONE_OK) return NULL;
     }
     (void)!HN_FAIL(a, HONE_E_MODEL, .what = "no tokenizer here reads this file", .where = where,
-                   .wanted = "byte pairs (BPE), a character tokenizer (WordLevel over single characters) or bytes (BPE without merges)",
+                   .wanted = "a model BPE, WordPiece, Unigram, or WordLevel over single characters",
                    .found = hn_fmt(a, "model \"%.40s\", pre_tokenizer \"%.40s\"", hn_tokenizer_part(root, "model"),
                                    hn_tokenizer_part(root, "pre_tokenizer")));
     return NULL;
@@ -112,8 +112,16 @@ static void ends_from_config(hn_arena *a, hn_tokenizer *t, const char *dir) {
         if (t->pieces[id].n == n && !memcmp(t->pieces[id].p, eos, (size_t)n)) t->eos = (int32_t)id;
 }
 
+static hn_tokenizer *from_gguf(hn_arena *a, const char *path) {
+    hn_bytes file;
+    json_t *root = hn_file_map(a, path, &file) ? hn_gguf_tokenizer(a, path, file) : NULL;
+    return root ? from_root(a, path, root) : NULL;
+}
+
 hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) {
     hn_bytes file;
+    size_t length = strlen(path);
+    if (length > 5 && !strcmp(path + length - 5, ".gguf") && hn_path_exists(path)) return from_gguf(a, path);
     const char *dir = hn_path_is_dir(path) ? path : NULL, *json = dir ? hn_path_join(a, path, "tokenizer.json") : path;
     hn_tokenizer *t = NULL;
     if (hn_path_exists(json)) t = hn_file_read(a, json, MAX_FILE, &file) ? hn_tokenizer_parse(a, json, file.p, file.n) : NULL;
@@ -162,7 +170,9 @@ bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_
 void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out) {
     for (int64_t i = 0; i < n; i++) {
         bool known = ids[i] >= 0 && ids[i] < t->vocab;
-        hn_buf_put(a, out, known ? t->pieces[ids[i]].p : (const void *)"\xEF\xBF\xBD", known ? t->pieces[ids[i]].n : 3);
+        hn_bytes piece = known ? t->pieces[ids[i]] : (hn_bytes){ (const uint8_t *)"\xEF\xBF\xBD", 3 };
+        bool skip = i == 0 && t->bare_start && piece.n && piece.p[0] == ' ';
+        hn_buf_put(a, out, piece.p + skip, piece.n - skip);
     }
 }
 

@@ -77,9 +77,61 @@ def byte_files():
     }
 
 
+def sentencepiece_bpe():
+    t = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    t.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")      # for training only
+    special = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
+    t.train_from_iterator(ALL * 2, trainers.BpeTrainer(vocab_size=460, special_tokens=special, show_progress=False, limit_alphabet=90))
+    v = json.loads(t.to_str())
+    v["pre_tokenizer"] = None
+    v["added_tokens"] = [x for x in v["added_tokens"] if x["id"] < 3]
+    v["decoder"] = json.loads(decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                                 decoders.Strip(" ", 1, 0)]).__getstate__())
+    return Tokenizer.from_str(json.dumps(v))
+
+
+def wordpiece(**bert):
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
+    t.normalizer, t.pre_tokenizer, t.decoder = normalizers.BertNormalizer(**bert), pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+    t.train_from_iterator(ALL * 2, trainers.WordPieceTrainer(vocab_size=420, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+                                                             limit_alphabet=200, show_progress=False))
+    t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return t
+
+
+def unigram(normalizer, byte_fallback=False):
+    t = Tokenizer(models.Unigram())
+    if normalizer:
+        t.normalizer = normalizer
+    t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    t.train_from_iterator(ALL * 2, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<unk>", "</s>"], unk_token="<unk>", show_progress=False))
+    v = json.loads(t.to_str())
+    # Characters that occur once are left to the unknown token.
+    v["model"]["vocab"] = [x for x in v["model"]["vocab"] if len(x[0]) > 1 or ord(x[0]) < 0x250 or x[0] == "▁"]
+    if byte_fallback:
+        v["model"]["vocab"] += [[f"<0x{b:02X}>", -20.0] for b in range(256)]
+        v["model"]["byte_fallback"] = True
+    return Tokenizer.from_str(json.dumps(v))
+
+
+def other_files():
+    n = normalizers
+    seq = pre_tokenizers.Sequence
+    return {
+        "qwen2": bpe(seq([split(QWEN2), byte_level(regex=False)]), normalizer=n.NFC()),
+        "nfkc": bpe(byte_level(), normalizer=n.Sequence([n.NFKC(), n.Lowercase(), n.Strip(), n.Replace(Regex("[0-9]+"), "7")])),
+        "sentencepiece": sentencepiece_bpe(),
+        "bert_uncased": wordpiece(),
+        "bert_cased": wordpiece(lowercase=False, clean_text=False, handle_chinese_chars=False, strip_accents=False),
+        "unigram": unigram(n.Sequence([n.NFKD(), n.StripAccents()])),
+        "unigram_bytes": unigram(None, byte_fallback=True),
+    }
+
+
 def golden(path):
     out = {"texts": ALL, "files": []}
-    for name, t in byte_files().items():
+    for name, t in {**byte_files(), **other_files()}.items():
         rows = [t.encode(s, add_special_tokens=False) for s in ALL]
         out["files"].append({"name": name, "json": json.loads(t.to_str()), "ids": [r.ids for r in rows],
                              "decoded": [t.decode(r.ids, skip_special_tokens=False) for r in rows]})

@@ -1,6 +1,7 @@
-/* bpe.c - byte-pair encoding over bytes, as GPT-2, Llama 3 and Qwen use it: 256 bytes, pairs of tokens joined by rank, special tokens.
+/* bpe.c - byte-pair encoding: symbols of a word, joined pair by pair in the order of their ranks.
  *
- * Every byte string goes in and comes out as it was. Words that were met before come from a small table of the encoder, which is
+ * Over bytes (GPT-2, Llama 3, Qwen) every byte string goes in and comes out as it was. Over characters (SentencePiece, Llama 2) a
+ * character without a token becomes the tokens of its bytes, where the file says so, or the unknown token. Words that were met before come from a small table of the encoder, which is
  * what makes natural text fast. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
  * token, <|endoftext|>. Source: Radford et al. 2019; the files of the package `tokenizers`. */
 #include "data/token/part/part.h"
@@ -14,10 +15,39 @@ typedef struct {
     hn_pipeline pipe;
     hn_merges *merges;
     hn_map *whole;           /* ignore_merges: words that are tokens stay whole; NULL: not asked for */
-    int32_t byte[256];       /* -1: no token */
+    hn_map *chars;           /* symbols are characters: their ids; NULL: symbols are bytes */
+    bool fuse_unk;
+    int32_t byte[256];       /* of a byte; with chars, of "<0x41>"; -1: no token */
 } bpe;
 
 /* ---- encoding ---- */
+static bool unknown(hn_work *w, const uint8_t *p, int used) {
+    hn_arena *a = w->out_arena;
+    return HN_FAIL(a, HONE_E_DATA,
+                   .what = used == 1 ? hn_fmt(a, "the byte 0x%02X is not in the tokenizer's vocabulary", p[0])
+                                     : hn_fmt(a, "the character '%.*s' is not in the tokenizer's vocabulary", used, p),
+                   .hint = "the tokenizer was made without it; use one that knows all bytes");
+}
+
+/* Characters to ids; returns how many, -1 with the error. */
+static int64_t symbols(hn_work *w, const bpe *own, const uint8_t *p, int64_t n, int32_t *ids) {
+    int64_t made = 0, id;
+    bool was_unk = false;
+    for (int64_t i = 0, used; i < n; i += used) {
+        uint32_t cp;
+        used = hn_utf8_next(p + i, n - i, &cp);
+        bool unk = !hn_map_get(own->chars, p + i, used, &id), bytes = unk;
+        for (int64_t k = i; bytes && k < i + used; k++) bytes = own->byte[p[k]] >= 0;
+        if (bytes)
+            for (int64_t k = i; k < i + used; k++) ids[made++] = own->byte[p[k]];
+        else if (!unk) ids[made++] = (int32_t)id;
+        else if (w->t->unk < 0) return (void)unknown(w, p + i, (int)used), -1;
+        else if (!was_unk || !own->fuse_unk) ids[made++] = w->t->unk;
+        was_unk = unk && !bytes;
+    }
+    return made;
+}
+
 static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
     const bpe *own = w->pipe->model;
     int64_t whole;
@@ -27,13 +57,13 @@ static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
                        .wanted = hn_fmt(w->out_arena, "at most %d", LONGEST), .hint = "cut the text into documents");
     hn_vec_grow(w->out_arena, w->out, n);
     int32_t *ids = w->out->v + w->out->n;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t made = own->chars ? symbols(w, own, p, n, ids) : n;
+    for (int64_t i = 0; !own->chars && i < n; i++) {
         ids[i] = own->byte[p[i]] >= 0 ? own->byte[p[i]] : w->t->unk;
-        if (ids[i] < 0)
-            return HN_FAIL(w->out_arena, HONE_E_DATA, .what = hn_fmt(w->out_arena, "the byte 0x%02X is not in the tokenizer's vocabulary", p[i]),
-                           .hint = "the tokenizer was made without it; use one that knows all bytes");
+        if (ids[i] < 0) return unknown(w, p + i, 1);
     }
-    w->out->n += hn_merges_apply(own->merges, w->scratch, ids, n);
+    if (made < 0) return false;
+    w->out->n += hn_merges_apply(own->merges, w->scratch, ids, made);
     return true;
 }
 
@@ -91,10 +121,17 @@ static bool plain_model(hn_arena *a, const json_t *model, const char *where) {
     return true;
 }
 
-/* The id of a part of a merge as it stands in the file. */
-static bool part_id(const hn_map *ids, const char *s, int64_t n, uint8_t *room, int64_t *id) {
+/* A text of the file as the model sees it: bytes behind stand-ins, or characters as they are. */
+static bool seen(const bpe *own, const char *s, int64_t n, uint8_t *room, int64_t *m) {
+    if (own->pipe.words.bytes) return hn_unshow_bytes(s, n, room, m);
+    memcpy(room, s, (size_t)n);
+    *m = n;
+    return true;
+}
+
+static bool part_id(const bpe *own, const hn_map *ids, const char *s, int64_t n, uint8_t *room, int64_t *id) {
     int64_t m;
-    return hn_unshow_bytes(s, n, room, &m) && hn_map_get(ids, room, m, id);
+    return seen(own, s, n, room, &m) && hn_map_get(ids, room, m, id);
 }
 
 static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *ids, const json_t *v, const char *where, int64_t i) {
@@ -108,10 +145,10 @@ static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *i
                        .wanted = "\"left right\" or [\"left\", \"right\"]");
     int64_t n_right = (int64_t)strlen(right);
     uint8_t *room = hn_new_n(scratch, uint8_t, n_left + n_right);
-    bool has_left = part_id(ids, left, n_left, room, &x), has_right = part_id(ids, right, n_right, room, &y), has_both = false;
+    bool has_left = part_id(own, ids, left, n_left, room, &x), has_right = part_id(own, ids, right, n_right, room, &y), has_both = false;
     if (has_left && has_right) {
-        (void)hn_unshow_bytes(left, n_left, room, &both);
-        (void)hn_unshow_bytes(right, n_right, room + both, &m);
+        (void)seen(own, left, n_left, room, &both);
+        (void)seen(own, right, n_right, room + both, &m);
         has_both = hn_map_get(ids, room, both + m, &both);
     }
     if (!has_both)
@@ -125,18 +162,23 @@ static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *i
 static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *vocab, const char *where) {
     const json_t *model = json_object_get(own->pipe.root, "model"), *merges = json_object_get(model, "merges"), *v;
     hn_arena *scratch = hn_arena_new(a);
-    bool ignore = json_is_true(json_object_get(model, "ignore_merges"));
-    hn_map *ids = hn_map_new(ignore ? a : scratch);
+    bool ignore = json_is_true(json_object_get(model, "ignore_merges")), bytes = own->pipe.words.bytes;
+    bool fallback = json_is_true(json_object_get(model, "byte_fallback"));
+    hn_map *ids = hn_map_new(ignore || !bytes ? a : scratch);
     memset(own->byte, -1, sizeof own->byte);
     for (int64_t id = 0; id < vocab->base; id++) {
         if (!vocab->key[id]) continue;
         int64_t n = (int64_t)strlen(vocab->key[id]), m;
-        uint8_t *bytes = hn_new_n(scratch, uint8_t, n);
-        if (!hn_unshow_bytes(vocab->key[id], n, bytes, &m)) continue;       /* not reached by bytes: added tokens in clear */
-        if (m == 1) own->byte[bytes[0]] = (int32_t)id;
-        hn_map_put(ids, bytes, m, id);
+        uint8_t *text = hn_new_n(scratch, uint8_t, n);
+        int byte = fallback ? hn_byte_token(vocab->key[id]) : -1;
+        if (!seen(own, vocab->key[id], n, text, &m)) continue;      /* not reached by bytes: added tokens in clear */
+        if (bytes && m == 1) byte = text[0];
+        if (byte >= 0) own->byte[byte] = (int32_t)id;
+        hn_map_put(ids, text, m, id);
     }
     own->whole = ignore ? ids : NULL;
+    own->chars = bytes ? NULL : ids;
+    own->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));
     own->merges = hn_merges_new(a, (int64_t)json_array_size(merges));
     size_t i;
     json_array_foreach(merges, i, v)
@@ -154,8 +196,6 @@ static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) 
     if (!plain_model(a, model, where) || !hn_pipeline_load(a, t, root, where, &vocab, &own->pipe)) return false;
     own->pipe.word = word;
     own->pipe.model = own;
-    if (!own->pipe.words.bytes)
-        return HN_FAIL(a, HONE_E_MODEL, .what = "a BPE model without a ByteLevel pre-tokenizer is not known here", .where = where);
     return load_model(a, t, own, &vocab, where);
 }
 

@@ -47,6 +47,31 @@ typedef bool (*hn_word_fn)(hn_work *w, const uint8_t *p, int64_t n);
 /* Calls fn for each word of valid UTF-8 text; `first`: the text stands at the very beginning. */
 bool hn_words_cut(const hn_words *words, hn_work *w, const uint8_t *p, int64_t n, bool first, hn_word_fn fn) HN_CHECK;
 
+/* ---- normal.c: normalizers, one after another ---- */
+typedef enum hn_change_kind { HN_NFC, HN_NFD, HN_NFKC, HN_NFKD, HN_LOWERCASE, HN_STRIP_ACCENTS, HN_BERT, HN_PREPEND, HN_STRIP, HN_REPLACE } hn_change_kind;
+typedef struct hn_change {
+    hn_change_kind kind;
+    bool left, right;                        /* strip */
+    bool clean, ideographs, accents, lower;  /* bert */
+    const char *text;                        /* prepend, replace */
+    const hn_pattern *pattern;               /* replace */
+} hn_change;
+enum { HN_CHANGES_MAX = 16 };
+typedef struct hn_changes { hn_change change[HN_CHANGES_MAX]; int64_t n; } hn_changes;
+bool hn_changes_load(hn_arena *a, const json_t *v, const char *where, hn_changes *out) HN_CHECK;   /* the value of "normalizer" */
+hn_bytes hn_changes_apply(const hn_changes *list, hn_work *w, hn_bytes in);     /* valid UTF-8 in, valid UTF-8 out, in w's scratch */
+
+/* ---- decode.c ---- */
+typedef struct hn_decoder {
+    const char *blank;               /* what stands for a blank, or NULL */
+    const char *prefix;              /* WordPiece: marks a piece that goes on; others begin with a blank */
+    bool bytes;                      /* <0x41> stands for a byte */
+    bool cleanup, bare_start;
+} hn_decoder;
+bool hn_decoder_load(hn_arena *a, const json_t *v, const char *where, hn_decoder *out) HN_CHECK;   /* the value of "decoder" */
+hn_bytes hn_decoder_piece(hn_arena *a, const hn_decoder *d, const char *key);
+int hn_byte_token(const char *s);                                               /* of "<0x41>"; −1: is none */
+
 /* ---- added.c: tokens that are cut out of the text before all else ---- */
 typedef struct hn_added_token { hn_bytes text; int32_t id; bool special, normalized, lstrip, rstrip, single_word; } hn_added_token;
 typedef struct hn_added hn_added;
@@ -63,7 +88,9 @@ bool hn_vocab_load(hn_arena *a, const json_t *root, const char *where, const hn_
 /* ---- pipeline.c ---- */
 typedef struct hn_pipeline {
     json_t *root;                    /* the file, for saving */
+    hn_changes changes;
     hn_words words;
+    hn_decoder decoder;
     hn_added_list list;
     hn_added *raw, *normal;          /* finders before and after the normalizer */
     hn_word_fn word;
@@ -104,4 +131,7 @@ json_t *hn_learn_bpe(hn_arena *a, const hn_learn *how, const hn_corpus *c, const
 
 /* ---- gpt2_files.c: a folder's vocab.json and merges.txt as a tokenizer.json; *where names them in errors ---- */
 json_t *hn_gpt2_files(hn_arena *a, const char *dir, const char **where) HN_CHECK;
+
+/* ---- gguf.c ---- */
+json_t *hn_gguf_tokenizer(hn_arena *a, const char *where, hn_bytes file) HN_CHECK;
 #endif

@@ -56,24 +56,23 @@ static int32_t end_by_name(const hn_pipeline *pipe) {
 static void fill_pieces(hn_arena *a, hn_tokenizer *t, const hn_pipeline *pipe, const hn_vocab *vocab) {
     t->vocab = vocab->n;
     t->pieces = hn_new_n(a, hn_bytes, vocab->n);
+    t->bare_start = pipe->decoder.bare_start;
     for (int64_t id = 0; id < vocab->n; id++) {
-        t->pieces[id] = (hn_bytes){ (const uint8_t *)"", 0 };
-        if (!vocab->key[id]) continue;
-        int64_t n = (int64_t)strlen(vocab->key[id]), m;
+        const char *key = vocab->key[id] ? vocab->key[id] : "";
+        int64_t n = (int64_t)strlen(key), m;
         uint8_t *bytes = hn_new_n(a, uint8_t, n);
-        if (!pipe->words.bytes || !hn_unshow_bytes(vocab->key[id], n, bytes, &m)) memcpy(bytes, vocab->key[id], (size_t)(m = n));
-        t->pieces[id] = (hn_bytes){ bytes, m };
+        if (pipe->words.bytes && hn_unshow_bytes(key, n, bytes, &m)) t->pieces[id] = (hn_bytes){ bytes, m };
+        else t->pieces[id] = vocab->key[id] ? hn_decoder_piece(a, &pipe->decoder, key) : (hn_bytes){ bytes, 0 };
     }
-    for (int64_t i = 0; i < pipe->list.n; i++) t->pieces[pipe->list.v[i].id] = pipe->list.v[i].text;      /* in clear */
+    for (int64_t i = 0; pipe->words.bytes && i < pipe->list.n; i++) t->pieces[pipe->list.v[i].id] = pipe->list.v[i].text;   /* in clear */
 }
 
 bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) {
-    const json_t *normal = json_object_get(root, "normalizer");
     const char *first = NULL, *last = NULL, *unk = json_string_value(json_object_get(json_object_get(root, "model"), "unk_token"));
     *out = (hn_pipeline){ .root = root };
-    if (normal && !json_is_null(normal))
-        return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "normalizer \"%.40s\" is not known here", hn_tokenizer_part(root, "normalizer")),
-                       .where = where, .wanted = "none");
+    if (!hn_changes_load(a, json_object_get(root, "normalizer"), where, &out->changes) ||
+        !hn_decoder_load(a, json_object_get(root, "decoder"), where, &out->decoder))
+        return false;
     if (!hn_words_load(a, json_object_get(root, "pre_tokenizer"), where, &out->words) ||
         !hn_added_load(a, json_object_get(root, "added_tokens"), where, &out->list) ||
         !hn_vocab_load(a, root, where, &out->list, vocab) ||
@@ -97,11 +96,24 @@ hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe
     return w;
 }
 
-/* Valid text to the words, other bytes to the model as they are. */
-static bool chunk(hn_work *w, const uint8_t *p, int64_t n, bool first) {
+/* Valid text, normalized; added tokens that are searched in such text are cut out, the rest goes to the words. */
+static bool text(hn_work *w, hn_bytes s, bool first) {
+    int64_t at = 0, start, end;
+    int32_t id;
+    s = hn_changes_apply(&w->pipe->changes, w, s);
+    while (w->pipe->normal && hn_added_find(w->pipe->normal, s.p, s.n, at, &start, &end, &id)) {
+        if (start > at && !hn_words_cut(&w->pipe->words, w, s.p + at, start - at, first && at == 0, w->pipe->word)) return false;
+        hn_work_put(w, id);
+        at = end;
+    }
+    return at == s.n || hn_words_cut(&w->pipe->words, w, s.p + at, s.n - at, first && at == 0, w->pipe->word);
+}
+
+/* Valid text on its way, other bytes to the model as they are. */
+static bool between(hn_work *w, const uint8_t *p, int64_t n, bool first) {
     for (int64_t at = 0, good; at < n;) {
         if (hn_utf8_valid(p + at, n - at, &good)) good = n - at;
-        if (good && !hn_words_cut(&w->pipe->words, w, p + at, good, first && at == 0, w->pipe->word)) return false;
+        if (good && !text(w, (hn_bytes){ p + at, good }, first && at == 0)) return false;
         at += good;
         int64_t bad = at + (at < n);
         for (uint32_t cp; bad < n && p[bad] >= 0x80 && hn_utf8_next(p + bad, n - bad, &cp) == 1;) bad++;
@@ -109,17 +121,6 @@ static bool chunk(hn_work *w, const uint8_t *p, int64_t n, bool first) {
         at = bad;
     }
     return true;
-}
-
-static bool between(hn_work *w, const uint8_t *p, int64_t n, bool first) {
-    int64_t at = 0, start, end;
-    int32_t id;
-    while (w->pipe->normal && hn_added_find(w->pipe->normal, p, n, at, &start, &end, &id)) {
-        if (start > at && !chunk(w, p + at, start - at, first && at == 0)) return false;
-        hn_work_put(w, id);
-        at = end;
-    }
-    return at == n || chunk(w, p + at, n - at, first && at == 0);
 }
 
 bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) {
