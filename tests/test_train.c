@@ -82,6 +82,11 @@ static void golden(const char *name)
 }
 static void golden_tiny(void **state) { golden("gpt2_tiny"); }
 static void golden_nobias(void **state) { golden("gpt2_nobias"); }
+static void golden_llamas(void **state)
+{
+    static const char *const names[] = { "llama_tiny", "mistral_tiny", "qwen2_tiny", "qwen3_tiny" };
+    for (int64_t i = 0; i < HN_LEN(names); i++) golden(names[i]);
+}
 
 /* ---- steps ---- */
 static void learns(void **state)
@@ -332,7 +337,7 @@ static void held_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(adamw_first_step), cmocka_unit_test(schedules), cmocka_unit_test(golden_tiny), cmocka_unit_test(golden_nobias),
+        cmocka_unit_test(adamw_first_step), cmocka_unit_test(schedules), cmocka_unit_test(golden_tiny), cmocka_unit_test(golden_nobias), cmocka_unit_test(golden_llamas),
         cmocka_unit_test(learns), cmocka_unit_test(accumulation), cmocka_unit_test(any_threads), cmocka_unit_test(clipping),
         cmocka_unit_test(average), cmocka_unit_test(flat_memory), cmocka_unit_test(not_a_number),
         cmocka_unit_test(gradient_not_a_number), cmocka_unit_test(held_out),

@@ -173,7 +173,7 @@ static bool run(void *arg) {
     int64_t made = 0;
     double start = hn_now();
     bool ok = check(a, c->s) && prompt_ids(a, m, c->prompt, &ids) && (c->tape = hone_tape_new(c->job, NULL)) &&
-              hone_tape_cache(c->tape, m->layers, 1, m->context, m->width) && decode(c, a, &ids, &f, &made);
+              hone_tape_cache(c->tape, m->layers, 1, m->context, m->kv_width) && decode(c, a, &ids, &f, &made);
     double seconds = hn_now() - start;
     if (ok)
         *c->out = (hone_generation){.text = (char *)hn_buf_str(result, &f.text),

@@ -28,6 +28,12 @@ void hn_model_init(hone_model *m, uint64_t seed) {
     }
 }
 
+bool hn_arch_is(const hn_arch *arch, const char *hf_type) {
+    for (const char *const *also = arch->hf_also; also && *also; also++)
+        if (!strcmp(hf_type, *also)) return true;
+    return !strcmp(hf_type, arch->hf_type);
+}
+
 int64_t hn_model_count(const hone_model *m) {
     int64_t n = 0;
     for (int64_t j = 0; j < m->n_w; j++) n += hn_count(m->w[j].t);

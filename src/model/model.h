@@ -35,6 +35,7 @@ struct hone_model {
     const hn_arch *arch;
     void *params;                /* the arch's struct (layers, heads, …) */
     int64_t vocab, context, width, layers;
+    int64_t kv_width;            /* channels of a layer's keys, and of its values: what a cache holds of a token */
     hn_weight *w; int64_t n_w;   /* in a fixed order */
     hone_tensor *head;           /* (V,C): equal to the embedding when tied */
     void *own;                   /* the arch's table of its weights by layer */
@@ -47,7 +48,8 @@ struct hn_arch {
     hn_item item;                                          /* rows: the shape settings */
     bool (*build)(hone_model *m) HN_CHECK;                 /* from m->params, m->vocab: context, width, layers, weights, own */
     hone_tensor *(*forward)(hone_tape *t, hone_model *m, hone_tensor *ids);   /* ids (B,T) → hidden (B,T,C), final norm applied */
-    const char *hf_type;                                   /* config.json model_type */
+    const char *hf_type;                                   /* config.json model_type; config_write may name another of hf_also */
+    const char *const *hf_also;                            /* further types that this file can be, NULL at the end; NULL: none */
     bool (*config_read)(hone_model *m, const json_t *config, const char *where) HN_CHECK;   /* fills m->params, m->vocab */
     json_t *(*config_write)(hn_arena *a, const hone_model *m);   /* owned by a; shape keys, and what is ours alone under "hone" */
     int64_t (*absent)(hn_arena *a, const hone_model *m, hn_absent **out);   /* NULL: none. Saved as zeros; not zero on loading: config's "hone" is ignored */
@@ -55,6 +57,7 @@ struct hn_arch {
     const char *prefix;                                    /* "transformer.": names may come without it */
 };
 extern const hn_kind hn_kind_arch;
+bool hn_arch_is(const hn_arch *arch, const char *hf_type);
 /* Safetensors names are the weights' names in Hugging Face's full form ("transformer.h.0.attn.c_attn.weight"). */
 
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */

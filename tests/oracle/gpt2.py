@@ -65,12 +65,12 @@ def randomise(model, seed):
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
-            p.copy_(torch.randn(p.shape, generator=g) * 0.1 + (1.0 if "ln_" in name and not name.endswith("bias") else 0.0))
+            p.copy_(torch.randn(p.shape, generator=g) * 0.1 + (1.0 if ("ln_" in name or "norm" in name) and not name.endswith("bias") else 0.0))
 
 
-def golden(model, logits_of, seed):
+def golden(model, logits_of, seed, rows=2, digits=9):
     r = np.random.default_rng(seed)
-    ids = r.integers(0, V, (2, CONTEXT))
+    ids = r.integers(0, V, (rows, CONTEXT))
     batches = r.integers(0, V, (STEPS, BATCH, CONTEXT + 1))
     with torch.no_grad():
         logits = logits_of(torch.tensor(ids))
@@ -90,7 +90,7 @@ def golden(model, logits_of, seed):
         losses.append(l.item())
     with torch.no_grad():
         after = float(ce(batches[0]))
-    return {"ids": ids.tolist(), "logits": [[[float(f"{x:.9g}") for x in t] for t in b] for b in logits.tolist()], "loss": float(loss),
+    return {"ids": ids.tolist(), "logits": [[[float(f"{x:.{digits}g}") for x in t] for t in b] for b in logits.tolist()], "loss": float(loss),
             "adamw": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0,
                       "batches": batches.tolist(), "losses": losses, "grad_norms": norms, "first_batch_after": after}}
 
@@ -127,4 +127,5 @@ def main():
     write("gpt2_nobias.json", json.dumps(golden(nano, nano, 4)))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ static bool body(void *arg) {
     decode *d = arg;
     float *logits = hn_alloc_large(d->a, d->rows * d->m->vocab * (int64_t)sizeof *logits);
     hone_tape *t = hone_tape_new(d->a->job, NULL);
-    if (!t || !hone_tape_cache(t, d->m->layers, d->rows, d->m->context, d->m->width)) return false;
+    if (!t || !hone_tape_cache(t, d->m->layers, d->rows, d->m->context, d->m->kv_width)) return false;
     if (!one_token(d, t, PROMPT, logits) || !one_token(d, t, 1, logits)) return false;
     double began = hn_now();
     while (d->token.n < MIN_TOKENS || hn_now() - began < d->b->seconds) {

@@ -8,7 +8,7 @@
  * probabilities and before each residual add. With bias off (nanoGPT's form) linear maps and layer norms have none; an export
  * writes them as zeros, since transformers requires them, and marks the config with "hone": {"bias": false}.
  * Source: Radford et al. 2019; gelu's tanh form is "gelu_new" there. Defaults: nanoGPT's configuration for a CPU. */
-#include "model/model.h"
+#include "model/config.h"
 #include <math.h>
 
 typedef struct {
@@ -70,7 +70,7 @@ static bool build(hone_model *m) {
                        .hint = hn_fmt(m->a, "take model.width=%lld", (long long)((C / p->heads + 1) * p->heads)));
     if (m->vocab < 1) return HN_FAIL(m->a, HONE_E_VALUE, .what = "the vocabulary is empty", .hint = "give the model a tokenizer or data");
     m->context = p->context;
-    m->width = C;
+    m->width = m->kv_width = C;
     m->layers = p->layers;
     m->w = hn_new_n(m->a, hn_weight, p->layers * 12 + 5);
     table *own = m->own = hn_new(m->a, table);
@@ -151,64 +151,28 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
 
 /* ---- config.json ---- */
 
-static bool bad(hone_model *m, const char *where, const char *key, const char *wanted, const json_t *found) {
-    return HN_FAIL(m->a, HONE_E_MODEL, .what = hn_fmt(m->a, "'%s' is not what gpt2 can be", key), .where = where, .wanted = wanted,
-                   .found = found ? hn_json_text(m->a, found, false) : "nothing",
-                   .hint = "check that config.json belongs to a GPT-2 model");
-}
-
-static bool size(hone_model *m, const json_t *c, const char *where, const char *key, int64_t max, int64_t *out) {
-    const json_t *v = json_object_get(c, key);
-    if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > max)
-        return bad(m, where, key, hn_fmt(m->a, "a whole number, 1 … %lld", (long long)max), v);
-    *out = json_integer_value(v);
-    return true;
-}
-
-static bool real(hone_model *m, const json_t *c, const char *where, const char *key, double min, double max, double *out) {
-    const json_t *v = json_object_get(c, key);
-    if (!v || json_is_null(v)) return true;
-    if (!json_is_number(v) || !(json_number_value(v) >= min && json_number_value(v) <= max))
-        return bad(m, where, key, hn_fmt(m->a, "a number, %g … %g", min, max), v);
-    *out = json_number_value(v);
-    return true;
-}
-
-/* The key is absent, null, or one of two texts (for booleans: "true", "false"). */
-static bool is(hone_model *m, const json_t *c, const char *where, const char *key, const char *one, const char *other) {
-    const json_t *v = json_object_get(c, key);
-    const char *s = json_is_string(v) ? json_string_value(v) : json_is_boolean(v) ? (json_is_true(v) ? "true" : "false") : "?";
-    if (!v || json_is_null(v) || !strcmp(s, one) || (other && !strcmp(s, other))) return true;
-    return bad(m, where, key, other ? hn_fmt(m->a, "%s or %s", one, other) : one, v);
-}
-
-static bool config_read(hone_model *m, const json_t *c, const char *where) {
+static bool config_read(hone_model *m, const json_t *config, const char *where) {
+    const hn_config in = { m->a, "gpt2", where, config }, *c = &in;
     gpt2 *p = m->params;
     int64_t inner = 0;
-    double drop[3] = {0.1, 0.1, 0.1}; /* the published defaults where config.json is silent */
-    if (!size(m, c, where, "n_layer", 1024, &p->layers) || !size(m, c, where, "n_head", 1024, &p->heads) ||
-        !size(m, c, where, "n_embd", 65536, &p->width) || !size(m, c, where, "n_positions", 1048576, &p->context) ||
-        !size(m, c, where, "vocab_size", INT32_MAX, &m->vocab))
+    double drop[3] = { 0.1, 0.1, 0.1 }; /* the published defaults where config.json is silent */
+    if (!hn_config_size(c, "n_layer", 1024, &p->layers) || !hn_config_size(c, "n_head", 1024, &p->heads) ||
+        !hn_config_size(c, "n_embd", 65536, &p->width) || !hn_config_size(c, "n_positions", 1048576, &p->context) ||
+        !hn_config_size(c, "vocab_size", INT32_MAX, &m->vocab) || !hn_config_some(c, "n_inner", 1 << 24, &inner))
         return false;
-    if (p->width % p->heads)
-        return bad(m, where, "n_head", hn_fmt(m->a, "a divisor of n_embd %lld", (long long)p->width), json_object_get(c, "n_head"));
-    const json_t *n_inner = json_object_get(c, "n_inner");
-    p->mlp_ratio = 4;
-    if (n_inner && !json_is_null(n_inner)) {
-        if (!size(m, c, where, "n_inner", 1 << 24, &inner)) return false;
-        p->mlp_ratio = (double)inner / (double)p->width;
-    }
+    if (p->width % p->heads) return hn_config_bad(c, "n_head", hn_fmt(m->a, "a divisor of n_embd %lld", (long long)p->width));
+    p->mlp_ratio = inner ? (double)inner / (double)p->width : 4;
     p->eps = 1e-5;
-    if (!real(m, c, where, "layer_norm_epsilon", 1e-12, 1e-2, &p->eps) || !real(m, c, where, "embd_pdrop", 0, 0.95, &drop[0]) ||
-        !real(m, c, where, "attn_pdrop", 0, 0.95, &drop[1]) || !real(m, c, where, "resid_pdrop", 0, 0.95, &drop[2]))
+    if (!hn_config_real(c, "layer_norm_epsilon", 1e-12, 1e-2, &p->eps) || !hn_config_real(c, "embd_pdrop", 0, 0.95, &drop[0]) ||
+        !hn_config_real(c, "attn_pdrop", 0, 0.95, &drop[1]) || !hn_config_real(c, "resid_pdrop", 0, 0.95, &drop[2]))
         return false;
     p->dropout = drop[2]; /* one value here; the residual's where a foreign config has several */
-    if (!is(m, c, where, "activation_function", "gelu_new", "gelu_pytorch_tanh") || !is(m, c, where, "scale_attn_weights", "true", NULL) ||
-        !is(m, c, where, "scale_attn_by_inverse_layer_idx", "false", NULL) || !is(m, c, where, "add_cross_attention", "false", NULL) ||
-        !is(m, c, where, "tie_word_embeddings", "true", "false"))
+    if (!hn_config_is(c, "activation_function", "gelu_new", "gelu_pytorch_tanh") || !hn_config_is(c, "scale_attn_weights", "true", NULL) ||
+        !hn_config_is(c, "scale_attn_by_inverse_layer_idx", "false", NULL) || !hn_config_is(c, "add_cross_attention", "false", NULL) ||
+        !hn_config_is(c, "tie_word_embeddings", "true", "false"))
         return false;
-    p->tied = !json_is_false(json_object_get(c, "tie_word_embeddings"));
-    p->bias = !json_is_false(json_object_get(json_object_get(c, "hone"), "bias"));
+    p->tied = !json_is_false(json_object_get(config, "tie_word_embeddings"));
+    p->bias = !json_is_false(json_object_get(json_object_get(config, "hone"), "bias"));
     return true;
 }
 

@@ -213,8 +213,9 @@ static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *whe
     hn_buf known = { 0 };
     for (int64_t i = 0; i < hn_kind_arch.n; i++) {
         const hn_arch *arch = (const hn_arch *)hn_kind_arch.items[i];
-        if (type && !strcmp(type, arch->hf_type)) return arch;
+        if (type && hn_arch_is(arch, type)) return arch;
         hn_buf_fmt(a, &known, "%s%s", i ? ", " : "", arch->hf_type);
+        for (const char *const *also = arch->hf_also; also && *also; also++) hn_buf_fmt(a, &known, ", %s", *also);
     }
     (void)HN_FAIL(a, HONE_E_MODEL, .what = type ? hn_fmt(a, "model_type '%s' is unknown here", type) : "config.json has no model_type",
                   .where = where, .wanted = hn_buf_str(a, &known), .hint = "only these architectures can be loaded");
