@@ -94,7 +94,9 @@ static void folders_come_back_as_they_were(void **state) {
             bool equal = json_equal(v, now) || (json_is_number(v) && json_number_value(v) == json_number_value(now));
             if (!strcmp(key, "dtype")) equal = true;
             if (!strcmp(key, "max_window_layers")) equal = m->params && (!((llama *)m->params)->window || equal);
-            if (!equal) fail_msg("%s: %s was %s, is %s", names[k], key, hn_json_text(b->a, v, false), now ? hn_json_text(b->a, now, false) : "gone");
+            if (!equal)
+                fail_msg("%s: %s was %s, is %s", names[k], key, hn_json_text(b->a, v, false),
+                         now ? hn_json_text(b->a, now, false) : "gone");
         }
     }
 }
@@ -127,8 +129,7 @@ static void older_words_for_rope(void **state) {
             const llama *p = m.params;
             assert_string_equal(p->rope_scaling, hn_llama_scalings[v[i].kind]);
             assert_true(p->rope_base == v[i].base && p->rope_factor == v[i].factor && m.context == v[i].context && !p->tied);
-            if (v[i].kind == HONE_ROPE_YARN)
-                assert_float_equal(p->rope_attention, (0.1 * log(8) + 1) / (0.05 * log(8) + 1), 1e-12);
+            if (v[i].kind == HONE_ROPE_YARN) assert_float_equal(p->rope_attention, (0.1 * log(8) + 1) / (0.05 * log(8) + 1), 1e-12);
             c = hn_arch_llama.config_write(b->a, &m); /* and what was written is read the same */
         }
     }
@@ -146,7 +147,8 @@ static void what_the_family_cannot_be(void **state) {
         { "llama", "{\"attention_bias\": false}", "_proj.bias", "no place" },
         { "llama", "{\"intermediate_size\": 25}", "mlp.gate_proj.weight", "(25,16)" },
         { "llama", "{\"rope_parameters\": {\"rope_type\": \"longrope\"}}", "rope_type", "longrope" },
-        { "llama", "{\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4}}", "high_freq_factor", "more than" },
+        { "llama", "{\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4}}", "high_freq_factor",
+          "more than" },
         { "llama", "{\"rope_parameters\": {\"rope_theta\": 0}}", "rope_theta", "0" },
         { "llama", "{\"rope_parameters\": {\"partial_rotary_factor\": 0.5}}", "partial_rotary_factor", "0.5" },
         { "llama", "{\"model_type\": \"qwen3\", \"mlp_bias\": false}", "q_norm.weight", "missing" },

@@ -12,7 +12,8 @@ static const llama_family families[] = {
     { "llama", "LlamaForCausalLM", .may_bias = true, .may_mlp_bias = true },
     { "mistral", "MistralForCausalLM", .may_window = true, .kv_heads = 8, .window = 4096 },
     { "qwen2", "Qwen2ForCausalLM", .qkv_bias = true, .may_window = true, .from_layer = true, .kv_heads = 32 },
-    { "qwen3", "Qwen3ForCausalLM", .qk_norm = true, .may_bias = true, .may_window = true, .from_layer = true, .kv_heads = 32, .head_size = 128 },
+    { "qwen3", "Qwen3ForCausalLM", .qk_norm = true, .may_bias = true, .may_window = true, .from_layer = true, .kv_heads = 32,
+      .head_size = 128 },
 };
 const llama_family *hn_llama_family(const llama *p) {
     for (int64_t i = 0; i < HN_LEN(families); i++)
@@ -42,13 +43,16 @@ static bool read_rope(const hn_config *c, llama *p) {
     if (part != 1) return hn_config_bad(&r, "partial_rotary_factor", "1");
     p->rope_factor = 1, p->rope_low = 1, p->rope_high = 4, p->rope_fast = 32, p->rope_slow = 1, p->rope_attention = 0, p->rope_original = 0;
     if (r.v == c->v || !strcmp(p->rope_scaling, "default")) return true;
-    if (!hn_config_real(&r, "factor", 1, 1e6, &p->rope_factor) || !hn_config_some(&r, "original_max_position_embeddings", 1 << 20, &p->rope_original) ||
-        !hn_config_real(&r, "low_freq_factor", 1e-6, 1e6, &p->rope_low) || !hn_config_real(&r, "high_freq_factor", 1e-6, 1e6, &p->rope_high) ||
-        !hn_config_real(&r, "beta_fast", 1e-6, 1e6, &p->rope_fast) || !hn_config_real(&r, "beta_slow", 1e-6, 1e6, &p->rope_slow) ||
+    if (!hn_config_real(&r, "factor", 1, 1e6, &p->rope_factor) ||
+        !hn_config_some(&r, "original_max_position_embeddings", 1 << 20, &p->rope_original) ||
+        !hn_config_real(&r, "low_freq_factor", 1e-6, 1e6, &p->rope_low) ||
+        !hn_config_real(&r, "high_freq_factor", 1e-6, 1e6, &p->rope_high) || !hn_config_real(&r, "beta_fast", 1e-6, 1e6, &p->rope_fast) ||
+        !hn_config_real(&r, "beta_slow", 1e-6, 1e6, &p->rope_slow) ||
         !hn_config_real(&r, "attention_factor", 1e-3, 1e3, &p->rope_attention) || !hn_config_real(&r, "mscale", 0, 1e3, &mscale) ||
         !hn_config_real(&r, "mscale_all_dim", 0, 1e3, &all_dim) || !hn_config_is(&r, "truncate", "true", NULL))
         return false;
-    if (!strcmp(p->rope_scaling, "llama3") && !(p->rope_high > p->rope_low)) return hn_config_bad(&r, "high_freq_factor", "more than low_freq_factor");
+    if (!strcmp(p->rope_scaling, "llama3") && !(p->rope_high > p->rope_low))
+        return hn_config_bad(&r, "high_freq_factor", "more than low_freq_factor");
     if (strcmp(p->rope_scaling, "yarn") != 0) return true;
     if (!(p->rope_fast >= p->rope_slow)) return hn_config_bad(&r, "beta_fast", "no less than beta_slow");
     if (mscale > 0 && all_dim > 0 && p->rope_attention == 0)
@@ -69,7 +73,8 @@ static bool read_window(const hn_config *c, const llama_family *f, llama *p) {
     else if (f->from_layer) {
         p->window_from = 28; /* the class's default */
         const json_t *from = json_object_get(c->v, "max_window_layers");
-        if (from && (!json_is_integer(from) || json_integer_value(from) < 0)) return hn_config_bad(c, "max_window_layers", "a whole number");
+        if (from && (!json_is_integer(from) || json_integer_value(from) < 0))
+            return hn_config_bad(c, "max_window_layers", "a whole number");
         if (from) p->window_from = HN_MIN(json_integer_value(from), 1024);
     }
     if (!types || json_is_null(types)) return true;
@@ -102,7 +107,8 @@ bool hn_llama_config_read(hone_model *m, const json_t *config, const char *where
         !hn_config_real(c, "rms_norm_eps", 1e-12, 1e-2, &p->eps) || !hn_config_real(c, "attention_dropout", 0, 0.95, &p->dropout) ||
         !hn_config_is(c, "hidden_act", "silu", "swish") || !hn_config_bool(c, "tie_word_embeddings", &p->tied))
         return false;
-    if (f->may_bias ? !hn_config_bool(c, "attention_bias", &p->attention_bias) : !hn_config_is(c, "attention_bias", f->qkv_bias ? "true" : "false", "false"))
+    if (f->may_bias ? !hn_config_bool(c, "attention_bias", &p->attention_bias)
+                    : !hn_config_is(c, "attention_bias", f->qkv_bias ? "true" : "false", "false"))
         return false;
     if (f->may_mlp_bias ? !hn_config_bool(c, "mlp_bias", &p->mlp_bias) : !hn_config_is(c, "mlp_bias", "false", NULL)) return false;
     if (p->heads % hn_llama_kv_heads(p))
@@ -111,7 +117,8 @@ bool hn_llama_config_read(hone_model *m, const json_t *config, const char *where
         return hn_config_bad(c, "num_attention_heads", hn_fmt(m->a, "a divisor of hidden_size %lld", (long long)p->width));
     if (hn_llama_head_size(p) % 2) return hn_config_bad(c, "head_dim", "an even number");
     return read_window(c, f, p) && read_rope(c, p) &&
-           (strcmp(p->rope_scaling, "dynamic") != 0 || hn_llama_head_size(p) > 2 || hn_config_bad(c, "head_dim", "more than 2 for dynamic rope"));
+           (strcmp(p->rope_scaling, "dynamic") != 0 || hn_llama_head_size(p) > 2 ||
+            hn_config_bad(c, "head_dim", "more than 2 for dynamic rope"));
 }
 
 /* ---- writing ---- */
@@ -123,8 +130,10 @@ static json_t *rope_object(hn_arena *a, const llama *p, bool theta) {
     if (theta) hn_json_put(a, r, "rope_theta", json_real(p->rope_base));
     if (!strcmp(p->rope_scaling, "default")) return r;
     hn_json_put(a, r, "factor", json_real(p->rope_factor));
-    if (yarn || llama3) hn_json_put(a, r, "original_max_position_embeddings", json_integer(p->rope_original ? p->rope_original : p->context));
-    if (llama3) hn_json_put(a, r, "low_freq_factor", json_real(p->rope_low)), hn_json_put(a, r, "high_freq_factor", json_real(p->rope_high));
+    if (yarn || llama3)
+        hn_json_put(a, r, "original_max_position_embeddings", json_integer(p->rope_original ? p->rope_original : p->context));
+    if (llama3)
+        hn_json_put(a, r, "low_freq_factor", json_real(p->rope_low)), hn_json_put(a, r, "high_freq_factor", json_real(p->rope_high));
     if (yarn && p->rope_fast != 32) hn_json_put(a, r, "beta_fast", json_real(p->rope_fast));
     if (yarn && p->rope_slow != 1) hn_json_put(a, r, "beta_slow", json_real(p->rope_slow));
     if (yarn && p->rope_attention > 0) hn_json_put(a, r, "attention_factor", json_real(p->rope_attention));
@@ -134,15 +143,20 @@ static json_t *rope_object(hn_arena *a, const llama *p, bool theta) {
 json_t *hn_llama_config_write(hn_arena *a, const hone_model *m) {
     const llama *p = m->params;
     const llama_family *f = hn_llama_family(p);
-    json_t *c = hn_json_own(a, json_pack("{s:s,s:[s],s:s,s:s,s:f,s:f,s:b,s:f}", "model_type", f->name, "architectures", f->class, "hidden_act",
-                                         "silu", "torch_dtype", "float32", "rms_norm_eps", p->eps, "attention_dropout", p->dropout,
-                                         "tie_word_embeddings", p->tied, "rope_theta", p->rope_base));
+    json_t *c = hn_json_own(a, json_pack("{s:s,s:[s],s:s,s:s,s:f,s:f,s:b,s:f}", "model_type", f->name, "architectures", f->class,
+                                         "hidden_act", "silu", "torch_dtype", "float32", "rms_norm_eps", p->eps, "attention_dropout",
+                                         p->dropout, "tie_word_embeddings", p->tied, "rope_theta", p->rope_base));
     const struct {
         const char *key;
         int64_t value;
-    } sizes[] = { { "hidden_size", p->width }, { "intermediate_size", hn_llama_hidden(p) }, { "num_hidden_layers", p->layers },
-                  { "num_attention_heads", p->heads }, { "num_key_value_heads", hn_llama_kv_heads(p) }, { "head_dim", hn_llama_head_size(p) },
-                  { "max_position_embeddings", p->context }, { "vocab_size", m->vocab } };
+    } sizes[] = { { "hidden_size", p->width },
+                  { "intermediate_size", hn_llama_hidden(p) },
+                  { "num_hidden_layers", p->layers },
+                  { "num_attention_heads", p->heads },
+                  { "num_key_value_heads", hn_llama_kv_heads(p) },
+                  { "head_dim", hn_llama_head_size(p) },
+                  { "max_position_embeddings", p->context },
+                  { "vocab_size", m->vocab } };
     for (int64_t i = 0; i < HN_LEN(sizes); i++) hn_json_put(a, c, sizes[i].key, json_integer(sizes[i].value));
     hn_json_put(a, c, "rope_parameters", json_incref(rope_object(a, p, true)));
     hn_json_put(a, c, "rope_scaling", strcmp(p->rope_scaling, "default") ? json_incref(rope_object(a, p, false)) : json_null());

@@ -27,7 +27,8 @@ static const hn_param params[] = {
     HN_PARAM(llama, family, .def = "llama", .choices = "llama|mistral|qwen2|qwen3", .doc = "whose form it has, and is saved in"),
     HN_PARAM(llama, attention_bias, .def = "false", .doc = "biases in all maps of attention (llama, qwen3); qwen2 always has its own"),
     HN_PARAM(llama, mlp_bias, .def = "false", .doc = "biases in the MLP (llama)"),
-    HN_PARAM(llama, window, .def = "0", .min = 0, .max = 1048576, .unit = "tokens", .doc = "how far attention looks back (mistral, qwen); 0: all"),
+    HN_PARAM(llama, window, .def = "0", .min = 0, .max = 1048576, .unit = "tokens",
+             .doc = "how far attention looks back (mistral, qwen); 0: all"),
     HN_PARAM(llama, window_from, .def = "0", .min = 0, .max = 1024, .doc = "layers before this one see everything (qwen)"),
     HN_PARAM(llama, rope_base, .def = "10000", .min = 1.0001, .max = 1e12, .scale = HN_LOG, .doc = "base of the rotary frequencies"),
     HN_PARAM(llama, rope_scaling, .def = "default", .choices = "default|linear|dynamic|llama3|yarn",
@@ -82,15 +83,16 @@ static bool check(hone_model *m, const llama *p, const llama_family *f) {
         return HN_FAIL(m->a, HONE_E_VALUE, .what = "model.heads must divide model.width", .wanted = "width / heads without remainder",
                        .found = hn_fmt(m->a, "width %lld, heads %lld", (long long)p->width, (long long)p->heads),
                        .hint = hn_fmt(m->a, "take model.width=%lld", (long long)((p->width / p->heads + 1) * p->heads)));
-    if (hn_llama_head_size(p) % 2) return wrong(m, "rotary positions turn pairs of channels", "an even head size", NUMBER(hn_llama_head_size(p)));
+    if (hn_llama_head_size(p) % 2)
+        return wrong(m, "rotary positions turn pairs of channels", "an even head size", NUMBER(hn_llama_head_size(p)));
     if (p->heads % hn_llama_kv_heads(p))
-        return wrong(m, "model.kv_heads must divide model.heads", hn_fmt(m->a, "a divisor of %lld", (long long)p->heads), NUMBER(p->kv_heads));
+        return wrong(m, "model.kv_heads must divide model.heads", hn_fmt(m->a, "a divisor of %lld", (long long)p->heads),
+                     NUMBER(p->kv_heads));
     if (p->attention_bias && !f->may_bias) return wrong(m, "this family has no model.attention_bias", "llama or qwen3", f->name);
     if (p->mlp_bias && !f->may_mlp_bias) return wrong(m, "this family has no model.mlp_bias", "llama", f->name);
     if (p->window && !f->may_window) return wrong(m, "this family has no model.window", "mistral, qwen2 or qwen3", f->name);
     if (p->window_from && !f->from_layer) return wrong(m, "this family has no model.window_from", "qwen2 or qwen3", f->name);
-    return m->vocab >= 1 ||
-           HN_FAIL(m->a, HONE_E_VALUE, .what = "the vocabulary is empty", .hint = "give the model a tokenizer or data");
+    return m->vocab >= 1 || HN_FAIL(m->a, HONE_E_VALUE, .what = "the vocabulary is empty", .hint = "give the model a tokenizer or data");
 }
 
 /* Texts of the settings live as long as those; the model keeps the constants of the same name. */
@@ -99,7 +101,8 @@ static bool build(hone_model *m) {
     const llama_family *f = hn_llama_family(p);
     int64_t scaling = 0;
     while (hn_llama_scalings[scaling] && strcmp(p->rope_scaling, hn_llama_scalings[scaling])) scaling++;
-    if (!f || !hn_llama_scalings[scaling]) return wrong(m, "unknown model.family or model.rope_scaling", NULL, f ? p->rope_scaling : p->family);
+    if (!f || !hn_llama_scalings[scaling])
+        return wrong(m, "unknown model.family or model.rope_scaling", NULL, f ? p->rope_scaling : p->family);
     p->family = f->name;
     p->rope_scaling = hn_llama_scalings[scaling];
     if (!check(m, p, f)) return false;
@@ -113,9 +116,16 @@ static bool build(hone_model *m) {
     m->layers = p->layers;
     m->w = hn_new_n(m->a, hn_weight, p->layers * 18 + 3);
     table *own = m->own = hn_new(m->a, table);
-    own->rope = (hone_rope_opts){ .size = D, .base = p->rope_base, .scaling = (hone_rope_scaling)scaling, .factor = p->rope_factor,
-                                  .original = original, .low = p->rope_low, .high = p->rope_high, .beta_fast = p->rope_fast,
-                                  .beta_slow = p->rope_slow, .attention = p->rope_attention };
+    own->rope = (hone_rope_opts){ .size = D,
+                                  .base = p->rope_base,
+                                  .scaling = (hone_rope_scaling)scaling,
+                                  .factor = p->rope_factor,
+                                  .original = original,
+                                  .low = p->rope_low,
+                                  .high = p->rope_high,
+                                  .beta_fast = p->rope_fast,
+                                  .beta_slow = p->rope_slow,
+                                  .attention = p->rope_attention };
     own->embed = weight(m, "model.embed_tokens.weight", 2, m->vocab, C, HN_INIT_NORMAL);
     own->h = hn_new_n(m->a, block, p->layers);
     for (int64_t i = 0; i < p->layers; i++) {
@@ -152,9 +162,10 @@ static hone_tensor *attend(hone_tape *t, const llama *p, const block *b, int64_t
     if (b->q_norm) q = hone_rmsnorm(t, q, b->q_norm, eps), k = hone_rmsnorm(t, k, b->k_norm, eps);
     q = hone_rope(t, q, turns, H, false);
     k = hone_rope(t, k, turns, KV, false);
-    hone_tensor *o = hone_attention(t, q, k, v,
-                                    &(hone_attention_opts){ .heads = H, .kv_heads = KV, .causal = true, .window = b->window,
-                                                            .dropout = (float)p->dropout, .layer = layer });
+    hone_tensor *o =
+        hone_attention(t, q, k, v,
+                       &(hone_attention_opts){
+                           .heads = H, .kv_heads = KV, .causal = true, .window = b->window, .dropout = (float)p->dropout, .layer = layer });
     x = hone_add(t, x, hone_dropout(t, linear(t, o, b->o), (float)p->dropout));
     hn_scope_end(t);
     return x;
