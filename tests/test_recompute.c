@@ -108,13 +108,17 @@ static void failures(void **state)
 }
 
 /* ---- trainings ---- */
-static void trains_the_same(void **state)
+static void trains_the_same_as(const char *arch)
 {
     world w;
     double x[6], y[6];
     open_world(&w, 2);
+    set(&w, "model.arch", arch);
+    set(&w, "model.heads", "2");
+    set(&w, "model.context", "16");
     set(&w, "model.dropout", "0.2");
-    set(&w, "model.bias", "true");
+    if (!strcmp(arch, "gpt2")) set(&w, "model.bias", "true");
+    else set(&w, "model.kv_heads", "1");
     set(&w, "model.layers", "4");
     set(&w, "model.width", "48");
     set(&w, "train.accumulate", "2");
@@ -150,6 +154,8 @@ static void trains_the_same(void **state)
     if (!hn_trainer_load(less, out)) fail_msg("%s", hone_error_message(w.job));
     close_world(&w);
 }
+static void trains_the_same(void **state) { trains_the_same_as("gpt2"); }
+static void trains_the_same_llama(void **state) { trains_the_same_as("llama"); }
 
 static void not_a_number(void **state)
 {
@@ -168,7 +174,7 @@ static void not_a_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits), cmocka_unit_test(failures), cmocka_unit_test(trains_the_same), cmocka_unit_test(not_a_number),
+        cmocka_unit_test(same_bits), cmocka_unit_test(failures), cmocka_unit_test(trains_the_same), cmocka_unit_test(trains_the_same_llama), cmocka_unit_test(not_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,18 @@ static hone_tensor *mlp(hone_tape *t, const llama *p, const block *b, hone_tenso
     return x;
 }
 
+typedef struct {
+    const llama *p;
+    const table *own;
+    const block *b;
+    int64_t layer, T;
+} layer_args;
+static hone_tensor *layer(hone_tape *t, hone_tensor *x, const void *args) {
+    const layer_args *l = args;
+    hone_tensor *turns = hone_rope_table(t, NULL, l->T, &l->own->rope); /* a layer that is run anew uses x and weights alone */
+    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, turns, x));
+}
+
 static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
     const llama *p = m->params;
     const table *own = m->own;
@@ -191,13 +203,10 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
                      &(hn_why){ .what = hn_fmt(hn_tape_arena(t), "%lld tokens after %lld, but the model's context holds %lld", (long long)T,
                                                (long long)hn_tape_position(t), (long long)m->context) });
     hone_tensor *x = hone_dropout(t, hone_embedding(t, ids, own->embed, NULL), (float)p->dropout); /* (B,T,C) */
-    hone_tensor *turns = hone_rope_table(t, NULL, T, &own->rope);
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        hn_block_begin(t);
-        x = attend(t, p, &own->h[i], i, turns, x);
-        x = mlp(t, p, &own->h[i], x);
-        x = hn_block_end(t, x);
+        layer_args args = { p, own, &own->h[i], i, T };
+        x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "norm");
     x = hone_rmsnorm(t, x, own->norm, (float)p->eps);

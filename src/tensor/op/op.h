@@ -46,6 +46,10 @@ double hn_cross_entropy_weight(const hn_call *c, int64_t r);
 double hn_cross_entropy_denominator(const hn_call *c);
 bool hn_cross_entropy_targets(const hn_call *c);
 
+/* Of a rope_table call: the base that its length asks for; pair i's radians from one position to the next; what cosines are times. */
+double hn_rope_base(const hn_call *c), hn_rope_frequency(const hone_rope_opts *o, double base, int64_t i);
+double hn_rope_amplitude(const hone_rope_opts *o);
+
 /* Fails the tape when a length is not 0 … S. */
 bool hn_attention_lengths(const hn_call *c);
 

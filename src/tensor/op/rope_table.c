@@ -7,7 +7,7 @@
  *   llama3   wavelengths over L/low by factor, under L/high unchanged, between them blended (Llama 3.1).
  *   yarn     dimensions that turn more than beta_fast times in L unchanged, less than beta_slow times by factor, between them blended;
  *            cosines and sines times `attention` (Peng et al. 2023, arXiv:2309.00071).
- * Made once in a forward and read by every layer, so the reference in double is all there is. */
+ * Nothing in it is trained. */
 #include "tensor/op/op.h"
 
 static const hn_rope_table_attr *attr(const hn_call *c) { return c->attr; }
@@ -30,7 +30,11 @@ static bool shape(hn_call *c, hn_arena *a) {
     return true;
 }
 
-static double base_of(const hone_rope_opts *o, int64_t length) {
+double hn_rope_base(const hn_call *c) {
+    const hone_rope_opts *o = &attr(c)->o;
+    const int32_t *p = c->in[0] ? hn_ids(c->in[0]) : NULL;
+    int64_t length = p ? 0 : attr(c)->pos0 + attr(c)->T;
+    for (int64_t r = 0; p && r < hn_rows(c->out); r++) length = HN_MAX(length, (int64_t)p[r] + 1);
     if (o->scaling != HONE_ROPE_DYNAMIC || length <= o->original) return o->base;
     return o->base * pow(o->factor * (double)length / (double)o->original - o->factor + 1, (double)o->size / (double)(o->size - 2));
 }
@@ -40,7 +44,7 @@ static double turning(const hone_rope_opts *o, double times) {
 }
 static double between(double x, double lo, double hi) { return fmin(fmax((x - lo) / (hi > lo ? hi - lo : 0.001), 0), 1); }
 
-static double frequency(const hone_rope_opts *o, double base, int64_t i) {
+double hn_rope_frequency(const hone_rope_opts *o, double base, int64_t i) {
     double f = pow(base, -2.0 * (double)i / (double)o->size), keep = 1; /* keep: the part that is not divided by factor */
     if (o->scaling == HONE_ROPE_LINEAR) keep = 0;
     if (o->scaling == HONE_ROPE_LLAMA3) keep = between((double)o->original * f / (2 * M_PI), o->low, o->high);
@@ -49,18 +53,19 @@ static double frequency(const hone_rope_opts *o, double base, int64_t i) {
     return keep == 1 ? f : f * keep + f / o->factor * (1 - keep);
 }
 
+double hn_rope_amplitude(const hone_rope_opts *o) {
+    if (o->scaling != HONE_ROPE_YARN) return 1;
+    return o->attention > 0 ? o->attention : 0.1 * log(o->factor) + 1;
+}
+
 static void forward(hn_call *c) {
     const hone_rope_opts *o = &attr(c)->o;
     const int32_t *p = c->in[0] ? hn_ids(c->in[0]) : NULL;
-    int64_t rows = hn_rows(c->out), half = o->size / 2, last = attr(c)->pos0 + attr(c)->T - 1;
-    double by = o->scaling == HONE_ROPE_YARN && o->attention > 0 ? o->attention : 1;
-    if (o->scaling == HONE_ROPE_YARN && o->attention == 0) by = 0.1 * log(o->factor) + 1;
+    int64_t rows = hn_rows(c->out), half = o->size / 2;
     if (p && !hn_ids_in_range(c, "rope_table", p, rows, 0, INT32_MAX)) return;
-    if (p) last = -1;
-    for (int64_t r = 0; p && r < rows; r++) last = HN_MAX(last, p[r]);
-    double base = base_of(o, last + 1);
+    double base = hn_rope_base(c), by = hn_rope_amplitude(o);
     for (int64_t i = 0; i < half; i++) {
-        double f = frequency(o, base, i);
+        double f = hn_rope_frequency(o, base, i);
         for (int64_t r = 0; r < rows; r++) {
             double angle = f * (double)(p ? p[r] : attr(c)->pos0 + r);
             hn_row_of(c->out, r)[i] = (float)(by * cos(angle));
