@@ -170,6 +170,9 @@ static void test_far_numbers(void **state) {
     assert_true(hone_backward(r.t, loss));
     assert_true(x->grad[0] == 0 && x->grad[1] == 1 && x->grad[2] == -1 && fabsf(x->grad[3] * 4.85165195e8f - 1) < 1e-5f);
     hone_tape_begin(r.t, HONE_EVAL, 1, 1);
+    hone_tensor *sure = hone_input_f32(r.t, (float[]){-20, 30}, DIMS(2)), *right = hone_input_f32(r.t, (float[]){0, 1}, DIMS(2));
+    loss = hone_pointwise_loss(r.t, sure, right, &(hone_pointwise_opts){HONE_LOSS_BCE, .denominator = 1});
+    assert_true(fabs(hone_tensor_item(loss, 0) / 2.0612474e-9 - 1) < 1e-5); /* e⁻²⁰ + e⁻³⁰, not rounded to 0 */
     x = hone_input_f32(r.t, (float[]){-INFINITY, -INFINITY, 2, NAN, 3, INFINITY}, DIMS(3, 2));
     const float *top = hone_tensor_f32(hone_reduce(r.t, x, HONE_REDUCE_MAX, 1, false));
     assert_true(top[0] == -INFINITY && isnan(top[1]) && top[2] == INFINITY);

@@ -11,6 +11,12 @@ static const hn_transpose_attr middle = { 1, 2 };
 static const hn_layernorm_attr norm = { .eps = 1e-5f };
 static const hn_activation_attr tanh_gelu = { HONE_ACT_GELU_TANH };
 static const hn_softmax_attr softmax = { .log = false };
+static const hn_matmul_attr b_turned = { .b_turned = true };
+static const hn_transpose_attr heads = { 1, 2 }, turned = { 0, 1 };
+static const hn_concat_attr side_by_side = { .dim = -1 };
+static const hn_reduce_attr mean_of_rows = { .how = HONE_REDUCE_MEAN, .dim = 0 };
+static const hn_pooling_attr mean_token = { HONE_POOL_MEAN };
+static const hn_pointwise_loss_attr yes_or_no = { .kind = HONE_LOSS_BCE };
 static const hn_dropout_attr drop = { .p = 0.1f };
 static const hn_embedding_attr from_start = { .pos0 = 0 };
 static const hn_linear_cross_entropy_attr mean = { .ignore = -1 };
@@ -59,6 +65,15 @@ const bench_shape bench_shapes[] = {
     { "softmax", { "gpt2 1024x768", { DIMS(4, 256, 768) }, { 3 }, &softmax } },
     { "dropout", { "gpt2 1024x768", { DIMS(4, 256, 768) }, { 3 }, &drop } },
     { "add", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(4, 256, 768) }, { 3, 3 }, NULL } },
+    { "add", { "gpt2 1024x768 and a row", { DIMS(4, 256, 768), DIMS(768) }, { 3, 1 }, NULL } },
+    { "mul", { "gpt2 1024x768", { DIMS(4, 256, 768), DIMS(4, 256, 768) }, { 3, 3 }, NULL } },
+    { "matmul", { "gpt2 48 heads, scores of 256x64x256", { DIMS(4, 12, 256, 64), DIMS(4, 12, 256, 64) }, { 4, 4 }, &b_turned } },
+    { "transpose", { "gpt2 heads, 4x256x12x64", { DIMS(4, 256, 12, 64) }, { 4 }, &heads } },
+    { "transpose", { "gpt2 matrix, 1024x768", { DIMS(1024, 768) }, { 2 }, &turned } },
+    { "concat", { "two halves, 1024x768", { DIMS(1024, 384), DIMS(1024, 384) }, { 2, 2 }, &side_by_side } },
+    { "reduce", { "mean over 1024 of 768", { DIMS(1024, 768) }, { 2 }, &mean_of_rows } },
+    { "pooling", { "bert mean, 32x128x256", { DIMS(32, 128, 256) }, { 3 }, &mean_token } },
+    { "pointwise_loss", { "bce 1024x768", { DIMS(1024, 768), DIMS(1024, 768) }, { 2, 2 }, &yes_or_no } },
     { "embedding", { "gpt2 1024 of 50257x768", { DIMS(4, 256), DIMS(50257, 768), DIMS(256, 768) }, { 2, 2, 2 }, &from_start, { 50257 } } },
 };
 const int64_t bench_n_shapes = HN_LEN(bench_shapes);

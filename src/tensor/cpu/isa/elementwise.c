@@ -71,24 +71,16 @@ static float sum_of(const float *x, int64_t n) {
     return v_sum(s0 + s1);
 }
 
-/* ln(1 + e⁻ˣ) of a yes-or-no question is a number at a time: questions are few. */
 static double loss(const float *x, const float *y, const float *w, int64_t n, hone_pointwise_kind kind, float beta) {
-    if (kind == HONE_LOSS_BCE) {
-        double s = 0;
-        for (int64_t i = 0; i < n; i++) {
-            float f = (x[i] > 0 ? x[i] : 0) - x[i] * y[i] + log1pf(expf(-fabsf(x[i])));
-            s += w ? w[i] * f : f;
-        }
-        return s;
-    }
     vf sum = v_set(0), vb = v_set(beta), half = v_set(beta > 0 ? 0.5f / beta : 0), off = v_set(0.5f * beta);
     V_EACH (i, n) {
-        vf d = v_ld(x + i, V_LEFT) - v_ld(y + i, V_LEFT), f = d * d;
+        vf a = v_ld(x + i, V_LEFT), b = v_ld(y + i, V_LEFT), d = a - b, f = d * d, zero = v_set(0);
         if (kind == HONE_LOSS_SMOOTH_L1) {
-            vf far = v_max(v_set(0) - d, d);
+            vf far = v_max(zero - d, d);
             f = v_where_lt(far, vb, f * half, far - off);
-            f = v_keep(f, v_set(0), V_LEFT);
         }
+        if (kind == HONE_LOSS_BCE) f = v_max(zero, a) - a * b + v_log1p(v_exp(v_min(zero - a, a)));
+        f = v_keep(f, zero, V_LEFT);
         sum = v_fma(f, w ? v_ld(w + i, V_LEFT) : v_set(1), sum);
     }
     return v_sum(sum);
