@@ -62,7 +62,7 @@ static bool list(cursor *c, array *out) {
     return true;
 }
 
-static bool is(hn_bytes s, const char *text) { return s.n == (int64_t)strlen(text) && !memcmp(s.p, text, (size_t)s.n); }
+static bool is(hn_bytes s, const char *text) { return s.n == (int64_t)strlen(text) && (!s.n || !memcmp(s.p, text, (size_t)s.n)); }
 
 static bool pairs(cursor *c, uint64_t n, found *f) {
     for (uint64_t i = 0; i < n; i++) {

@@ -3,7 +3,8 @@
  * tokenizer.json speaks the dialect of Oniguruma (Ruby): four of its signs mean something else in PCRE2 and are rewritten.
  *     \s \S   White_Space of Unicode; PCRE2 counts U+180E in        \w   Alphabetic, marks, digits, Pc and ² ³ ¹ ¼ ½ ¾
  *     \h      a hexadecimal digit                                    \uHHHH   a code point
- * An intersection of classes (&&) has no counterpart and is refused. ^ and $ stand at each line, as in Ruby. */
+ * An intersection of classes (&&) has no counterpart and is refused. ^ and $ stand at each line, as in Ruby.
+ * Limit: the classes are those of PCRE2's Unicode version (14 in 10.42); characters that are younger than it count as unassigned. */
 #include "data/token/part/part.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>

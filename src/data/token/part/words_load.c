@@ -1,4 +1,6 @@
-/* words_load.c - the value of "pre_tokenizer" in a tokenizer.json, as steps of words.c. What is not known is refused by name. */
+/* words_load.c - the value of "pre_tokenizer" in a tokenizer.json, as steps of words.c. What is not known is refused by name.
+ * Limit: punctuation is that of PCRE2's Unicode version, in `tokenizers` that of an old one: rare
+ * signs of young scripts cut here and not there. */
 #include "data/token/part/part.h"
 
 #define PUNCTUATION "[!-/:-@\\[-`{-~]|\\p{P}"
