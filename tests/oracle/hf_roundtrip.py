@@ -24,7 +24,7 @@ def main():
     with open(path, encoding="utf-8") as f:
         text = f.read()
     ids = tok(text[:200000], add_special_tokens=False)["input_ids"]
-    n = model.config.n_positions + 1
+    n = model.config.max_position_embeddings + 1  # gpt2 calls it n_positions; transformers knows both names
     worst, count = 0.0, 0
     for k in range(min(pieces, len(ids) // n)):
         start = k * (len(ids) // pieces)
