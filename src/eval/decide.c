@@ -7,6 +7,8 @@
  * the round, incumbents among them, and that arm's own. Each side's own counts: with the lever's alone, an incumbent whose seeds spread
  * three times as far as the levers' let 8.8 % of useless levers through in simulated worlds. sd²(dᵢ) is the variance over the n units of the difference averaged over seeds; it holds a little seed noise,
  * which errs on the careful side. t = D/√V has Satterthwaite's degrees of freedom: those of the s² that was taken, and n − 1.
+ * A *fixed* side (a model as it is, which nothing trained) has no seeds: its s² is zero by construction, not an unknown to be taken from
+ * the pool, and it tells the pool nothing. What it is worth on other items stands in sd²(dᵢ).
  * Holm's correction over all arms of the round, the failed among them: the plan fixes how many tests there are, not the outcome.
  *
  * Invariants: nothing is claimed from what cannot be estimated. One unit, or no arm with two seeds: V is infinite, p = 1, undecided.
@@ -18,7 +20,7 @@
 static const double POWER = 0.8, LEVEL = 0.95;
 
 typedef struct units { const int32_t *of; int64_t n, items; double *size; } units;   /* of: unit of each item, NULL: itself */
-typedef struct summary { double *unit; /* (n) mean over seeds */ double mean, var; /* of the seed means */ int64_t seeds; bool finite; } summary;
+typedef struct summary { double *unit; /* (n) mean over seeds */ double mean, var; /* of the seed means */ int64_t seeds; bool finite, fixed; } summary;
 typedef struct spread { double var, df; } spread;
 
 static units find_units(hn_arena *a, const int32_t *cluster, int64_t n)
@@ -43,7 +45,7 @@ static units find_units(hn_arena *a, const int32_t *cluster, int64_t n)
 
 static summary summarize(hn_arena *a, const hn_arm *arm, const units *u)
 {
-    summary m = { hn_new_n(a, double, u->n + 1), 0, 0, arm->seeds, arm->seeds > 0 && u->n > 0 };
+    summary m = { hn_new_n(a, double, u->n + 1), 0, 0, arm->seeds, arm->seeds > 0 && u->n > 0, arm->fixed };
     double *seed_mean = hn_new_n(a, double, arm->seeds + 1);
     for (int64_t s = 0; s < arm->seeds; s++) {
         for (int64_t i = 0; i < u->items; i++) {
@@ -74,7 +76,7 @@ static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const sum
         const summary *both[2] = { &inc[k], &arm[k] };
         for (int side = 0; side < 2; side++) {
             const double *x = side ? arms[k].x : incumbents[k].x;
-            if (!both[side]->finite || counted_before(incumbents, arms, k, x) || (side && x == incumbents[k].x)) continue;
+            if (!both[side]->finite || both[side]->fixed || counted_before(incumbents, arms, k, x) || (side && x == incumbents[k].x)) continue;
             ss += both[side]->var * (double)(both[side]->seeds - 1);
             df += (double)(both[side]->seeds - 1);
         }
@@ -84,6 +86,7 @@ static spread pool_seeds(const hn_arm *incumbents, const hn_arm *arms, const sum
 
 static spread own_or(const summary *arm, spread pooled)
 {
+    if (arm->fixed) return (spread){ 0, INFINITY };
     return arm->seeds > 1 && arm->var > pooled.var ? (spread){ arm->var, (double)(arm->seeds - 1) } : pooled;
 }
 
@@ -117,7 +120,7 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
         d.lo = d.hi = d.difference;
         return d;
     }
-    bool one_estimate = s.var == pooled.var && si.var == pooled.var;      /* both sides lean on the same degrees of freedom */
+    bool one_estimate = s.var == pooled.var && si.var == pooled.var && pooled.df > 0; /* both sides lean on the same degrees of freedom */
     double seed_doubt = one_estimate ? seed_part * seed_part / pooled.df : seed_a * seed_a / s.df + seed_i * seed_i / si.df;
     d.df = v * v / (seed_doubt + item_part * item_part / (double)(n - 1));
     d.t = d.difference / d.se;

@@ -31,8 +31,9 @@ void hn_holm(const double *p, int64_t n, double *adjusted);                     
 void hn_benjamini_hochberg(const double *p, int64_t n, double *adjusted);
 hn_interval hn_bootstrap_bca(hn_arena *a, const double *d, const int32_t *cluster, int64_t n, double level, int64_t draws, uint64_t seed);   /* Efron 1987; resamples clusters */
 
-/* The decision of `improve`. Loss: lower is better. An arm has S seeds × n items of losses, x[s*n + i]. */
-typedef struct hn_arm { const char *name; const double *x; int64_t seeds; } hn_arm;
+/* The decision of `improve`. Loss: lower is better. An arm has S seeds × n items of losses, x[s*n + i].
+ * fixed: a model that nothing trained: measured again it would say the same, so it has no spread from seed to seed. */
+typedef struct hn_arm { const char *name; const double *x; int64_t seeds; bool fixed; } hn_arm;
 typedef enum hn_verdict { HN_KEPT, HN_HARMFUL, HN_UNDECIDED, HN_FAILED } hn_verdict;
 const char *hn_verdict_name(hn_verdict v);
 typedef struct hn_decision {
@@ -41,11 +42,11 @@ typedef struct hn_decision {
     double p_harm, p_harm_adjusted;           /* one-sided for worse; Holm too */
     double lo, hi;               /* two-sided 95 % interval of the difference */
     double detectable;           /* smallest true gain that this run would have kept with 80 % power */
-    double seed_var, item_var;   /* s² used, sd²(dᵢ) (per cluster) */
+    double seed_var, item_var;   /* s² used, the mean of both sides (a fixed one's is 0); sd²(dᵢ) (per cluster) */
     hn_verdict verdict;
 } hn_decision;
 /* V = 2 s²/S + sd²(dᵢ)/n; s² the larger of the seed variance pooled over all arms (incumbent too) and the arm's own;
- * Satterthwaite degrees of freedom; Holm over the arms at alpha. out[n_arms]. cluster (n) or NULL. incumbents[k] is arm k's own
+ * Satterthwaite degrees of freedom; Holm over the arms at alpha. A fixed side has no s². out[n_arms]. cluster (n) or NULL. incumbents[k] is arm k's own
  * incumbent (levers that cost more are judged beside an incumbent given the same extra cost). */
 void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_t n_arms, const int32_t *cluster, int64_t n, double alpha, hn_decision *out);
 /* The level of an arm as hn_decide has it: mean over seeds and units, so that two levels differ by the difference that is judged. */

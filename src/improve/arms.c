@@ -95,7 +95,7 @@ bool hn_arm_stack(hn_runner *r, hn_arms *v, const hn_kept_levers *k, int64_t ski
     *out = t;
     return true;
 }
-hn_arm hn_arm_measured(const hn_runner *r, const hn_trial *t, int set) { return (hn_arm){ t->name, t->x[set], t->seeds }; }
+hn_arm hn_arm_measured(const hn_runner *r, const hn_trial *t, int set) { return (hn_arm){ t->name, t->x[set], t->seeds, .fixed = !t->settings }; }
 
 bool hn_record(hn_runner *r, hn_phase phase, const char *lever, const hn_decision *d, const char *why, const hn_trial *t) {
     return hn_ledger_decide(r->ledger, r->run, hn_phase_names[phase], lever, d, why, t ? t->seconds : 0, t ? t->flops : 0,

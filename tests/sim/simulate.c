@@ -20,6 +20,10 @@ static const world worlds[] = {
     { "incumbent ×1.5", 4, 100, 0.01, 0.01, 0.02, { 1.5, 1, 1, 1, 1 }, 1 },
     { "incumbent ×2", 4, 100, 0.01, 0.01, 0.02, { 2, 1, 1, 1, 1 }, 1 },
     { "incumbent ×3", 4, 100, 0.01, 0.01, 0.02, { 3, 1, 1, 1, 1 }, 1 },
+    { "a fixed model", 4, 100, 0.01, 0.01, 0.02, { 1, 1, 1, 1, 1 }, 1, .fixed = true },
+    { "fixed, items decide", 4, 200, 0.04, 0.001, 0.02, { 1, 1, 1, 1, 1 }, 1, .fixed = true },
+    { "fixed, seeds decide", 4, 60, 0.005, 0.02, 0.02, { 1, 1, 1, 1, 1 }, 1, .fixed = true },
+    { "fixed, a lever ×3", 4, 100, 0.01, 0.01, 0.02, { 1, 3, 1, 1, 1 }, 1, .fixed = true },
 };
 enum { N_WORLDS = HN_LEN(worlds) };
 static const double BOUND = 0.057; /* 5 % and three standard errors of a rate measured in 10,000 worlds */
@@ -53,7 +57,8 @@ static const char *page(hn_arena *a, const tally *t, int64_t n) {
                "incumbent, three levers and placebo, 4 seeds each. **No lever works**, so whatever is kept is kept falsely. Losses are "
                "made of the item, an effect of\n"
                "the arm on the item, the seed and noise, all normal, with the spreads given (bits per byte); ×2 means that this arm's "
-               "seeds spread twice as far.\n\n",
+               "seeds spread twice as far. *fixed*: the incumbent is a model as it is, which nothing trained: one measurement, and no seeds "
+               "that spread.\n\n",
                (long long)n);
     table(a, &b, t);
     hn_buf_fmt(a, &b,

@@ -7,7 +7,7 @@ static void draw(const world *w, const double gain[WORLD_ARMS], const double *it
     for (int arm = 0; arm < WORLD_ARMS; arm++) {
         for (int64_t i = 0; i < w->items; i++) own[i] = i % w->per_cluster ? own[i - 1] : w->item_sd * hn_rng_normal(rng);
         for (int64_t s = 0; s < w->seeds; s++) {
-            double shift = w->seed_sd * w->scale[arm] * hn_rng_normal(rng) - gain[arm];
+            double scale = w->fixed && arm == 0 ? 0 : w->scale[arm], shift = w->seed_sd * scale * hn_rng_normal(rng) - gain[arm];
             for (int64_t i = 0; i < w->items; i++) x[arm][s * w->items + i] = item[i] + own[i] + shift + w->noise_sd * hn_rng_normal(rng);
         }
     }
@@ -22,7 +22,7 @@ tally simulate(hn_arena *parent, const world *w, const double gain[WORLD_ARMS], 
     for (int k = 0; k < WORLD_ARMS; k++) x[k] = hn_new_n(a, double, w->seeds * w->items);
     for (int64_t i = 0; i < w->items; i++) cluster[i] = (int32_t)(i / w->per_cluster);
     for (int64_t k = 0; k < m; k++) {
-        incumbents[k] = (hn_arm){ "incumbent", x[0], w->seeds };
+        incumbents[k] = (hn_arm){ "incumbent", x[0], w->fixed ? 1 : w->seeds, w->fixed };
         arms[k] = (hn_arm){ k + 1 < m ? "lever" : "placebo", x[k + 1], w->seeds };
     }
     tally t = { .worlds = worlds };

@@ -13,6 +13,7 @@ typedef struct world {
     double item_sd, seed_sd, noise_sd; /* of the arm×item effect, of a seed's mean, of one training on one item */
     double scale[WORLD_ARMS];          /* of the seed spread; scale[0] is the incumbent's */
     int64_t per_cluster;               /* items that share their arm×item effect; 1: independent */
+    bool fixed;                        /* the incumbent is a model as it is: one measurement, no seed */
 } world;
 /* What came out of `worlds` worlds. Rates are shares of worlds. */
 typedef struct tally {
