@@ -143,6 +143,9 @@ static void messages_read_well(void **s) {
     assert_false(HN_FAIL(a, HONE_E_DATA, .what = "bad\x1b[31m\nrow", .found = "x"));
     assert_string_equal(hone_error_message(job), "bad [31m row: found x");
     hone_error_clear(job);
+    assert_false(HN_FAIL(a, HONE_E_DATA, .what = "C1 \xc2\x9b" "31m, bare \x9b" "31m, é\x7f", .found = "\xc2\xa0\xe2\x82\xac"));
+    assert_string_equal(hone_error_message(job), "C1  31m, bare  31m, é : found \xc2\xa0\xe2\x82\xac");
+    hone_error_clear(job);
     char *huge = hn_alloc(a, 9001, 1, 1);
     for (int i = 0; i < 9000; i += 2) memcpy(huge + i, "é", 2);
     assert_false(HN_FAIL(a, HONE_E_DATA, .what = "x", .where = huge));

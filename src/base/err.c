@@ -1,7 +1,8 @@
 /* err.c - one error per job: a code and a sentence that tells what, where, what was wanted and found, and what to do.
  *
  * The first error stays until cleared: what follows it is usually its echo. The text lives in the job itself, so an error
- * can be told when memory is refused. Control characters, which may come from hostile files, do not reach a terminal. */
+ * can be told when memory is refused. Control characters, which may come from hostile files, do not reach a terminal: neither those below U+0020
+ * nor those of U+0080 … U+009F, of which U+009B begins a command as ESC [ does, and a terminal of 8 bits takes the bare byte for it. */
 #include "base/job.h"
 #include <errno.h>
 #include <stdio.h>
@@ -35,8 +36,16 @@ void hn_error_copy(hone_job *to, const hone_job *from) {
 
 /* Appends, and cuts off what has no room. */
 static void put(char *out, size_t *n, const char *s) {
-    for (; *s && *n < HN_MESSAGE_MAX - 1; s++)
-        out[(*n)++] = (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s;
+    for (uint32_t c; *s && *n < HN_MESSAGE_MAX - 1;) {
+        int used = hn_utf8_next((const uint8_t *)s, (int64_t)strnlen(s, 4), &c);
+        bool alone = used == 1 && ((unsigned char)*s & 0xE0) == 0x80;
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || alone) {
+            out[(*n)++] = ' ';
+            s += used;
+        } else {
+            for (; used > 0 && *n < HN_MESSAGE_MAX - 1; used--) out[(*n)++] = *s++;
+        }
+    }
     out[*n] = 0;
 }
 

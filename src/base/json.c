@@ -65,7 +65,13 @@ static void put_string(hn_arena *a, hn_buf *b, const char *s, size_t n) {
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+        bool high = c == 0xc2 && i + 1 < n && ((unsigned char)s[i + 1] & 0xe0) == 0x80; /* U+0080 … U+009F: a terminal obeys them */
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !high) continue;
+        if (high) {
+            hn_buf_put(a, b, s + from, (int64_t)(i - from));
+            c = (unsigned char)s[++i];
+            from = i;
+        }
         char esc[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
         const char *from_set = "\"\\\b\f\n\r\t", *to = "\"\\bfnrt", *at = c ? strchr(from_set, c) : NULL;
         if (at) esc[1] = to[at - from_set];

@@ -62,7 +62,7 @@ const char *hn_escape(hn_arena *a, const char *s) {
     for (int64_t i = 0; i < n;) {
         uint32_t c;
         int used = hn_utf8_next((const uint8_t *)s + i, n - i, &c);
-        bool bad = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c == 0xfffd || c == 0xfffe || c == 0xffff;
+        bool bad = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0) || c == 0xfffd || c == 0xfffe || c == 0xffff;
         const char *as = c == '&'    ? "&amp;"
                          : c == '<'  ? "&lt;"
                          : c == '>'  ? "&gt;"

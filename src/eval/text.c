@@ -23,6 +23,7 @@ static const char *ascii_signs(hn_arena *a, const char *s) {
         if (!strncmp(s, "\xe2\x88\x92", 3) || !strncmp(s, "\xe2\x80\x93", 3)) hn_buf_put(a, &b, "-", 1), s += 2;
         else if (!strncmp(s, "…", 3)) hn_buf_put(a, &b, "..", 2), s += 2;
         else if ((unsigned char)*s < 0x20 || *s == 0x7f) hn_buf_put(a, &b, " ", 1);
+        else if (*s == '\xc2' && ((unsigned char)s[1] & 0xE0) == 0x80) hn_buf_put(a, &b, " ", 1), s++; /* U+0080 … U+009F */
         else hn_buf_put(a, &b, s, 1);
     }
     return hn_buf_str(a, &b);
