@@ -155,6 +155,29 @@ static hn_ledger *make(const char *name, bool finish) {
     return l;
 }
 
+/* The lever that changes nothing is called a gain: every layout says what that means, and no list counts it. */
+static void placebo_kept(void **state) {
+    int64_t run;
+    hn_ledger *l = hn_ledger_open(a, hn_path_join(a, root, "suspect.sqlite"), false);
+    assert_true(l && hn_ledger_run_begin(l, recipe, json("{\"alpha\":0.05,\"confirm_seeds\":4}"), json("{}"), 7, &run));
+    decide(l, run, "confirm", "ema", HN_KEPT, 0.02, 0.01, "better");
+    decide(l, run, "confirm", "placebo", HN_UNDECIDED, 0.001, 0.01, "nothing");
+    assert_null(strstr(hn_report_text(a, l, run), "suspect"));
+    assert_true(hn_ledger_run_begin(l, recipe, json("{\"alpha\":0.05,\"confirm_seeds\":4}"), json("{}"), 7, &run));
+    decide(l, run, "confirm", "ema", HN_KEPT, 0.02, 0.01, "better");
+    decide(l, run, "confirm", "placebo", HN_HARMFUL, -0.02, 0.01, "nothing");
+    static const char words[] = "judging is suspect: placebo, which changes nothing, is called harmful; by chance alone this happens in at most 5 % of runs";
+    assert_non_null(strstr(hn_report_text(a, l, run), words));
+    assert_non_null(strstr(hn_report_markdown(a, l, run), words));
+    assert_true(hn_ledger_run_end(l, run, "done", json("{\"start\":2.4,\"end\":2.3,\"gain\":0.1,\"ci95\":[-0.12,-0.08],\"levers\":[\"ema\"]}")));
+    assert_non_null(strstr(hn_report_text(a, l, run), words));
+    assert_non_null(strstr(hn_report_markdown(a, l, run), words));
+    const char *path = hn_path_join(a, root, "suspect.html");
+    hn_bytes b;
+    assert_true(hn_report_html(a, l, run, path) && hn_file_read(a, path, 1 << 24, &b));
+    assert_non_null(strstr((const char *)b.p, "judging is suspect"));
+}
+
 static int setup(void **state) {
     job = hone_open(NULL);
     a = job ? hn_job_arena(job) : NULL;
@@ -466,6 +489,7 @@ int main(void) {
         cmocka_unit_test(tables),
         cmocka_unit_test(unfinished_and_empty),
         cmocka_unit_test(nothing_proven),
+        cmocka_unit_test(placebo_kept),
         cmocka_unit_test(round_ticks),
         cmocka_unit_test(changes),
         cmocka_unit_test(two_runs),

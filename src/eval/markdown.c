@@ -35,6 +35,7 @@ const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) {
                    hn_markdown_cell(a, r.data), hn_say_gain(a, r.gain), hn_say_interval(a, r.lo, r.hi), guessed(a, &r),
                    (long long)r.trainings, hn_say_flops(a, hn_json_num(r.plan, "flops_per_training")), hn_json_num(r.plan, "seed"));
     else hn_buf_fmt(a, &b, "%s\n\n", hn_markdown_cell(a, hn_report_headline(a, &r)));
+    if (r.done && *hn_report_suspect(a, &r)) hn_buf_fmt(a, &b, "**%s**\n\n", hn_report_suspect(a, &r));
     hn_buf_fmt(
         a, &b,
         "| lever | verdict | gain in %s | 95 %% interval | adjusted p | would have seen | guessed right | training FLOPs × start | a "

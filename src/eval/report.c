@@ -217,7 +217,18 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
     return true;
 }
 
-const char *hn_report_headline(hn_arena *a, const hn_report *r) {
+const char *hn_report_suspect(hn_arena *a, const hn_report *r) {
+    for (int64_t i = 0; i < r->n_judged; i++) {
+        const hn_report_row *x = &r->levers.v[i];
+        if (strcmp(x->name, "placebo") || (strcmp(x->verdict, "kept") && strcmp(x->verdict, "harmful"))) continue;
+        const char *rate = isfinite(r->alpha) ? hn_fmt(a, "in at most %g %% of runs", 100 * r->alpha) : "rarely";
+        return hn_fmt(a, "This run's judging is suspect: placebo, which changes nothing, is called %s; by chance alone this happens %s.",
+                      x->verdict, rate);
+    }
+    return "";
+}
+
+static const char *verdict_on_the_whole(hn_arena *a, const hn_report *r) {
     if (!r->done)
         return hn_fmt(a, "This run is not finished (%s): what follows was measured so far, and proves nothing yet about the whole.",
                       *r->state ? r->state : "no state");
@@ -233,4 +244,9 @@ const char *hn_report_headline(hn_arena *a, const hn_report *r) {
     if (r->hi < 0) return hn_fmt(a, "Worse: on the sealed items the model lost %s; the 95 %% interval lies below zero.", text);
     return hn_fmt(a, "Not proven: on the sealed items the model is %s by %s, and the 95 %% interval includes zero.",
                   r->gain >= 0 ? "better" : "worse", text);
+}
+
+const char *hn_report_headline(hn_arena *a, const hn_report *r) {
+    const char *suspect = hn_report_suspect(a, r);
+    return hn_fmt(a, "%s%s%s", verdict_on_the_whole(a, r), *suspect ? " " : "", suspect);
 }

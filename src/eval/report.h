@@ -45,7 +45,8 @@ typedef struct hn_report {
 
 bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *out) HN_CHECK;
 const char *hn_report_changes(hn_arena *a, const char *from, const char *to); /* "optim.lr 0.001 → 0.002", from two resolved recipes */
-const char *hn_report_headline(hn_arena *a, const hn_report *r);              /* the verdict on the whole, in words */
+const char *hn_report_headline(hn_arena *a, const hn_report *r);              /* the verdict on the whole, in words; and whether placebo casts doubt on it */
+const char *hn_report_suspect(hn_arena *a, const hn_report *r);               /* "": placebo was called neither kept nor harmful */
 
 /* ---- numbers and text for people ---- */
 double hn_json_num(const json_t *o, const char *key);      /* NaN: absent */

@@ -22,7 +22,7 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
     out->arm = hn_new_n(r->a, hn_trial *, r->n_levers + 1);
     out->from = hn_new_n(r->a, const hn_choice *, r->n_levers + 1);
     for (int64_t i = 0; i < r->n_levers; i++) {
-        bool placebo = c[i].lever == r->levers[r->n_levers - 1];
+        bool placebo = hn_is_placebo(r, c[i].lever);
         if (!c[i].trial || (!placebo && left == 0)) {
             if (!stopped_early(r, &c[i], c[i].gain)) return false;
             continue;
@@ -62,6 +62,12 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
         if (out->d[i].verdict == HN_KEPT && out->arm[i]->cost > 1 && !r->p->allow_cost) {
             out->d[i].verdict = HN_UNDECIDED;
             why = hn_fmt(r->a, "%s. Not kept: it costs %g times the training and improve.allow_cost is false", why, out->arm[i]->cost);
+        }
+        if (hn_is_placebo(r, out->arm[i]->lever) && (out->d[i].verdict == HN_KEPT || out->d[i].verdict == HN_HARMFUL)) {
+            why = hn_fmt(r->a, "%s. It changes nothing, so this run's judging is suspect: by chance alone this happens in at most %g %% of runs",
+                         why, 100 * r->p->alpha);
+            hn_warn(r->a, "placebo, which changes nothing, is called %s: take this run's verdicts with care, and run it again with another seed",
+                    hn_verdict_name(out->d[i].verdict));
         }
         if (out->arm[i]->cost > 1 && hn_trial_ok(out->arm[i]))
             why = hn_fmt(r->a, "%s. Beside the start as it is, at %g times its cost: %+.4f", why, out->arm[i]->cost,

@@ -13,7 +13,7 @@ static bool phases(hn_runner *r, json_t **result) {
     hn_kept_levers kept = { 0 };
     if (!hn_tune(r) || !hn_screen(r, c) || !hn_confirm(r, c, &v)) return false;
     for (int64_t i = 0; i < v.n; i++)
-        if (v.d[i].verdict == HN_KEPT && v.from[i] && v.from[i]->lever != r->levers[r->n_levers - 1]) hn_push(r->a, &kept, v.from[i]);
+        if (v.d[i].verdict == HN_KEPT && v.from[i] && !hn_is_placebo(r, v.from[i]->lever)) hn_push(r->a, &kept, v.from[i]);
     return hn_stack(r, &kept) && hn_seal(r, &kept, &v, result);
 }
 

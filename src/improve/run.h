@@ -58,6 +58,7 @@ typedef struct hn_runner {
     void *user;
 } hn_runner;
 
+static inline bool hn_is_placebo(const hn_runner *r, const hn_lever *l) { return l && l == r->levers[r->n_levers - 1]; }
 /* open.c */
 bool hn_runner_open(hn_runner *r, const hn_settings *s) HN_CHECK;
 /* sets.c */

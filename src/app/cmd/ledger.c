@@ -29,7 +29,7 @@ static bool list(hn_cmd_call *c, hn_ledger *l) {
     hn_row *r = hn_db_query(c->a, hn_ledger_db(l),
                             "SELECT id, started, finished, state, seed, version, (SELECT count(*) FROM measurements m WHERE m.run=runs.id),"
                             " (SELECT group_concat(lever, ' ') FROM decisions d WHERE d.run=runs.id AND d.phase='confirm' AND "
-                            "d.verdict='kept') FROM runs ORDER BY id",
+                            "d.verdict='kept' AND d.lever<>'placebo') FROM runs ORDER BY id",
                             "");
     if (!r) return false;
     if (!c->json) hn_out("%4s  %-20s  %-20s  %-11s  %12s  %s\n", "run", "started", "finished", "state", "measurements", "kept");
