@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "near.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

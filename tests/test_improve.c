@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "near.h"
 
 static const hn_section *const sections[] = { &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim,
                                               &hn_section_sched, &hn_section_improve, &hn_section_budget };
@@ -54,7 +55,7 @@ static void levers_change_what_they_say(void **state) {
         pull(a, s = hn_settings_clone(a, old), "wider", v, &c);
         double w = number(a, s, "model.width"), h = number(a, s, "model.heads");
         assert_true(w > width && h > heads && w / h == width / heads);      /* the head size stays */
-        assert_float_equal(number(a, s, "optim.lr") * w, lr * width, 1e-9); /* the rate shrinks with the width */
+        assert_near(number(a, s, "optim.lr") * w, lr * width, 1e-9); /* the rate shrinks with the width */
         pull(a, s = hn_settings_clone(a, old), "deeper", v, &c);
         assert_true(number(a, s, "model.layers") > number(a, old, "model.layers"));
         pull(a, s = hn_settings_clone(a, old), "more-steps", v, &c);
@@ -65,9 +66,9 @@ static void levers_change_what_they_say(void **state) {
         assert_true(number(a, s, "model.dropout") > 0);
     }
     pull(a, s = hn_settings_clone(a, old), "lr", 0, &c);
-    assert_float_equal(number(a, s, "optim.lr"), lr / 2, 1e-12);
+    assert_near(number(a, s, "optim.lr"), lr / 2, 1e-12);
     pull(a, s = hn_settings_clone(a, old), "lr", 1, &c);
-    assert_float_equal(number(a, s, "optim.lr"), lr * 2, 1e-12);
+    assert_near(number(a, s, "optim.lr"), lr * 2, 1e-12);
     hone_close(job);
 }
 
@@ -171,7 +172,7 @@ static void expect_same_result(const char *x, const char *y) {
         assert_true(json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])));
     }
     double start = json_number_value(json_object_get(a, "start")), end = json_number_value(json_object_get(a, "end"));
-    assert_float_equal(end - start, json_number_value(json_object_get(a, "difference")), 1e-12); /* the levels are those that are judged */
+    assert_near(end - start, json_number_value(json_object_get(a, "difference")), 1e-12); /* the levels are those that are judged */
     json_decref(a);
     json_decref(b);
 }

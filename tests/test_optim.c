@@ -257,11 +257,11 @@ static void accumulates(void **state)
     memcpy(four->y, one->y, 8 * 16 * sizeof(int32_t));
     assert_true(hn_trainer_step_on(one, &x));
     assert_true(hn_trainer_step_on(four, &y));
-    assert_float_equal(x, y, 1e-6);
+    assert_near(x, y, 1e-6);
     assert_int_equal(one->now.tokens, four->now.tokens);
     for (int64_t i = 0; i < one->m->n_w; i++)
         for (int64_t k = 0; k < hn_count(one->m->w[i].t); k++)
-            assert_float_equal(((float *)one->m->w[i].t->data)[k], ((float *)four->m->w[i].t->data)[k], 1e-6);
+            assert_near(((float *)one->m->w[i].t->data)[k], ((float *)four->m->w[i].t->data)[k], 1e-6);
     close_world(&w);
 }
 
@@ -313,14 +313,14 @@ static void groups(void **state)
     set(&w, "optim.groups", "h.0.mlp.* lr=0,h.*.mlp.* lr=0.5 weight_decay=0,*.ln_1.weight weight_decay=0.25,transformer.wpe.* lr=3");
     hn_trainer *t = trainer(&w);
     const hn_weight_rule *still = &t->rule[find(t->m, "h.0.mlp.c_fc")], *half = &t->rule[find(t->m, "h.1.mlp.c_fc")];
-    assert_float_equal(still->lr, 0, 0);
-    assert_float_equal(still->decay, 0.1, 0);
-    assert_float_equal(half->lr, 0.5, 0);
-    assert_float_equal(half->decay, 0, 0);
-    assert_float_equal(t->rule[find(t->m, "h.1.ln_1")].decay, 0.25, 0);
-    assert_float_equal(t->rule[find(t->m, "h.1.ln_2")].decay, 0, 0);
-    assert_float_equal(t->rule[find(t->m, "wpe")].lr, 3, 0);
-    assert_float_equal(t->rule[find(t->m, "wte")].lr, 1, 0);
+    assert_near(still->lr, 0, 0);
+    assert_near(still->decay, 0.1, 0);
+    assert_near(half->lr, 0.5, 0);
+    assert_near(half->decay, 0, 0);
+    assert_near(t->rule[find(t->m, "h.1.ln_1")].decay, 0.25, 0);
+    assert_near(t->rule[find(t->m, "h.1.ln_2")].decay, 0, 0);
+    assert_near(t->rule[find(t->m, "wpe")].lr, 3, 0);
+    assert_near(t->rule[find(t->m, "wte")].lr, 1, 0);
     hn_settings *grouped = w.s;
     w.s = hn_settings_clone(w.a, grouped);
     set(&w, "optim.groups", "");
@@ -339,7 +339,7 @@ static void groups(void **state)
         start = (double)((float *)m->w[at].t->data)[i];
         one = (double)((float *)same->m->w[at].t->data)[i] - start;
         three = (double)((float *)t->m->w[at].t->data)[i] - start;
-        assert_float_equal(three, 3 * one, 1e-6);
+        assert_near(three, 3 * one, 1e-6);
     }
     static const char *const wrong[][2] = {
         { "h.*.attention.* lr=1", "no weight is named like 'h.*.attention.*'" }, { "h.*", "neither lr nor weight_decay" },
@@ -355,9 +355,9 @@ static void groups(void **state)
     const char *yaml = "optim:\n  name: muon\n  groups:\n    - \"h.1.* lr=0.1\"\n    - \"* weight_decay=0\"\n";
     if (!hn_settings_yaml(w.s, w.a, "recipe", (hn_bytes){ (const uint8_t *)yaml, (int64_t)strlen(yaml) })) fail_msg("%s", hone_error_message(w.job));
     t = trainer(&w);
-    assert_float_equal(t->rule[find(t->m, "h.1.mlp.c_fc")].lr, 0.1, 0);
-    assert_float_equal(t->rule[find(t->m, "h.1.mlp.c_fc")].decay, 0.01, 0);
-    assert_float_equal(t->rule[find(t->m, "h.0.mlp.c_fc")].decay, 0, 0);
+    assert_near(t->rule[find(t->m, "h.1.mlp.c_fc")].lr, 0.1, 0);
+    assert_near(t->rule[find(t->m, "h.1.mlp.c_fc")].decay, 0.01, 0);
+    assert_near(t->rule[find(t->m, "h.0.mlp.c_fc")].decay, 0, 0);
     close_world(&w);
 }
 

@@ -19,12 +19,12 @@ static void adamw_first_step(void **state)
     o->step(&s, x, g, states, 5);
     for (int i = 0; i < 5; i++) {
         double gi = 0.5 * (double)g[i];
-        assert_float_equal(x[i], (double)y[i] * (1 - 0.01 * 0.1) - 0.01 * gi / (fabs(gi) + 1e-8), 1e-6);
+        assert_near(x[i], (double)y[i] * (1 - 0.01 * 0.1) - 0.01 * gi / (fabs(gi) + 1e-8), 1e-6);
     }
     memset(m, 0, sizeof m), memset(v, 0, sizeof v), memcpy(x, y, sizeof x);
     s.decay = 0;
     o->step(&s, x, g, states, 5);
-    assert_float_equal(x[3], 0.5, 0);                       /* no gradient and no decay: untouched */
+    assert_near(x[3], 0.5, 0);                       /* no gradient and no decay: untouched */
     close_world(&w);
 }
 
@@ -42,7 +42,7 @@ static void schedules(void **state)
     set(&w, "sched.warmup", "100");
     for (int64_t i = 0; i < HN_LEN(want); i++) {
         set(&w, "sched.name", want[i].name);
-        assert_float_equal(hn_sched_factor(w.s, want[i].step, 2000), want[i].factor, 1e-12);
+        assert_near(hn_sched_factor(w.s, want[i].step, 2000), want[i].factor, 1e-12);
     }
     close_world(&w);
 }
@@ -76,7 +76,7 @@ static void golden(const char *name)
         const json_t *after = json_object_get(g, "first_batch_after");
         double loss, want = json_number_value(k < 10 ? json_array_get(json_object_get(g, "losses"), k) : after);
         if (!hn_trainer_step_on(t, &loss)) fail_msg("%s", hone_error_message(w.job));
-        assert_float_equal(loss, want, 1e-5);
+        assert_near(loss, want, 1e-5);
     }
     close_world(&w);
 }
@@ -118,7 +118,7 @@ static void accumulation(void **state)
     set(&w, "train.accumulate", "4");
     hn_trainer *four = trainer(&w);
     steps(&w, four, 3, y);
-    for (int i = 0; i < 3; i++) assert_float_equal(x[i], y[i], 1e-5);
+    for (int i = 0; i < 3; i++) assert_near(x[i], y[i], 1e-5);
     assert_int_equal(one->now.tokens, four->now.tokens);
     assert_int_equal(one->now.tokens, 3 * 8 * 16);
     /* Micro-batches with unequal numbers of targets: the loss is the mean over all tokens, not the mean of means. */
@@ -137,7 +137,7 @@ static void accumulation(void **state)
     for (int64_t i = 0; i < n; i++) sum += nats[i];
     assert_int_equal(n, 3 * 32 + 1);
     assert_true(hn_trainer_step_on(four, &loss));
-    assert_float_equal(loss, sum / (double)n, 1e-5);
+    assert_near(loss, sum / (double)n, 1e-5);
     close_world(&w);
 }
 
@@ -170,7 +170,7 @@ static void clipping(void **state)
     double sum = 0;
     for (int64_t i = 0; i < t->m->n_w; i++)
         for (int64_t j = 0; j < hn_count(t->m->w[i].t); j++) sum += pow((double)t->state[2 * i][j] / 0.1, 2);
-    assert_float_equal(sqrt(sum), 0.001, 1e-7);
+    assert_near(sqrt(sum), 0.001, 1e-7);
     close_world(&w);
 }
 
@@ -187,7 +187,7 @@ static void average(void **state)
         want = decay * want + (1 - decay) * (double)((float *)t->m->w[0].t->data)[3];
     }
     hn_trainer_use_ema(t);
-    assert_float_equal(((float *)t->m->w[0].t->data)[3], want, 1e-7);
+    assert_near(((float *)t->m->w[0].t->data)[3], want, 1e-7);
     close_world(&w);
 }
 
@@ -268,10 +268,10 @@ static void held_out(void **state)
     assert_true(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 3, &r, &items));
     assert_int_equal(r.tokens, w.d.valid.n - w.d.valid.n_spans);
     assert_true(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 7, &q, &spans));
-    assert_float_equal(r.loss, q.loss, 1e-7);
+    assert_near(r.loss, q.loss, 1e-7);
     assert_int_equal(spans.n, w.d.valid.n_spans);
-    assert_float_equal(spans.loss[0], q.loss, 1e-12);
-    assert_float_equal(r.accuracy, q.accuracy, 1e-12);
+    assert_near(spans.loss[0], q.loss, 1e-12);
+    assert_near(r.accuracy, q.accuracy, 1e-12);
     double nats = 0, bits = 0, guessed = 0;
     int64_t tokens = 0, bytes = 0;
     for (int64_t i = 0; i < items.n; i++) {
@@ -284,10 +284,10 @@ static void held_out(void **state)
     }
     assert_int_equal(tokens, r.tokens);
     assert_int_equal(bytes, r.tokens);                       /* one byte a character here */
-    assert_float_equal(nats / (double)tokens, r.loss, 1e-9);
-    assert_float_equal(bits / (double)bytes, r.bits_per_byte, 1e-9);
-    assert_float_equal(guessed / (double)tokens, r.accuracy, 1e-12);
-    assert_float_equal(r.perplexity, exp(r.loss), 1e-9);
+    assert_near(nats / (double)tokens, r.loss, 1e-9);
+    assert_near(bits / (double)bytes, r.bits_per_byte, 1e-9);
+    assert_near(guessed / (double)tokens, r.accuracy, 1e-12);
+    assert_near(r.perplexity, exp(r.loss), 1e-9);
     /* Window by window, by hand. */
     hone_tape *tape = hone_tape_new(w.job, NULL);
     double sum = 0;
@@ -311,17 +311,17 @@ static void held_out(void **state)
             right += top == y[i];
         }
     }
-    assert_float_equal(sum / (double)r.tokens, r.loss, 1e-5);
+    assert_near(sum / (double)r.tokens, r.loss, 1e-5);
     assert_true(right > 0);
-    assert_float_equal(r.accuracy, (double)right / (double)r.tokens, 1e-12);
+    assert_near(r.accuracy, (double)right / (double)r.tokens, 1e-12);
     /* A model of zeroes knows nothing: ln V. */
     for (int64_t i = 0; i < t->m->n_w; i++) memset(t->m->w[i].t->data, 0, (size_t)hn_count(t->m->w[i].t) * 4);
     assert_true(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 4, &r, NULL));
-    assert_float_equal(r.loss, log((double)w.d.tok->vocab), 1e-6);
-    assert_float_equal(r.bits_per_byte, log2((double)w.d.tok->vocab), 1e-6);
+    assert_near(r.loss, log((double)w.d.tok->vocab), 1e-6);
+    assert_near(r.bits_per_byte, log2((double)w.d.tok->vocab), 1e-6);
     int64_t first = 0;                                       /* all logits are equal: it says class 0 */
     for (int64_t i = 1; i < w.d.valid.n; i++) first += hn_token_at(&w.d.valid, i) == 0;
-    assert_float_equal(r.accuracy, (double)first / (double)r.tokens, 1e-12);
+    assert_near(r.accuracy, (double)first / (double)r.tokens, 1e-12);
     ((float *)t->m->w[0].t->data)[0] = NAN;
     for (int64_t i = 0; i < hn_count(t->m->w[0].t); i++) ((float *)t->m->w[0].t->data)[i] = NAN;
     assert_false(hn_eval_lm(w.a, t->m, &w.d.valid, 16, 4, &r, NULL));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <math.h>
 #include <cmocka.h>
+#include "near.h"
 #define GOLDEN "tests/golden"
 
 /* ---- a small world: text, data set, settings ---- */

@@ -25,7 +25,8 @@ static void finalize(void *p) {
 
 static bool fail(hn_db *db, int rc, const char *doing) {
     hone_code code = HONE_E_IO;
-    const char *hint = NULL, *found = sqlite3_errmsg(db->db);
+    /* The connection's text belongs to its last failure; one that it does not know of has the code's own. */
+    const char *hint = NULL, *found = sqlite3_errcode(db->db) == SQLITE_OK ? sqlite3_errstr(rc) : sqlite3_errmsg(db->db);
     switch (rc & 0xff) {
     case SQLITE_NOMEM: hn_memory_refused(db->a->job, 65536);
     case SQLITE_FULL: code = HONE_E_SPACE; hint = "Free some space there, or choose another folder."; break;
