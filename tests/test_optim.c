@@ -282,7 +282,7 @@ static void state_sizes(void **state)
         for (int64_t i = 0; i < t->m->n_w; i++)
             for (int j = 0; j < t->optim->states; j++) n += hn_optim_count(t->optim, t->optim_params, &t->m->w[i], j);
         assert_int_equal(n, want[k]);
-        assert_true(hn_plan_make(w.a, w.s, &w.d, 0, &plan));
+        assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &plan));
         assert_int_equal(plan.bytes_states, 4 * (n + hn_optim_scratch(t->optim, t->optim_params, t->m)));
         steps(&w, t, 2, NULL);
         int64_t live = hn_memory_live(w.job);
@@ -292,7 +292,7 @@ static void state_sizes(void **state)
     set(&w, "optim.name", "sgd");
     set(&w, "optim.momentum", "0");
     hn_plan plan;
-    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, &plan));
+    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &plan));
     assert_int_equal(plan.bytes_states, 0);
     close_world(&w);
 }

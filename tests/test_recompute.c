@@ -129,8 +129,8 @@ static void trains_the_same_as(const char *arch)
     set(&w, "train.recompute", "true");
     hn_trainer *less = trainer(&w);
     hn_plan plans[2];
-    assert_true(hn_plan_make(w.a, s, &w.d, 0, &plans[0]));
-    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, &plans[1]));
+    assert_true(hn_plan_make(w.a, s, &w.d, 0, NULL, &plans[0]));
+    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &plans[1]));
     steps(&w, plain, 6, x), steps(&w, less, 6, y);
     assert_memory_equal(x, y, sizeof x);
     same_weights(plain->m, less->m);

@@ -177,7 +177,7 @@ static void plans(void **state)
     world w;
     open_world(&w, 1);
     hn_plan p, q;
-    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, &p));
+    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &p));
     hn_trainer *t = trainer(&w);
     double loss;
     assert_true(hn_trainer_step(t, &loss));
@@ -185,7 +185,7 @@ static void plans(void **state)
     assert_int_equal(p.tokens_per_step, 4 * 16);
     assert_near(p.flops_step, t->now.flops, 0);                      /* counted dry, and while computing */
     set(&w, "train.accumulate", "3");
-    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, &q));
+    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &q));
     assert_near(q.flops_step, 3 * p.flops_step, 1);
     set(&w, "train.steps", "0");
     set(&w, "train.flops", hn_num(w.a, 7.9 * q.flops_step));

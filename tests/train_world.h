@@ -16,7 +16,7 @@ typedef struct world { hone_job *job; hn_arena *a; hn_settings *s; hn_dataset d;
 
 static inline hn_settings *settings(hn_arena *a)
 {
-    static const hn_section *const sections[] = { &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim,
+    static const hn_section *const sections[] = { &hn_section_model, &hn_section_adapter, &hn_section_data, &hn_section_train, &hn_section_optim,
                                                   &hn_section_sched };
     static const char *const rows[][2] = {
         { "model.arch", "gpt2" }, { "model.layers", "2" }, { "model.heads", "2" }, { "model.width", "16" }, { "model.context", "16" },

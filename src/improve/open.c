@@ -62,7 +62,7 @@ static bool name_levers(hn_runner *r, const hn_strs *names) {
 
 static bool plan_incumbent(hn_runner *r) {
     hn_plan plan;
-    if (!hn_plan_make(r->a, r->base, &r->data, r->data.tok->vocab, &plan)) return false;
+    if (!hn_plan_make(r->a, r->base, &r->data, r->data.tok->vocab, r->start, &plan)) return false;
     r->flops_step = plan.flops_step;
     int64_t need = plan.bytes_peak * r->side, have = hn_memory_available();
     if (need > have)

@@ -90,7 +90,7 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
 
 bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
     hn_plan plan;
-    if (!hn_plan_make(a, s, &r->data, r->data.tok->vocab, &plan)) return false;
+    if (!hn_plan_make(a, s, &r->data, r->data.tok->vocab, r->start, &plan)) return false;
     double steps = cost * r->flops_step * (double)r->steps / plan.flops_step;
     return hn_settings_set(s, a, "train.steps", hn_fmt(a, "%lld", (long long)fmax(1, floor(steps + 0.5))), "plan");
 }

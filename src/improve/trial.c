@@ -142,7 +142,8 @@ static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_
         return false;
     hn_trainer *t = hn_trainer_new(a, s, &r->data, r->start, hn_trial_seed(r, w->t, w->k));
     if (!t || !hn_trainer_run(t, NULL, tr)) return false;
-    *model = hn_trainer_model(t);
+    *model = hn_model_merged(a, hn_trainer_model(t)); /* an adapter has done its work: what is measured and shipped is one model */
+    if (!*model) return false;
     return true;
 }
 

@@ -37,16 +37,9 @@ bool hn_arch_is(const hn_arch *arch, const char *hf_type) {
 int64_t hn_model_count(const hone_model *m) {
     int64_t n = 0;
     for (int64_t j = 0; j < m->n_w; j++) n += hn_count(m->w[j].t);
+    for (const hn_adapter *d = m->adapter; d; d = d->under)
+        for (int64_t j = 0; j < d->n_w; j++) n += hn_count(d->w[j].t);
     return n;
-}
-
-void hn_model_copy_weights(hone_model *to, const hone_model *from) {
-    HN_ASSERT(to->n_w == from->n_w);
-    for (int64_t j = 0; j < to->n_w; j++) {
-        int64_t n = hn_count(to->w[j].t);
-        HN_ASSERT(n == hn_count(from->w[j].t));
-        if (to->w[j].t->data && from->w[j].t->data) memcpy(to->w[j].t->data, from->w[j].t->data, (size_t)n * sizeof(float));
-    }
 }
 
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes) {
@@ -80,14 +73,19 @@ bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B,
     return hone_ok(t);
 }
 
+/* A model with an adapter is saved as the adapter; hn_model_merged makes it a model of its own. */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) {
-    return ((const hn_format *)hn_kind_format.items[0])->save(a, m, dir);
+    extern const hn_format hn_format_peft;
+    return (m->adapter ? &hn_format_peft : (const hn_format *)hn_kind_format.items[0])->save(a, m, dir);
 }
 
 hone_model *hn_model_load(hn_arena *a, const char *path) {
     for (int64_t i = 0; i < hn_kind_format.n; i++) {
         const hn_format *f = (const hn_format *)hn_kind_format.items[i];
-        if (f->detect(path)) return f->load(a, path);
+        if (!f->detect(path)) continue;
+        hone_model *m = f->load(a, path);
+        if (m) m->path = hn_strdup(a, path);
+        return m;
     }
     if (hn_path_exists(path))
         (void)HN_FAIL(a, HONE_E_MODEL, .what = "this is not a model", .where = path,

@@ -29,6 +29,31 @@ typedef struct hn_weight {
 /* A tensor that the published form requires though this model does without it (a bias). */
 typedef struct hn_absent { const char *name; int dims; int64_t shape[HONE_MAX_DIMS]; } hn_absent;
 
+/* ---- adapters: low-rank additions to linear maps (adapter.c); format/peft.c reads and writes them ---- */
+typedef struct hn_adapter_params {
+    const char *method;          /* none|lora */
+    int64_t rank;
+    double alpha;
+    bool rslora;                 /* scale alpha/√rank, not alpha/rank */
+    double dropout;              /* before the first factor, in training */
+    hn_strs targets;             /* all-linear, module names or their ends, or one regular expression */
+} hn_adapter_params;
+extern const hn_section hn_section_adapter;
+/* What one adapter adds to one linear map of weight w: scale · dropout(x)·aᵀ·bᵀ. */
+typedef struct hn_lora {
+    hone_tensor *a, *b;          /* (r,in), (out,r) */
+    float scale, dropout;
+    double alpha;
+    const struct hn_lora *under; /* of the adapter below this one; NULL: none */
+} hn_lora;
+typedef struct hn_adapter {
+    hn_adapter_params p;         /* rank and alpha are the common ones: single maps may have others */
+    const char *base;            /* the model it was made for, by name or path */
+    hn_weight *w; int64_t n_w;   /* a and b of each map, named as PEFT's tensors; what a training of it changes */
+    hn_lora *map;                /* (n_w/2) */
+    struct hn_adapter *under;    /* applied before it; NULL: none */
+} hn_adapter;
+
 typedef struct hn_arch hn_arch;
 struct hone_model {
     hn_arena *a;
@@ -41,6 +66,8 @@ struct hone_model {
     void *own;                   /* the arch's table of its weights by layer */
     hn_tokenizer *tok;           /* may be NULL */
     json_t *config;              /* as read, so that unknown keys survive a round trip; NULL: made here */
+    const char *path;            /* where it was loaded from; NULL: made here */
+    hn_adapter *adapter;         /* the topmost; NULL: none */
     bool null_storage;           /* for --plan: shapes without memory */
     bool recompute;              /* training: a layer keeps its input only, backward runs it anew */
 };
@@ -65,7 +92,19 @@ void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weigh
 hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the format that recognises path */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
-void hn_model_copy_weights(hone_model *to, const hone_model *from);
+void hn_model_copy_weights(hone_model *to, const hone_model *from);   /* with from's adapters merged in, where to has none */
+void hn_model_share_weights(hone_model *to, const hone_model *from);  /* from's numbers where they lie: to must not change them */
+/* What a training of m changes: its topmost adapter's weights, or all of the model's. */
+typedef struct hn_weights { hn_weight *v; int64_t n; } hn_weights;
+hn_weights hn_model_trained(const hone_model *m);
+
+/* The adapter that the settings ask for; NULL: none, or no such section. */
+const hn_adapter_params *hn_adapter_wanted(hn_arena *a, const hn_settings *s);
+/* Puts a fresh adapter on m: its result is m's until it is trained. Targets that fit nothing: E_VALUE. */
+bool hn_adapter_add(hone_model *m, const hn_adapter_params *p, const char *base, uint64_t seed) HN_CHECK;
+hone_model *hn_model_merged(hn_arena *a, hone_model *m) HN_CHECK;   /* m itself where it has no adapter, else a copy without one */
+/* Linear maps of models go through here: hone_linear, and what the adapters of w add. */
+hone_tensor *hn_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act);
 /* One layer of a forward: fn(t, x, args) as a block, recomputed in backward where the model says so (see hone_recompute). */
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */
@@ -81,6 +120,7 @@ typedef struct hn_st_tensor { const char *name; hone_dtype dtype /* HONE_DTYPE_C
 typedef struct hn_st { hn_st_tensor *v; int64_t n; json_t *metadata; } hn_st;
 bool hn_st_open(hn_arena *a, const char *path, hn_st *out) HN_CHECK;             /* E_MODEL with path and offset */
 const hn_st_tensor *hn_st_find(const hn_st *s, const char *name);
+float hn_st_number(const hn_st_tensor *t, int64_t i);                            /* element i of an F32, F16 or BF16 tensor */
 bool hn_st_parse(hn_arena *a, const char *where, hn_bytes file, hn_st *out) HN_CHECK;   /* the fuzz target */
 bool hn_st_write(hn_arena *a, const char *path, const hn_st_tensor *v, int64_t n, const json_t *metadata) HN_CHECK;   /* sorted by name, 8-byte aligned data */
 

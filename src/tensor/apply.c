@@ -77,8 +77,9 @@ static void finish_view(hn_call *c) {
 
 static void record(hone_tape *t, hn_node *n) {
     hn_call *c = &n->call;
+    const unsigned kept = hn_kept(c);
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i] && c->op->saves & (unsigned)HN_SAVE_IN0 << i) hn_root(c->in[i])->uses++;
+        if (c->in[i] && kept & (unsigned)HN_SAVE_IN0 << i) hn_root(c->in[i])->uses++;
     if (c->op->saves & HN_SAVE_OUT) c->out->uses++;
     n->before = t->last;
     t->last = n;

@@ -74,7 +74,8 @@ static void run_node(hone_tape *t, hn_call *c) {
         if (!t->failed && t->backend->checks) hn_check_grads(t, c, dx);
     }
     hn_mempool_put(&t->pool, scratch);
-    t->flops_backward += c->op->cost ? 2 * c->op->cost(c).flops : 0;
+    double products = c->n_in > 1 && c->in[1] && c->in[1]->is_weight ? wanted(c, 0) + wanted(c, 1) : 2; /* a frozen weight needs no dw */
+    t->flops_backward += c->op->cost ? products * c->op->cost(c).flops : 0;
     if (t->watch) t->watch(t->watch_user, c, true, hn_now() - began);
 }
 
@@ -84,8 +85,9 @@ static void drop_use(hone_tape *t, hone_tensor *x) {
 }
 
 static void drop_saved(hone_tape *t, hn_call *c) {
+    const unsigned kept = hn_kept(c);
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i] && c->op->saves & (unsigned)HN_SAVE_IN0 << i) drop_use(t, c->in[i]);
+        if (c->in[i] && kept & (unsigned)HN_SAVE_IN0 << i) drop_use(t, c->in[i]);
     if (c->op->saves & HN_SAVE_OUT) drop_use(t, c->out);
     for (int i = 0; i < c->n_aux; i++)
         if (c->aux[i]) drop_use(t, c->aux[i]);

@@ -71,6 +71,7 @@ static inline const hn_kernel *hn_kernel_of(const hone_tape *t, const hn_op *op)
     int i = hn_op_index(op);
     return i < 0 ? NULL : t->kernel[i];
 }
+static inline unsigned hn_kept(const hn_call *c) { return c->op->keeps ? c->op->keeps(c) : c->op->saves; }
 bool hn_tape_walk(hone_tape *t);                /* backward over the nodes from t->last on */
 bool hn_tape_repeat(hone_tape *t, hn_node *n);  /* backward of a recomputed stretch */
 const char *hn_tape_scope_text(hone_tape *t);

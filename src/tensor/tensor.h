@@ -22,6 +22,7 @@ struct hone_tensor {
     bool fresh;                  /* of a dx: holds rubbish, to be written and not added to; only for kernels with .overwrites */
     bool is_weight;
     const char *name;            /* weights: "h.0.attn.c_attn.weight" */
+    const struct hn_lora *lora;  /* weights: what adapters add to their product; the model's affair (model/adapter.c). NULL: nothing */
     hn_node *node;               /* what made it on the present tape; NULL for inputs and weights */
     hone_tensor *base;           /* a view: whose storage and gradient it shares */
     int64_t base_offset;         /* elements */
@@ -66,6 +67,7 @@ enum { HN_SAVE_IN0 = 1, HN_SAVE_IN1 = 2, HN_SAVE_IN2 = 4, HN_SAVE_IN3 = 8, HN_SA
 struct hn_op {
     hn_item item;
     unsigned saves;                                          /* what backward reads, by HN_SAVE_… */
+    unsigned (*keeps)(const hn_call *c);                     /* of `saves`, what this call's backward reads; NULL: all */
     int n_in;                                                /* inputs, optional ones included */
     bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
     unsigned constant;                                       /* inputs that never get a gradient, by HN_SAVE_IN… */

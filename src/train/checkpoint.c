@@ -23,11 +23,12 @@ typedef struct settings_walk { hn_arena *a; const hn_settings *s; json_t *out; }
 static void add_setting(void *user, const hn_section *sec, const hn_item *variant, const hn_param *row)
 {
     settings_walk *w = user;
-    static const char *const keys[] = { "model", "train", "optim", "sched" };
+    static const char *const keys[] = { "model", "train", "optim", "sched", "adapter" };
     bool mine = false;
     for (int64_t i = 0; i < HN_LEN(keys); i++) mine |= !strcmp(sec->key, keys[i]);
     const char *key = hn_fmt(w->a, "%s.%s", sec->key, row->name), *value;
     if (!strcmp(key, "train.save_every") || !strcmp(key, "train.recompute")) return;        /* these change no number */
+    if (!strcmp(sec->key, "adapter") && !hn_adapter_wanted(w->a, w->s)) return;
     if (!mine || !(value = hn_settings_value(w->a, w->s, key))) return;
     json_object_set_new(w->out, key, json_string(value));
 }
@@ -40,6 +41,7 @@ static json_t *run_identity(hn_arena *a, const hn_trainer *t)
     json_object_set_new(id, "training text", json_string(hex(a, t->d->train.hash)));
     json_object_set_new(id, "held-out text", json_string(hex(a, t->d->valid.hash)));
     json_object_set_new(id, "tokenizer", json_string(hex(a, hn_tokenizer_hash(a, t->d->tok))));
+    if (t->base_hash) json_object_set_new(id, "base model", json_string(hex(a, t->base_hash)));
     json_object_set_new(id, "steps", json_string(hn_fmt(a, "%lld", (long long)t->steps)));
     return id;
 }
@@ -58,7 +60,7 @@ static slot like(const char *name, const hone_tensor *w, float *p)
 /* An optimizer's state has its weight's shape, or is a list where it has another size. */
 static slot state_slot(const char *name, const hn_trainer *t, int64_t weight, int k)
 {
-    const hn_weight *w = &t->m->w[weight];
+    const hn_weight *w = &t->w[weight];
     float *p = t->state[weight * t->optim->states + k];
     int64_t n = hn_optim_count(t->optim, t->optim_params, w, k);
     return n == hn_count(w->t) ? like(name, w->t, p) : (slot){ name, p, 1, { n } };
@@ -67,8 +69,8 @@ static slot state_slot(const char *name, const hn_trainer *t, int64_t weight, in
 static slots all_slots(hn_arena *a, const hn_trainer *t)
 {
     slots v = { 0 };
-    for (int64_t i = 0; i < t->m->n_w; i++) {
-        const hone_tensor *w = t->m->w[i].t;
+    for (int64_t i = 0; i < t->n_w; i++) {
+        const hone_tensor *w = t->w[i].t;
         hn_push(a, &v, like(hn_fmt(a, "weight.%s", w->name), w, w->data));
         for (int k = 0; k < t->optim->states; k++)
             if (t->state[i * t->optim->states + k]) hn_push(a, &v, state_slot(hn_fmt(a, "state%d.%s", k, w->name), t, i, k));

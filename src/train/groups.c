@@ -39,11 +39,12 @@ static bool matches(const hone_model *m, const char *pattern, const char *name)
 
 static bool nothing_matches(hn_arena *a, const hone_model *m, const char *pattern)
 {
-    const char **names = hn_new_n(a, const char *, m->n_w + 1);
-    for (int64_t i = 0; i < m->n_w; i++) names[i] = m->w[i].t->name;
-    const char *near = hn_nearest(pattern, names, m->n_w);
+    const hn_weights all = hn_model_trained(m);
+    const char **names = hn_new_n(a, const char *, all.n + 1);
+    for (int64_t i = 0; i < all.n; i++) names[i] = all.v[i].t->name;
+    const char *near = hn_nearest(pattern, names, all.n);
     return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "optim.groups: no weight is named like '%s'", pattern),
-                   .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : hn_fmt(a, "a weight is named %s", names[m->n_w / 2]));
+                   .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : hn_fmt(a, "a weight is named %s", names[all.n / 2]));
 }
 
 bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn_weight_rule *rule)
@@ -53,15 +54,16 @@ bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn
     const hn_optim *o = (const hn_optim *)item;
     const hn_strs *list = &((const hn_optim_params *)hn_settings_get(s, "optim"))->groups;
     double decay = *(const double *)((const char *)params + o->decay_offset);
+    const hn_weights all = hn_model_trained(m);
     group *g = hn_new_n(a, group, list->n + 1);
     for (int64_t k = 0; k < list->n; k++) {
         int64_t hits = 0;
         if (!parse(a, list->v[k], &g[k])) return false;
-        for (int64_t i = 0; i < m->n_w; i++) hits += matches(m, g[k].pattern, m->w[i].t->name);
+        for (int64_t i = 0; i < all.n; i++) hits += matches(m, g[k].pattern, all.v[i].t->name);
         if (!hits) return nothing_matches(a, m, g[k].pattern);
     }
-    for (int64_t i = 0; i < m->n_w; i++) {
-        const hn_weight *w = &m->w[i];
+    for (int64_t i = 0; i < all.n; i++) {
+        const hn_weight *w = &all.v[i];
         rule[i] = (hn_weight_rule){ .lr = 1, .decay = w->decay ? decay : 0, .whole = o->takes_whole && o->takes_whole(params, w) };
         for (int64_t k = 0; k < list->n; k++) {
             if (!matches(m, g[k].pattern, w->t->name)) continue;

@@ -20,7 +20,8 @@ int64_t hn_optim_count(const hn_optim *o, const void *params, const hn_weight *w
 int64_t hn_optim_scratch(const hn_optim *o, const void *params, const hone_model *m)
 {
     int64_t most = 0;
-    for (int64_t i = 0; o->scratch && i < m->n_w; i++)
-        if (o->takes_whole(params, &m->w[i])) most = HN_MAX(most, o->scratch(params, &m->w[i]));
+    const hn_weights w = hn_model_trained(m);
+    for (int64_t i = 0; o->scratch && i < w.n; i++)
+        if (o->takes_whole(params, &w.v[i])) most = HN_MAX(most, o->scratch(params, &w.v[i]));
     return most;
 }

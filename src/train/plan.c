@@ -25,7 +25,8 @@ static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, hn_p
     float *nats = hn_new_n(a, float, B * m->context);
     int32_t *best = hn_new_n(a, int32_t, B * m->context);
     hn_tape_stats st;
-    for (int64_t i = 0; i < m->n_w; i++) m->w[i].t->wants_grad = true;
+    const hn_weights trained = hn_model_trained(m);
+    for (int64_t i = 0; i < trained.n; i++) trained.v[i].t->wants_grad = true;
     hone_tape_begin(tape, HONE_TRAIN, 0, 0);
     hone_tensor *x = hone_input_i32(tape, ids, 2, shape), *y = hone_input_i32(tape, ids, 2, shape);
     hone_tensor *loss = hn_model_loss(tape, m, x, y, NULL);
@@ -42,23 +43,25 @@ static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, hn_p
     return true;
 }
 
-static hone_model *model_without_memory(hn_arena *a, const hn_settings *s, const hn_dataset *d, int64_t vocab)
+static hone_model *model_without_memory(hn_arena *a, const hn_settings *s, const hn_dataset *d, int64_t vocab, const hone_model *start)
 {
     const hn_model_params *p = hn_settings_get(s, "model");
     const hn_item *arch;
     const void *params = hn_settings_variant(s, "model", &arch);
-    if (p->path && *p->path) {
-        const hone_model *start = hn_model_load(a, p->path);
-        return start ? hn_model_new(a, start->arch, start->params, start->vocab, true) : NULL;
-    }
-    return hn_model_new(a, (const hn_arch *)arch, params, vocab ? vocab : d->tok->vocab, true);
+    const hn_adapter_params *adapter = hn_adapter_wanted(a, s);
+    if (!start && p->path && *p->path && !(start = hn_model_load(a, p->path))) return NULL;
+    hone_model *m = start ? hn_model_new(a, start->arch, start->params, start->vocab, true)
+                          : hn_model_new(a, (const hn_arch *)arch, params, vocab ? vocab : d->tok->vocab, true);
+    if (m && adapter && start && !start->adapter) hn_model_share_weights(m, start);
+    return m && adapter && !hn_adapter_add(m, adapter, NULL, 0) ? NULL : m;
 }
 
 static int64_t state_bytes(const hn_optim *o, const void *params, const hone_model *m)
 {
     int64_t n = hn_optim_scratch(o, params, m);
-    for (int64_t i = 0; i < m->n_w; i++)
-        for (int k = 0; k < o->states; k++) n += hn_optim_count(o, params, &m->w[i], k);
+    const hn_weights w = hn_model_trained(m);
+    for (int64_t i = 0; i < w.n; i++)
+        for (int k = 0; k < o->states; k++) n += hn_optim_count(o, params, &w.v[i], k);
     return n * (int64_t)sizeof(float);
 }
 
@@ -81,8 +84,12 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     out->tokens_per_step = tokens;
     out->steps = p->steps > 0 ? p->steps : p->flops > 0 ? HN_MAX((int64_t)(p->flops / out->flops_step), 1) : 0;
     out->flops_total = out->flops_step * (double)out->steps;
-    out->bytes_weights = out->bytes_grads = out->parameters * (int64_t)sizeof(float);
-    out->bytes_states = state_bytes((const hn_optim *)optim, optim_params, m) + out->bytes_weights * ((p->ema > 0) + (p->eval_every > 0));
+    const hn_weights trained = hn_model_trained(m);
+    for (int64_t i = 0; i < trained.n; i++) out->bytes_grads += hn_count(trained.v[i].t) * (int64_t)sizeof(float);
+    out->bytes_weights = m->adapter ? out->bytes_grads : 0;
+    for (int64_t i = 0; i < m->n_w; i++) /* those beneath an adapter may be here already */
+        out->bytes_weights += m->w[i].t->data ? 0 : hn_count(m->w[i].t) * (int64_t)sizeof(float);
+    out->bytes_states = state_bytes((const hn_optim *)optim, optim_params, m) + out->bytes_grads * ((p->ema > 0) + (p->eval_every > 0));
     out->bytes_activations += 2 * tokens * (int64_t)sizeof(int32_t);
     out->bytes_data = data_bytes(d);
     out->bytes_base = HN_MAX(now - out->bytes_data, 0) + LIBRARY_BYTES;
@@ -92,10 +99,10 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     return true;
 }
 
-bool hn_plan_make(hn_arena *keep, const hn_settings *s, const hn_dataset *d, int64_t vocab, hn_plan *out)
+bool hn_plan_make(hn_arena *keep, const hn_settings *s, const hn_dataset *d, int64_t vocab, const hone_model *start, hn_plan *out)
 {
     hn_arena *a = hn_arena_new(keep);
-    hone_model *m = model_without_memory(a, s, d, vocab);
+    hone_model *m = model_without_memory(a, s, d, vocab, start);
     bool ok = m && hn_plan_model(a, s, d, m, out);
     hn_arena_free(a);
     return ok;

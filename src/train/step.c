@@ -11,7 +11,7 @@ static void norm_task(void *arg, int64_t task, int worker)
 {
     hn_trainer *t = arg;
     const hn_part *c = &t->part[task];
-    t->squares[task] = hn_update_kernels_get()->sum_squares(t->m->w[c->weight].t->grad + c->start, c->n);
+    t->squares[task] = hn_update_kernels_get()->sum_squares(t->w[c->weight].t->grad + c->start, c->n);
 }
 
 static double gradient_norm(hn_trainer *t)
@@ -24,8 +24,8 @@ static double gradient_norm(hn_trainer *t)
 
 static void clear_gradients(hn_trainer *t)
 {
-    for (int64_t i = 0; i < t->m->n_w; i++)
-        memset(t->m->w[i].t->grad, 0, (size_t)hn_count(t->m->w[i].t) * sizeof(float));
+    for (int64_t i = 0; i < t->n_w; i++)
+        memset(t->w[i].t->grad, 0, (size_t)hn_count(t->w[i].t) * sizeof(float));
 }
 
 /* ---- update ---- */
@@ -46,7 +46,7 @@ static void update_task(void *arg, int64_t task, int worker)
     const update *u = arg;
     hn_trainer *t = u->t;
     const hn_part *c = &t->part[task];
-    const hn_weight *w = &t->m->w[c->weight];
+    const hn_weight *w = &t->w[c->weight];
     float *data = (float *)w->t->data + c->start, *grad = w->t->grad + c->start, *state[HN_MAX_STATES];
     if (!t->rule[c->weight].whole) {
         hn_optim_state s = state_of(u, c->weight);
@@ -69,10 +69,10 @@ static void update_all(hn_trainer *t, double norm)
                  .factor = hn_sched_factor(t->s, t->now.step, t->steps) };
     if (t->p->clip > 0) u.s.grad_scale = HN_MIN(1, t->p->clip / (norm + 1e-6));       /* as torch.nn.utils.clip_grad_norm_ */
     u.share = (float)(1 - HN_MIN(t->p->ema, (1 + step) / (10 + step)));
-    for (int64_t i = 0; i < t->m->n_w; i++) {
+    for (int64_t i = 0; i < t->n_w; i++) {
         if (!t->rule[i].whole) continue;
         hn_optim_state s = state_of(&u, i);
-        t->optim->whole(&s, &t->m->w[i], t->state + i * t->optim->states, t->scratch);
+        t->optim->whole(&s, &t->w[i], t->state + i * t->optim->states, t->scratch);
     }
     hn_pool_run(pool, t->n_parts, update_task, &u);
 }

@@ -73,5 +73,6 @@ void hn_trainer_use_ema(hn_trainer *t);                                 /* the m
 
 /* --plan: what a run will need, from the null backend. */
 typedef struct hn_plan { int64_t parameters, steps, tokens_per_step; double flops_step, flops_total; int64_t bytes_weights, bytes_grads, bytes_states, bytes_activations, bytes_data, bytes_base, bytes_peak; } hn_plan;
-bool hn_plan_make(hn_arena *a, const hn_settings *s, const hn_dataset *d /* or NULL with vocab */, int64_t vocab, hn_plan *out) HN_CHECK;
+bool hn_plan_make(hn_arena *a, const hn_settings *s, const hn_dataset *d /* or NULL with vocab */, int64_t vocab, const hone_model *start /* or NULL: model.path's */,
+                  hn_plan *out) HN_CHECK;
 #endif

@@ -7,27 +7,30 @@
 
 float **hn_trainer_copies(hn_arena *a, const hone_model *m, bool copy)
 {
-    float **v = hn_new_n(a, float *, m->n_w + 1);
-    for (int64_t i = 0; i < m->n_w; i++) v[i] = hn_alloc_large(a, hn_count(m->w[i].t) * (int64_t)sizeof(float));
+    const hn_weights w = hn_model_trained(m);
+    float **v = hn_new_n(a, float *, w.n + 1);
+    for (int64_t i = 0; i < w.n; i++) v[i] = hn_alloc_large(a, hn_count(w.v[i].t) * (int64_t)sizeof(float));
     if (copy) hn_trainer_keep(v, m);
     return v;
 }
 
 void hn_trainer_take(hone_model *m, float *const *from)
 {
-    for (int64_t i = 0; i < m->n_w; i++) memcpy(m->w[i].t->data, from[i], (size_t)hn_count(m->w[i].t) * sizeof(float));
+    const hn_weights w = hn_model_trained(m);
+    for (int64_t i = 0; i < w.n; i++) memcpy(w.v[i].t->data, from[i], (size_t)hn_count(w.v[i].t) * sizeof(float));
 }
 
 void hn_trainer_keep(float *const *to, const hone_model *m)
 {
-    for (int64_t i = 0; i < m->n_w; i++) memcpy(to[i], m->w[i].t->data, (size_t)hn_count(m->w[i].t) * sizeof(float));
+    const hn_weights w = hn_model_trained(m);
+    for (int64_t i = 0; i < w.n; i++) memcpy(to[i], w.v[i].t->data, (size_t)hn_count(w.v[i].t) * sizeof(float));
 }
 
 static void swap_average(hn_trainer *t)
 {
-    for (int64_t i = 0; i < t->m->n_w; i++) {
-        float *w = t->m->w[i].t->data, *v = t->average[i];
-        for (int64_t j = 0, n = hn_count(t->m->w[i].t); j < n; j++) {
+    for (int64_t i = 0; i < t->n_w; i++) {
+        float *w = t->w[i].t->data, *v = t->average[i];
+        for (int64_t j = 0, n = hn_count(t->w[i].t); j < n; j++) {
             float x = w[j];
             w[j] = v[j];
             v[j] = x;
@@ -71,13 +74,23 @@ static hone_model *make_model(hn_arena *a, const hn_settings *s, const hn_datase
 {
     const hn_item *arch;
     const void *params = hn_settings_variant(s, "model", &arch);
-    hone_model *m = start ? hn_model_new(a, start->arch, start->params, start->vocab, null)
+    const hn_adapter_params *adapter = hn_adapter_wanted(a, s);
+    bool share = adapter && start && !start->adapter;
+    if (adapter && !start) {
+        (void)HN_FAIL(a, HONE_E_VALUE, .what = "an adapter needs a model to stand on", .wanted = "model: DIR",
+                      .hint = "give the model to start from, or leave adapter away");
+        return NULL;
+    }
+    hone_model *m = start ? hn_model_new(a, start->arch, start->params, start->vocab, null || share)
                           : hn_model_new(a, (const hn_arch *)arch, params, d->tok->vocab, null);
     if (!m || (start && !take_dropout(a, s, m))) return NULL;
     m->tok = d->tok;
-    if (null) return m;
-    if (start) hn_model_copy_weights(m, start), m->config = start->config;
-    else hn_model_init(m, seed);
+    if (start) m->config = start->config;
+    if (share) hn_model_share_weights(m, start); /* beneath an adapter nothing changes */
+    else if (!null && start) hn_model_copy_weights(m, start);
+    m->null_storage = null;
+    if (adapter && !hn_adapter_add(m, adapter, start->path, seed)) return NULL;
+    if (!null && !start) hn_model_init(m, seed);
     return m;
 }
 
@@ -92,12 +105,12 @@ static bool enough_memory(hn_arena *a, const hn_plan *plan)
 
 static void cut_parts(hn_trainer *t)
 {
-    for (int64_t i = 0; i < t->m->n_w; i++) t->n_parts += (hn_count(t->m->w[i].t) + HN_UPDATE_PART - 1) / HN_UPDATE_PART;
+    for (int64_t i = 0; i < t->n_w; i++) t->n_parts += (hn_count(t->w[i].t) + HN_UPDATE_PART - 1) / HN_UPDATE_PART;
     t->part = hn_new_n(t->a, hn_part, t->n_parts + 1);
     t->squares = hn_new_n(t->a, double, t->n_parts + 1);
     int64_t k = 0;
-    for (int64_t i = 0; i < t->m->n_w; i++)
-        for (int64_t at = 0, n = hn_count(t->m->w[i].t); at < n; at += HN_UPDATE_PART)
+    for (int64_t i = 0; i < t->n_w; i++)
+        for (int64_t at = 0, n = hn_count(t->w[i].t); at < n; at += HN_UPDATE_PART)
             t->part[k++] = (hn_part){ (int32_t)i, at, HN_MIN(HN_UPDATE_PART, n - at) };
 }
 
@@ -112,13 +125,13 @@ static bool make_states(hn_trainer *t)
 {
     int states = t->optim->states;
     HN_ASSERT(states <= HN_MAX_STATES);
-    t->rule = hn_new_n(t->a, hn_weight_rule, t->m->n_w + 1);
+    t->rule = hn_new_n(t->a, hn_weight_rule, t->n_w + 1);
     if (!hn_trainer_rules(t->a, t->s, t->m, t->rule)) return false;
-    t->state = hn_new_n(t->a, float *, t->m->n_w * states + 1);
-    for (int64_t i = 0; i < t->m->n_w; i++) {
-        hn_weight_grad(t->a, t->m->w[i].t);
+    t->state = hn_new_n(t->a, float *, t->n_w * states + 1);
+    for (int64_t i = 0; i < t->n_w; i++) {
+        hn_weight_grad(t->a, t->w[i].t);
         for (int k = 0; k < states; k++) {
-            int64_t n = hn_optim_count(t->optim, t->optim_params, &t->m->w[i], k);
+            int64_t n = hn_optim_count(t->optim, t->optim_params, &t->w[i], k);
             if (n) t->state[i * states + k] = zeros(t->a, n);
         }
     }
@@ -149,6 +162,10 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     t->steps = plan.steps;
     if (!(t->m = make_model(a, s, d, start, seed, false))) return NULL;
     t->m->recompute = t->p->recompute;
+    t->w = hn_model_trained(t->m).v;
+    t->n_w = hn_model_trained(t->m).n;
+    for (int64_t i = 0; t->m->adapter && i < t->m->n_w; i++)
+        t->base_hash = hn_hash(t->m->w[i].t->data, hn_count(t->m->w[i].t) * (int64_t)sizeof(float), t->base_hash);
     if (!(t->tape = hone_tape_new(a->job, NULL))) return NULL;
     if (!(t->batches = hn_batches_new(a, &d->train, t->p->batch, t->m->context, t->p->order, seed))) return NULL;
     int64_t n = t->p->accumulate * t->p->batch * t->m->context;
@@ -179,8 +196,8 @@ static void keep_best(hn_trainer *t, double loss)
     t->now.best_loss = loss;
     t->now.best_step = t->now.step;
     t->now.evals_without_better = 0;
-    for (int64_t i = 0; i < t->m->n_w; i++)
-        memcpy(t->best[i], t->average ? (const void *)t->average[i] : t->m->w[i].t->data, (size_t)hn_count(t->m->w[i].t) * sizeof(float));
+    for (int64_t i = 0; i < t->n_w; i++)
+        memcpy(t->best[i], t->average ? (const void *)t->average[i] : t->w[i].t->data, (size_t)hn_count(t->w[i].t) * sizeof(float));
 }
 
 /* A point of the curve, where one is due: an evaluation, the last step, each hundredth of the run. */

@@ -36,6 +36,8 @@ struct hn_trainer {
     uint64_t seed;
     int64_t steps;                                     /* to do in all */
     hone_model *m;
+    hn_weight *w; int64_t n_w;                         /* what is trained: the model's weights, or its adapter's */
+    uint64_t base_hash;                                /* of weights that stay as they are; 0: none do */
     hone_tape *tape;
     hn_batches *batches;
     int32_t *x, *y;                                    /* (accumulate,B,T) */

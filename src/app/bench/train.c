@@ -152,7 +152,7 @@ static bool measure_all(measure *m) {
     m->floor = floor;
     m->rss = known ? hn_rss_peak() - before : 0;
     hn_plan plan;
-    if (!hn_plan_make(m->a, s, d, m->c->vocab, &plan)) return false;
+    if (!hn_plan_make(m->a, s, d, m->c->vocab, NULL, &plan)) return false;
     m->planned = plan.bytes_weights + plan.bytes_grads + plan.bytes_states + plan.bytes_activations;
     m->flops = bench_floor_flops(floor);
     m->tokens = (double)(p->batch * T);

@@ -1,5 +1,6 @@
 /* info - what a model is: architecture, shape, size. */
 #include "app/app.h"
+#include "model/peft.h"
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -25,9 +26,39 @@ static const char *stored_dtype(hn_arena *a, const char *path) {
     return "f32";
 }
 
+/* An adapter by itself: its base model need not be here. */
+static bool tell_adapter(hn_cmd_call *c, const char *dir) {
+    hn_peft f;
+    int64_t n = 0;
+    if (!hn_peft_open(c->a, dir, &f)) return false;
+    json_t *tensors = hn_json_own(c->a, json_array()), *targets = hn_json_own(c->a, json_array());
+    for (int64_t i = 0; i < f.p.targets.n; i++) json_array_append_new(targets, json_string(f.p.targets.v[i]));
+    for (int64_t i = 0; i < f.tensors.n; i++) {
+        const hn_st_tensor *t = &f.tensors.v[i];
+        json_t *shape = json_array();
+        int64_t count = 1;
+        for (int d = 0; d < t->dims; d++) count *= t->shape[d], json_array_append_new(shape, json_integer(t->shape[d]));
+        n += count;
+        json_array_append_new(tensors, json_pack("{ss so}", "name", t->name, "shape", shape));
+    }
+    json_t *o = hn_json_own(c->a, json_pack("{ss ss sI sI so sb sO sI ss sO}", "adapter", f.p.method, "base", f.base, "parameters", (json_int_t)n, "rank",
+                                            (json_int_t)f.p.rank, "alpha", hn_json_real(f.p.alpha), "rslora", f.p.rslora, "targets", targets,
+                                            "bytes", (json_int_t)weight_bytes(c->a, dir), "dtype",
+                                            f.tensors.n ? hone_dtype_name(f.tensors.v[0].dtype) : "f32", "tensors", tensors));
+    if (c->json) return hn_out_json(c->a, o), true;
+    hn_out("adapter      %s, rank %lld, alpha %g%s\nbase         %s\nparameters   %lld (%s)\ntargets     ", f.p.method, (long long)f.p.rank, f.p.alpha,
+           f.p.rslora ? ", rank-stabilised" : "", f.base, (long long)n, hn_human(c->a, (double)n));
+    for (int64_t i = 0; i < f.p.targets.n; i++) hn_out(" %s", f.p.targets.v[i]);
+    hn_out("\ntensors      %lld\n", (long long)f.tensors.n);
+    for (int64_t i = 0; i < f.tensors.n; i++)
+        hn_out("  %s %s\n", f.tensors.v[i].name, hn_json_text(c->a, json_object_get(json_array_get(tensors, (size_t)i), "shape"), false));
+    return true;
+}
+
 extern const hn_cmd hn_cmd_info;
 static bool run(hn_cmd_call *c) {
     if (c->n_args != 1) return hn_usage(c, &hn_cmd_info, c->n_args ? "info takes one model" : "which model?");
+    if (hn_is_peft(c->args[0])) return tell_adapter(c, c->args[0]);
     hone_model *m = hn_model_load(c->a, c->args[0]);
     if (!m) return false;
     json_t *o =

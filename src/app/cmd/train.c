@@ -12,7 +12,7 @@ static const hn_param params[] = {
     HN_PARAM(flags, resume, .doc = "run folder of an interrupted training: go on from its checkpoint, bit for bit"),
     HN_PARAM(flags, plan, .doc = "say what the training will need (parameters, FLOPs, memory) and stop"),
 };
-static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_data,
+static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_adapter, &hn_section_data,
                                               &hn_section_train, &hn_section_optim, &hn_section_sched };
 
 /* ---- plan ---- */
@@ -69,7 +69,7 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
 
 static bool claim(hn_cmd_call *c, const char *out, bool resume) {
     if (!hn_mkdirs(c->a, out) || !hn_lock_dir(c->a, out)) return false;
-    static const char *const marks[] = { "checkpoint/state.safetensors", "best/config.json", "ledger.sqlite" };
+    static const char *const marks[] = { "checkpoint/state.safetensors", "best/config.json", "best/adapter_config.json", "ledger.sqlite" };
     bool has_run = false;
     for (int64_t i = 0; i < HN_LEN(marks); i++) has_run = has_run || hn_path_exists(hn_path_join(c->a, out, marks[i]));
     if (has_run && !resume)
@@ -119,7 +119,7 @@ static bool run(hn_cmd_call *c) {
     hn_train_result r = { 0 };
     if (f->plan) {
         hn_plan plan;
-        if (!load_data(c, &start, &d) || !hn_plan_make(c->a, c->settings, &d, 0, &plan)) return false;
+        if (!load_data(c, &start, &d) || !hn_plan_make(c->a, c->settings, &d, 0, start, &plan)) return false;
         tell_plan(c, &plan);
         return true;
     }

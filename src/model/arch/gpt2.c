@@ -101,11 +101,11 @@ static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t 
     int64_t C = p->width;
     hn_scope_begin(t, b->attn_scope);
     hone_tensor *a = hone_layernorm(t, x, b->ln_1.w, b->ln_1.b, (float)p->eps);
-    hone_tensor *qkv = hone_linear(t, a, b->c_attn.w, b->c_attn.b, true, HONE_ACT_NONE); /* (B,T,3C) */
+    hone_tensor *qkv = hn_linear(t, a, b->c_attn.w, b->c_attn.b, true, HONE_ACT_NONE); /* (B,T,3C) */
     hone_tensor *o =
         hone_attention(t, hone_columns(t, qkv, 0, C), hone_columns(t, qkv, C, C), hone_columns(t, qkv, 2 * C, C),
                        &(hone_attention_opts){.heads = p->heads, .causal = true, .dropout = (float)p->dropout, .layer = layer});
-    o = hone_linear(t, o, b->attn_proj.w, b->attn_proj.b, true, HONE_ACT_NONE);
+    o = hn_linear(t, o, b->attn_proj.w, b->attn_proj.b, true, HONE_ACT_NONE);
     x = hone_add(t, x, hone_dropout(t, o, (float)p->dropout));
     hn_scope_end(t);
     return x;
@@ -114,8 +114,8 @@ static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t 
 static hone_tensor *mlp(hone_tape *t, const gpt2 *p, const block *b, hone_tensor *x) {
     hn_scope_begin(t, b->mlp_scope);
     hone_tensor *a = hone_layernorm(t, x, b->ln_2.w, b->ln_2.b, (float)p->eps);
-    a = hone_linear(t, a, b->c_fc.w, b->c_fc.b, true, HONE_ACT_GELU_TANH); /* (B,T,F) */
-    a = hone_linear(t, a, b->mlp_proj.w, b->mlp_proj.b, true, HONE_ACT_NONE);
+    a = hn_linear(t, a, b->c_fc.w, b->c_fc.b, true, HONE_ACT_GELU_TANH); /* (B,T,F) */
+    a = hn_linear(t, a, b->mlp_proj.w, b->mlp_proj.b, true, HONE_ACT_NONE);
     x = hone_add(t, x, hone_dropout(t, a, (float)p->dropout));
     hn_scope_end(t);
     return x;

@@ -127,6 +127,7 @@ static bool build(hone_model *m) {
                                   .beta_slow = p->rope_slow,
                                   .attention = p->rope_attention };
     own->embed = weight(m, "model.embed_tokens.weight", 2, m->vocab, C, HN_INIT_NORMAL);
+    m->w[0].outer = true;
     own->h = hn_new_n(m->a, block, p->layers);
     for (int64_t i = 0; i < p->layers; i++) {
         const char *at = hn_fmt(m->a, "model.layers.%lld", (long long)i), *attn = hn_fmt(m->a, "%s.self_attn", at),
@@ -148,10 +149,11 @@ static bool build(hone_model *m) {
     }
     own->norm = norm_new(m, "model", "norm", C);
     m->head = p->tied ? own->embed : weight(m, "lm_head.weight", 2, m->vocab, C, HN_INIT_NORMAL);
+    if (!p->tied) m->w[m->n_w - 1].outer = true;
     return true;
 }
 
-static hone_tensor *linear(hone_tape *t, hone_tensor *x, affine f) { return hone_linear(t, x, f.w, f.b, false, HONE_ACT_NONE); }
+static hone_tensor *linear(hone_tape *t, hone_tensor *x, affine f) { return hn_linear(t, x, f.w, f.b, false, HONE_ACT_NONE); }
 
 static hone_tensor *attend(hone_tape *t, const llama *p, const block *b, int64_t layer, hone_tensor *turns, hone_tensor *x) {
     float eps = (float)p->eps;

@@ -119,36 +119,12 @@ static bool check_shape(hn_arena *a, const shelf *s, const hn_arch *arch, const 
     return true;
 }
 
-static float from_bits(uint32_t u) {
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
-static float half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = (h >> 10) & 31, m = h & 0x3ff;
-    if (e == 31) return from_bits(sign | 0x7f800000 | m << 13);
-    return e ? from_bits(sign | (e + 112) << 23 | m << 13) : (sign ? -1.0f : 1.0f) * (float)m * 0x1p-24f;
-}
-
-/* Data in the file may stand at any address, so elements are copied out. */
-static float element(const hn_st_tensor *t, int64_t i) {
-    uint32_t w = 0;
-    uint16_t h = 0;
-    if (t->dtype == HONE_F32) {
-        memcpy(&w, t->p + 4 * i, 4);
-        return from_bits(w);
-    }
-    memcpy(&h, t->p + 2 * i, 2);
-    return t->dtype == HONE_BF16 ? from_bits((uint32_t)h << 16) : half(h);
-}
-
 static bool fill(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *w) {
     const char *path;
     const hn_st_tensor *t = find(s, arch, w->name, &path);
     float *out = w->data;
     for (int64_t i = 0; i < hn_count(w); i++) {
-        out[i] = element(t, i);
+        out[i] = hn_st_number(t, i);
         if (!isfinite(out[i]))
             return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "tensor '%s' holds a number that is not finite", w->name), .where = path,
                            .found = hn_fmt(a, "%s at element %lld", isnan(out[i]) ? "NaN" : "infinity", (long long)i),
@@ -160,7 +136,7 @@ static bool fill(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *
 static bool all_zero(const hn_st_tensor *t) {
     int64_t width = hone_dtype_bytes(t->dtype);
     for (int64_t i = 0; width && i < t->bytes / width; i++)
-        if (element(t, i) != 0) return false;
+        if (hn_st_number(t, i) != 0) return false;
     return true;
 }
 

@@ -145,7 +145,7 @@ static int64_t backward_cut(job *j, float *s) {
         j->ldd = pads ? hn_pad_ld(j->N) : j->N;
         j->d = j->new_d = TAKE(j->M * j->ldd);
     }
-    if (pads && j->ldx % 128 == 0) {
+    if (pads && j->ldx % 128 == 0 && j->c->in[1]->wants_grad) {
         j->ld_dw_x = hn_pad_ld(j->K);
         j->dw_x = j->new_x = TAKE(j->M * j->ld_dw_x);
     }

@@ -95,6 +95,9 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
 
 static hn_cost cost(const hn_call *c) { return (hn_cost){2.0 * (double)hn_count(c->out) * (double)hn_cols(c->in[0]), hn_bytes_moved(c)}; }
 
+/* x is there for dw alone: a frozen w lets go of it. */
+static unsigned keeps(const hn_call *c) { return c->op->saves & ~(c->in[1]->wants_grad ? 0u : (unsigned)HN_SAVE_IN0); }
+
 hone_tensor *hone_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act) {
     return hn_apply(t, &hn_op_linear, &(hn_linear_attr){transposed, act}, (hone_tensor *[]){x, w, b});
 }
@@ -117,6 +120,7 @@ static const hn_op_case cases[] = {
 const hn_op hn_op_linear = {
     .item = {"linear", "x·wᵀ + b, then an activation", NULL, NULL, 0, sizeof(hn_linear_attr)},
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
+    .keeps = keeps,
     .n_in = 3,
     .shape = shape,
     .forward = forward,
