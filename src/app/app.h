@@ -26,6 +26,8 @@ typedef struct hn_cmd_call {
 typedef struct hn_cmd {
     hn_item item;         /* rows: its flags, `max_tokens` is --max-tokens */
     const char *usage;    /* "MODEL --prompt TEXT" */
+    const hn_kind *verbs; /* its verbs, commands themselves (`hone data generate`); NULL: it has none */
+    const char *under;    /* of a verb: the command that it belongs to */
     const char *examples; /* lines for --help */
     const hn_section *const *sections;
     int64_t n_sections;
@@ -35,7 +37,9 @@ typedef struct hn_cmd {
     const char *about;                    /* what it does, in a few sentences, for --help; may be NULL */
     bool (*run)(hn_cmd_call *c) HN_CHECK; /* false: the job's error gives message and exit status */
 } hn_cmd;
-extern const hn_kind hn_kind_cmd;
+extern const hn_kind hn_kind_cmd, hn_kind_verb;
+const char *hn_cmd_name(hn_arena *a, const hn_cmd *cmd);           /* "train", "data generate" */
+int64_t hn_all_cmds(hn_arena *a, const hn_cmd ***out);             /* commands, each followed by its verbs */
 bool hn_usage(hn_cmd_call *c, const hn_cmd *cmd, const char *what) HN_CHECK; /* E_USAGE with the command's usage line */
 
 /* ---- kinds.c: every kind there is, for list, help and docs ---- */

@@ -75,10 +75,10 @@ static bool unknown_flag(hn_arena *a, const hn_cmd *cmd, const char *arg, const 
     const char *key = cmd ? as_key(a, cmd, name) : NULL, *near = hn_nearest(name, names.v, names.n);
     const char *hint = key    ? hn_fmt(a, "Recipe keys are given as %s=VALUE, without dashes.", key)
                        : near ? hn_fmt(a, "Did you mean '%s'?", hn_flag_name(a, &(hn_param){ .name = near }))
-                       : cmd  ? hn_fmt(a, "See `hone %s --help`.", cmd->item.name)
+                       : cmd  ? hn_fmt(a, "See `hone %s --help`.", hn_cmd_name(a, cmd))
                               : "See `hone --help`.";
     return HN_FAIL(a, HONE_E_USAGE, .what = hn_fmt(a, "unknown flag '%.100s'", arg),
-                   .where = cmd ? hn_fmt(a, "hone %s", cmd->item.name) : NULL, .hint = hint);
+                   .where = cmd ? hn_fmt(a, "hone %s", hn_cmd_name(a, cmd)) : NULL, .hint = hint);
 }
 
 typedef struct parse {
@@ -140,7 +140,7 @@ static bool take_arg(parse *p, const char *arg) {
 
 static bool is_flag(const char *s) { return s[0] == '-' && s[1] && !isdigit((unsigned char)s[1]) && s[1] != '.'; }
 
-/* The command is the first argument that is no flag; flags before it are shared ones. */
+/* The command is the first argument that is no flag, its verb the next; flags before them are shared ones. */
 static bool find_command(parse *p) {
     for (int i = 1; i < p->argc; i++) {
         const char *s = p->argv[i];
@@ -150,10 +150,11 @@ static bool find_command(parse *p) {
             if (row && row->type != HN_BOOL) i++;
             continue;
         }
-        const hn_item *item = hn_kind_find(&hn_kind_cmd, s);
-        if (!item) return unknown_command(p->a, s);
+        const hn_cmd *has = p->l->cmd;
+        const hn_item *item = hn_kind_find(has ? has->verbs : &hn_kind_cmd, s);
+        if (!item) return has || unknown_command(p->a, s);
         p->l->cmd = (const hn_cmd *)item; /* item is its first member */
-        return true;
+        if (!p->l->cmd->verbs) return true;
     }
     return true;
 }
@@ -168,13 +169,14 @@ bool hn_args_parse(hn_arena *a, int argc, char *const *argv, hn_cmdline *out) {
         hn_params_defaults(a, out->cmd->item.params, out->cmd->item.n_params, out->flags);
         p.lists = hn_new_n(a, const char *, out->cmd->item.n_params);
     }
-    bool seen_command = false;
+    const char *words[2] = { 0 }; /* still to come: the command, or the command and its verb */
+    if (out->cmd) words[0] = out->cmd->under ? out->cmd->under : out->cmd->item.name, words[1] = out->cmd->under ? out->cmd->item.name : NULL;
     for (p.i = 1; p.i < argc; p.i++) {
         const char *s = argv[p.i];
         if (!p.only_args && !strcmp(s, "--")) p.only_args = true;
         else if (!p.only_args && is_flag(s)) {
             if (!set_flag(&p, s)) return false;
-        } else if (!seen_command && out->cmd && !strcmp(s, out->cmd->item.name)) seen_command = true;
+        } else if (words[0] && !strcmp(s, words[0])) words[0] = words[1], words[1] = NULL;
         else if (!out->cmd) return unknown_command(a, s);
         else if (!take_arg(&p, s)) return false;
     }

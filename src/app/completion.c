@@ -18,6 +18,8 @@ static const char *words_of(hn_arena *a, const hn_cmd *cmd) {
     for (int64_t s = 0; s < cmd->n_sections; s++) keys_of(a, &b, cmd->sections[s]);
     if (!strcmp(cmd->item.name, "list") || !strcmp(cmd->item.name, "help"))
         for (int64_t k = 0; k < hn_n_kinds; k++) hn_buf_fmt(a, &b, " %s", hn_kinds[k]->name);
+    for (int64_t k = 0; cmd->verbs && k < cmd->verbs->n; k++)
+        hn_buf_fmt(a, &b, " %s %s", cmd->verbs->items[k]->name, words_of(a, (const hn_cmd *)cmd->verbs->items[k]));
     return hn_buf_str(a, &b) + 1;
 }
 

@@ -44,9 +44,11 @@ const char *hn_docs_man(hn_arena *a) {
         hone_version());
     man_rows(a, &b, "", hn_global_rows, HN_GLOBAL_FLAGS, true);
     hn_buf_fmt(a, &b, ".SH COMMANDS\n");
-    for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
-        const hn_cmd *cmd = (const hn_cmd *)hn_kind_cmd.items[i];
-        hn_buf_fmt(a, &b, ".SS hone %s ", cmd->item.name);
+    const hn_cmd **cmds;
+    int64_t n_cmds = hn_all_cmds(a, &cmds);
+    for (int64_t i = 0; i < n_cmds; i++) {
+        const hn_cmd *cmd = cmds[i];
+        hn_buf_fmt(a, &b, ".SS hone %s ", hn_cmd_name(a, cmd));
         man_text(a, &b, cmd->usage);
         hn_buf_fmt(a, &b, "\n");
         man_text(a, &b, hn_fmt(a, "%s.", cmd->item.doc));
@@ -120,9 +122,12 @@ const char *hn_docs_commands(hn_arena *a) {
         a, &b,
         "# Commands\n\nMade from the command rows by `make docs`. Recipe keys: [SETTINGS.md](SETTINGS.md).\n\n## Flags of every command\n");
     md_rows(a, &b, "", hn_global_rows, HN_GLOBAL_FLAGS, true);
-    for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
-        const hn_cmd *cmd = (const hn_cmd *)hn_kind_cmd.items[i];
-        hn_buf_fmt(a, &b, "\n## %s\n\n    hone %s %s\n\n%s.\n", cmd->item.name, cmd->item.name, cmd->usage, cmd->item.doc);
+    const hn_cmd **cmds;
+    int64_t n_cmds = hn_all_cmds(a, &cmds);
+    for (int64_t i = 0; i < n_cmds; i++) {
+        const hn_cmd *cmd = cmds[i];
+        const char *name = hn_cmd_name(a, cmd);
+        hn_buf_fmt(a, &b, "\n## %s\n\n    hone %s %s\n\n%s.\n", name, name, cmd->usage, cmd->item.doc);
         if (cmd->about) hn_buf_fmt(a, &b, "\n%s\n", cmd->about);
         if (cmd->item.n_params) md_rows(a, &b, "", cmd->item.params, cmd->item.n_params, true);
         if (cmd->n_sections) hn_buf_fmt(a, &b, "\nRecipe sections:");

@@ -37,8 +37,13 @@ static void section_lines(hn_arena *a, hn_buf *b, const hn_section *sec) {
     }
 }
 
-static void global_lines(hn_arena *a, hn_buf *b) {
-    for (int i = 0; i < HN_GLOBAL_FLAGS; i++) row_line(a, b, "  ", hn_flag_name(a, &hn_global_rows[i]), &hn_global_rows[i]);
+/* cmd: NULL for none; a flag of its own hides the shared one of that name. */
+static void global_lines(hn_arena *a, hn_buf *b, const hn_cmd *cmd) {
+    for (int i = 0; i < HN_GLOBAL_FLAGS; i++) {
+        bool own = false;
+        for (int64_t k = 0; cmd && k < cmd->item.n_params; k++) own = own || !strcmp(cmd->item.params[k].name, hn_global_rows[i].name);
+        if (!own) row_line(a, b, "  ", hn_flag_name(a, &hn_global_rows[i]), &hn_global_rows[i]);
+    }
 }
 
 const char *hn_help_overview(hn_arena *a) {
@@ -49,7 +54,7 @@ const char *hn_help_overview(hn_arena *a) {
                "Usage: hone COMMAND [RECIPE.yaml] [ARGUMENT …] [key.path=value …] [--flag value …]\n\nCommands:\n");
     for (int64_t i = 0; i < hn_kind_cmd.n; i++) hn_buf_fmt(a, &b, "  %-10s %s\n", hn_kind_cmd.items[i]->name, hn_kind_cmd.items[i]->doc);
     hn_buf_fmt(a, &b, "\nFlags of every command:\n");
-    global_lines(a, &b);
+    global_lines(a, &b, NULL);
     hn_buf_fmt(a, &b,
                "\nBegin with:\n  hone improve my.txt                 try the levers on your text, keep what is proven\n"
                "  hone COMMAND --help                 flags, recipe keys and examples of a command\n"
@@ -59,13 +64,16 @@ const char *hn_help_overview(hn_arena *a) {
 
 const char *hn_help_command(hn_arena *a, const hn_cmd *cmd) {
     hn_buf b = { 0 };
-    hn_buf_fmt(a, &b, "hone %s - %s\n\nUsage: hone %s%s%s\n", cmd->item.name, cmd->item.doc, cmd->item.name, *cmd->usage ? " " : "",
+    const char *name = hn_cmd_name(a, cmd);
+    hn_buf_fmt(a, &b, "hone %s - %s\n\nUsage: hone %s%s%s\n", name, cmd->item.doc, name, *cmd->usage ? " " : "",
                cmd->usage);
     if (cmd->about) hn_buf_fmt(a, &b, "\n%s\n", cmd->about);
+    if (cmd->verbs) hn_buf_fmt(a, &b, "\nVerbs:\n");
+    for (int64_t i = 0; cmd->verbs && i < cmd->verbs->n; i++) hn_buf_fmt(a, &b, "  %-14s %s\n", cmd->verbs->items[i]->name, cmd->verbs->items[i]->doc);
     hn_buf_fmt(a, &b, "\nFlags:\n");
     for (int64_t i = 0; i < cmd->item.n_params; i++)
         if (!cmd->item.params[i].internal) row_line(a, &b, "  ", hn_flag_name(a, &cmd->item.params[i]), &cmd->item.params[i]);
-    global_lines(a, &b);
+    global_lines(a, &b, cmd);
     if (cmd->n_sections) hn_buf_fmt(a, &b, "\nRecipe keys (in YAML, or as key.path=value):\n");
     for (int64_t i = 0; i < cmd->n_sections; i++) section_lines(a, &b, cmd->sections[i]);
     if (cmd->examples) hn_buf_fmt(a, &b, "\nExamples:\n%s\n", cmd->examples);
@@ -80,13 +88,16 @@ const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item) {
         hn_buf_fmt(a, &b, "\nSettings:\n");
         rows_lines(a, &b, "  ", "", item->params, item->n_params);
     }
+    if (k->more) k->more(a, item, false, &b);
     return hn_buf_str(a, &b);
 }
 
 int64_t hn_all_sections(hn_arena *a, const hn_section ***out) {
     HN_VEC(const hn_section *) all = { 0 };
-    for (int64_t i = 0; i < hn_kind_cmd.n; i++) {
-        const hn_cmd *cmd = (const hn_cmd *)hn_kind_cmd.items[i];
+    const hn_cmd **cmds;
+    int64_t n = hn_all_cmds(a, &cmds);
+    for (int64_t i = 0; i < n; i++) {
+        const hn_cmd *cmd = cmds[i];
         for (int64_t s = 0; s < cmd->n_sections; s++) {
             bool have = false;
             for (int64_t k = 0; k < all.n; k++) have = have || all.v[k] == cmd->sections[s];

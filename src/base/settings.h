@@ -40,7 +40,10 @@ typedef struct hn_item {
 #define HN_ITEM0(NAME, DOC, SOURCE) .item = { NAME, DOC, SOURCE, NULL, 0, 0 }
 
 /* A kind: a name and its list of members, each a descriptor that begins with hn_item. */
-struct hn_kind { const char *name, *doc; const hn_item *const *items; int64_t n; };
+struct hn_kind {
+    const char *name, *doc; const hn_item *const *items; int64_t n;
+    void (*more)(hn_arena *a, const hn_item *item, bool brief, hn_buf *out);     /* what help says beyond the settings, or an example for a list; NULL: nothing */
+};
 const hn_item *hn_kind_find(const hn_kind *k, const char *name);                 /* NULL: unknown */
 const char *hn_kind_nearest(const hn_kind *k, const char *name);                 /* or NULL */
 /* In optim.c:  #define HN_KIND_LIST "train/optim/optims.def" … is spelled out by hand, four lines: see train/optim.c */

@@ -24,7 +24,8 @@ static bool run(hn_cmd_call *c) {
     if (!c->n_args) return hn_out("%s", hn_help_overview(c->a)), true;
     const hn_item *cmd = hn_kind_find(&hn_kind_cmd, c->args[0]);
     if (cmd && c->n_args == 1) return hn_out("%s", hn_help_command(c->a, (const hn_cmd *)cmd)), true;
-    const hn_kind *k = hn_kind_named(c->args[0]);
+    const hn_kind *k = cmd ? ((const hn_cmd *)cmd)->verbs : NULL;     /* `help data generate` */
+    if (!k) k = hn_kind_named(c->args[0]);
     if (!k) {
         const char *near = hn_kind_nearest(&hn_kind_cmd, c->args[0]);
         if (!near) near = hn_kind_name_nearest(c->args[0]);
@@ -38,7 +39,7 @@ static bool run(hn_cmd_call *c) {
         return HN_FAIL(c->a, HONE_E_USAGE, .what = hn_fmt(c->a, "there is no %s '%.100s'", k->name, c->args[1]),
                        .hint = near ? hn_fmt(c->a, "Did you mean '%s'?", near) : hn_fmt(c->a, "`hone list %s` shows them.", k->name));
     }
-    if (k == &hn_kind_cmd) return hn_out("%s", hn_help_command(c->a, (const hn_cmd *)item)), true;
+    if (k == &hn_kind_cmd || k == &hn_kind_verb) return hn_out("%s", hn_help_command(c->a, (const hn_cmd *)item)), true;
     return hn_out("%s", hn_help_item(c->a, k, item)), true;
 }
 

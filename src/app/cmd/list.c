@@ -21,10 +21,15 @@ static bool run(hn_cmd_call *c) {
     }
     for (int64_t i = 0; i < k->n; i++) {
         const hn_item *m = k->items[i];
-        if (c->json) hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss ss* ss*}", "name", m->name, "doc", m->doc, "source", m->source)));
-        else
-            hn_out("%-22s %s%s%s%s\n", m->name, m->doc ? m->doc : "", m->source ? "  (" : "", m->source ? m->source : "",
-                   m->source ? ")" : "");
+        hn_buf example = { 0 };
+        if (k->more) k->more(c->a, m, true, &example);
+        if (c->json) {
+            json_t *line = hn_json_own(c->a, json_pack("{ss ss* ss*}", "name", m->name, "doc", m->doc, "source", m->source));
+            if (example.n) json_object_set_new(line, "example", json_stringn(example.v, (size_t)example.n));
+            hn_out_json(c->a, line);
+        } else
+            hn_out("%-22s %s%s%s%s%s%s\n", m->name, m->doc ? m->doc : "", m->source ? "  (" : "", m->source ? m->source : "",
+                   m->source ? ")" : "", example.n ? ": " : "", hn_buf_str(c->a, &example));
     }
     return true;
 }

@@ -1,0 +1,44 @@
+#!/bin/sh
+# `hone data generate` from outside: what it writes, that splits do not meet, and what it refuses.
+hone=${HONE:-build/hone}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+. "$root/tests/cli/lib/check.sh"
+
+yes() { if eval "$2"; then echo "ok $1"; else echo "not ok $1"; fi; }
+
+try list gym;                    check "list gym shows an example of each" 0 "arithmetic" ": 83+33=116"
+try list gym --json;             check "list gym --json" 0 '"example": "83+33=116"'
+try help gym arithmetic;         check "help gym: examples at each level" 0 "levels 1 … 8" "level 1, questions to train on: 4088" "level 8" "too many to count"
+try data;                        check "data without a verb" 2 "needs a verb" "hone data VERB"
+try data --help;                 check "data --help lists the verbs" 0 "Verbs:" "generate"
+try data genrate;                check "unknown verb" 2 "did you mean 'generate'?"
+try help data generate;          check "help data generate" 0 "Usage: hone data generate" "--split"
+try list verb;                   check "list verb" 0 "generate"
+try data generate;               check "generate without a task" 2 "which task?"
+try data generate --task sorf;   check "unknown task" 2 "Did you mean 'sort'?"
+try data generate --task sort,sort --n 4; check "a task twice" 2 "named twice"
+try data generate --task sort --level 99; check "no such level" 2 "no level 99" "1 … 8"
+try data generate --task sort --n 0;      check "no items" 2 "1 … 10000000"
+try data generate --task sort --split tst; check "no such split" 2 "train|valid|screen|confirm|sealed"
+try data generate --task sort extra;      check "an argument too many" 2 "'extra'"
+try data generate --task arithmetic --level 1 --n 5000; check "more than there are" 2 "has 4088 questions in split train" "wanted 5000"
+silent "more than there are: nothing on stdout" out
+try data generate --task arithmetic --level 1 --n 5000 --out "$tmp/none.jsonl"; check "more than there are, to a file" 2 "4088"
+yes "more than there are: no file" '[ ! -e "$tmp/none.jsonl" ]'
+try data generate --task sort --n 3 --out "$tmp/no/such/x.jsonl"; check "a folder that is not there" 1 "x.jsonl"
+
+try data generate --task all --n 500 --seed 3 --out "$tmp/mix.jsonl"; check "all tasks into a file" 0; silent "with --out stdout is empty" out
+yes "as many lines as asked for" '[ "$(wc -l < "$tmp/mix.jsonl")" = 500 ]'
+yes "every line has its five fields" '[ "$(grep -cE "^\{\"prompt\": \".+\", \"completion\": \".+\", \"task\": \"[a-z]+\", \"level\": [0-9]+, \"id\": \"[a-z]+-[0-9]+-[0-9a-f]{16}\"\}$" "$tmp/mix.jsonl")" = 500 ]'
+for t in $("$hone" list gym | cut -d' ' -f1); do yes "$t is among all" 'grep -q "\"task\": \"$t\"" "$tmp/mix.jsonl"'; done
+yes "ids differ" '[ "$(grep -o "\"id\": .*" "$tmp/mix.jsonl" | sort -u | wc -l)" = 500 ]'
+try data generate --task all --n 500 --seed 3; yes "same seed, same bytes, on stdout" 'cmp -s "$tmp/out" "$tmp/mix.jsonl"'
+try data generate --task all --n 500 --seed 4; yes "another seed, other items" '! cmp -s "$tmp/out" "$tmp/mix.jsonl"'
+for s in train valid screen confirm sealed; do
+    "$hone" data generate --task arithmetic --level 1 --n 200 --seed 5 --split $s | grep -o '"id": .*'
+done > "$tmp/ids"
+yes "splits do not meet" '[ "$(sort -u "$tmp/ids" | wc -l)" = 1000 ]'
+"$hone" data generate --task sort --n 200000 --level 4 2> "$tmp/err" | head -c 10 > /dev/null; silent "a reader that goes away" err
