@@ -84,6 +84,7 @@ const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item) {
     hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "%s %s - %s\n", k->name, item->name, item->doc);
     if (item->source) hn_buf_fmt(a, &b, "source: %s\n", item->source);
+    if (item->note) hn_buf_fmt(a, &b, "%s\n", item->note);
     if (item->n_params) {
         hn_buf_fmt(a, &b, "\nSettings:\n");
         rows_lines(a, &b, "  ", "", item->params, item->n_params);

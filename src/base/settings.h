@@ -35,6 +35,7 @@ typedef struct hn_param {
 typedef struct hn_item {
     const char *name, *doc, *source; /* source: paper or specification; NULL if ours */
     const hn_param *params; int64_t n_params, size;   /* rows and the struct that they fill; 0 if none */
+    const char *note;                /* what help says besides, such as what it costs; NULL: nothing */
 } hn_item;
 #define HN_ITEM(NAME, DOC, SOURCE, T, PARAMS) .item = { NAME, DOC, SOURCE, PARAMS, HN_LEN(PARAMS), sizeof(T) }
 #define HN_ITEM0(NAME, DOC, SOURCE) .item = { NAME, DOC, SOURCE, NULL, 0, 0 }

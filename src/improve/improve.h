@@ -17,6 +17,7 @@ typedef struct hn_improve_params {
     double held_out;             /* share of the text held out for items, when the data section gives no validation files */
     int64_t held_out_bytes;      /* and no more than this */
     int64_t item_tokens;         /* longer held-out pieces make several items of one cluster */
+    const char *warm_start;      /* model that the lever warm-start begins from; "": none */
     int64_t min_steps;           /* rather fewer levers than fewer steps */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
@@ -44,6 +45,7 @@ extern const hn_kind hn_kind_lever;
 bool hn_lever_set(hn_lever_call *c, const char *key, double value) HN_CHECK;
 bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, double *out) HN_CHECK;   /* the variant's number; must be > above */
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) HN_CHECK;      /* fails: this model has no such setting */
+bool hn_lever_misfit(hn_lever_call *c, const char *why) HN_CHECK;                  /* false: "the lever does not apply: …" */
 bool hn_lever_from_scratch(hn_lever_call *c) HN_CHECK;                           /* fails when training starts from given weights */
 
 extern const char hn_recipe_text[];         /* recipes/text.yaml, the preset of the command (preset.c) */

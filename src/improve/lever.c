@@ -22,17 +22,16 @@ bool hn_lever_variant(hn_lever_call *c, const hn_strs *values, double above, dou
                    .what = hn_fmt(c->a, "lever %s needs %d settings, each a number above %g", c->name, HN_LEVER_VARIANTS, above));
 }
 
+bool hn_lever_misfit(hn_lever_call *c, const char *why) {
+    return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "the lever does not apply: %s", why));
+}
+
 bool hn_lever_get(hn_lever_call *c, const char *key, double *out) {
     const char *text = hn_settings_value(c->a, c->candidate, key);
-    if (!text || !hn_parse_f64(text, out))
-        return HN_FAIL(c->a, HONE_E_VALUE, .what = hn_fmt(c->a, "the lever does not apply: the model has no setting '%s'", key));
-    return true;
+    return (text && hn_parse_f64(text, out)) || hn_lever_misfit(c, hn_fmt(c->a, "the model has no setting '%s'", key));
 }
 
 bool hn_lever_from_scratch(hn_lever_call *c) {
     const hn_model_params *m = hn_settings_get(c->candidate, "model");
-    if (*m->path)
-        return HN_FAIL(c->a, HONE_E_VALUE,
-                       .what = "the lever does not apply: it changes the shape, and the weights that training starts from would not fit");
-    return true;
+    return !*m->path || hn_lever_misfit(c, "it changes the shape, and the weights that training starts from would not fit");
 }

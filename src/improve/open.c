@@ -36,6 +36,10 @@ static bool load_data(hn_runner *r) {
         if (!hn_settings_is_set(r->base, "data.split") && !hn_settings_set(r->base, r->a, "data.split", "auto", "improve")) return false;
     }
     if (!hn_settings_set(r->base, r->a, "data.decontaminate", "true", "improve")) return false;
+    /* Looking at held-out text while training is a lever of its own. */
+    if (!hn_settings_set(r->base, r->a, "train.eval_every", "0", "improve") ||
+        !hn_settings_set(r->base, r->a, "train.patience", "0", "improve"))
+        return false;
     d = *(const hn_data_params *)hn_settings_get(r->base, "data");
     if (!hn_dataset_load(r->a, &d, context, r->seed, r->start ? r->start->tok : NULL, &r->data)) return false;
     const hn_train_params *tp = hn_settings_get(r->base, "train");

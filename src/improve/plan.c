@@ -91,7 +91,11 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
 bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
     hn_plan plan;
     if (!hn_plan_make(a, s, &r->data, r->data.tok->vocab, r->start, &plan)) return false;
-    double steps = cost * r->flops_step * (double)r->steps / plan.flops_step;
+    const hn_train_params *p = hn_settings_get(s, "train");
+    double step = plan.flops_step;
+    if (p->eval_every > 0) /* an evaluation is a forward pass: a third of a step's FLOPs a token */
+        step *= 1 + (double)p->eval_tokens / (3 * (double)plan.tokens_per_step * (double)p->eval_every);
+    double steps = cost * r->flops_step * (double)r->steps / step;
     return hn_settings_set(s, a, "train.steps", hn_fmt(a, "%lld", (long long)fmax(1, floor(steps + 0.5))), "plan");
 }
 

@@ -138,9 +138,10 @@ static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_
         return true;
     }
     hn_settings *s = hn_settings_clone(a, w->t->settings); /* of this thread's own */
-    if (!hn_settings_set(s, a, "train.eval_every", "0", "improve") || !hn_settings_set(s, a, "train.patience", "0", "improve"))
-        return false;
-    hn_trainer *t = hn_trainer_new(a, s, &r->data, r->start, hn_trial_seed(r, w->t, w->k));
+    hn_dataset *data = hn_new(a, hn_dataset);
+    *data = r->data;
+    if (((const hn_train_params *)hn_settings_get(s, "train"))->eval_every > 0) data->valid = r->set[HN_SET_SCREEN].tokens;
+    hn_trainer *t = hn_trainer_new(a, s, data, r->start, hn_trial_seed(r, w->t, w->k));
     if (!t || !hn_trainer_run(t, NULL, tr)) return false;
     *model = hn_model_merged(a, hn_trainer_model(t)); /* an adapter has done its work: what is measured and shipped is one model */
     if (!*model) return false;

@@ -42,6 +42,29 @@ int64_t hn_model_count(const hone_model *m) {
     return n;
 }
 
+static const hn_weight *weight_named(const hone_model *m, const char *name) {
+    for (int64_t j = 0; j < m->n_w; j++)
+        if (!strcmp(m->w[j].t->name, name)) return &m->w[j];
+    return NULL;
+}
+
+int64_t hn_model_warm(hn_arena *a, hone_model *m, const hone_model *from, double share) {
+    bool same_tokens = m->tok && from->tok && hn_tokenizer_hash(a, m->tok) == hn_tokenizer_hash(a, from->tok);
+    int64_t taken = 0;
+    for (int64_t j = 0; j < m->n_w; j++) {
+        hone_tensor *to = m->w[j].t;
+        const hn_weight *w = weight_named(from, to->name);
+        bool fits = w && w->t->dims == to->dims && !memcmp(w->t->shape, to->shape, (size_t)to->dims * sizeof *to->shape);
+        bool vocabulary = m->w[j].outer && hn_rows(to) == m->vocab;
+        if (!fits || (vocabulary && !same_tokens)) continue;
+        float *x = to->data;
+        const float *y = w->t->data;
+        for (int64_t i = 0, n = hn_count(to); i < n; i++) x[i] = (float)(share * y[i] + (1 - share) * x[i]);
+        taken++;
+    }
+    return taken;
+}
+
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes) {
     if (m->recompute) return hone_recompute(t, fn, x, args, bytes);
     hn_block_begin(t);

@@ -9,6 +9,8 @@
 /* ---- the `model` section ---- */
 typedef struct hn_model_params {
     const char *path;            /* `model: DIR` or model.path: start from these weights; "": from scratch */
+    const char *from;            /* from scratch, but weights of the same name and shape begin as in this folder; "": none do */
+    double from_share;           /* 1: as they are there; less: this share of them, the rest of the fresh beginning */
     const char *arch;            /* kind `arch`; its rows belong to this section (model.layers …) */
 } hn_model_params;
 extern const hn_section hn_section_model;
@@ -105,6 +107,9 @@ bool hn_adapter_add(hone_model *m, const hn_adapter_params *p, const char *base,
 hone_model *hn_model_merged(hn_arena *a, hone_model *m) HN_CHECK;   /* m itself where it has no adapter, else a copy without one */
 /* Linear maps of models go through here: hone_linear, and what the adapters of w add. */
 hone_tensor *hn_linear(hone_tape *t, hone_tensor *x, hone_tensor *w, hone_tensor *b, bool transposed, hone_act act);
+/* Warm start: each weight that `from` has with this name and shape becomes share·its + (1 − share)·what it is. Where the tokenizers differ,
+ * rows of the vocabulary are left. Returns how many weights were taken. Ash & Adams 2020, arXiv:1910.08475. */
+int64_t hn_model_warm(hn_arena *a, hone_model *m, const hone_model *from, double share);
 /* One layer of a forward: fn(t, x, args) as a block, recomputed in backward where the model says so (see hone_recompute). */
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */

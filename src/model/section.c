@@ -36,6 +36,10 @@ const hn_kind hn_kind_sample = {"sample", "samplers, applied in this order", sam
 
 static const hn_param rows[] = {
     HN_PARAM(hn_model_params, path, .doc = "folder of a model to start from; empty: from scratch"),
+    HN_PARAM(hn_model_params, from,
+             .doc = "folder of another model: weights of the same name and shape begin as there, the others fresh"),
+    HN_PARAM(hn_model_params, from_share, .def = "1", .min = 0, .max = 1,
+             .doc = "how much of those weights is taken; the rest is of the fresh beginning"),
     HN_PARAM(hn_model_params, arch, .def = "gpt2", .kind = &hn_kind_arch, .doc = "architecture of a model made from scratch"),
 };
 const hn_section hn_section_model =

@@ -56,8 +56,18 @@ static void update_task(void *arg, int64_t task, int worker)
         }
         t->optim->step(&s, data, grad, state, c->n);
     }
-    if (t->average) hn_update_kernels_get()->ema(t->average[c->weight] + c->start, data, u->share, c->n);
+    if (t->p->l1 > 0 && w->decay) hn_bound_shrink(data, c->n, (float)(state_of(u, c->weight).lr * t->p->l1));
+    if (t->average && !(t->p->max_norm > 0)) hn_update_kernels_get()->ema(t->average[c->weight] + c->start, data, u->share, c->n);
     memset(grad, 0, (size_t)c->n * sizeof(float));
+}
+
+/* The bound sees whole rows and columns, so it stands between the update and the average. */
+static void bound_task(void *arg, int64_t task, int worker)
+{
+    const update *u = arg;
+    hn_trainer *t = u->t;
+    if (hn_bound_takes(&t->m->w[task])) hn_bound_norms(&t->m->w[task], (float)t->p->max_norm, t->column_squares[task]);
+    if (t->average) hn_update_kernels_get()->ema(t->average[task], t->m->w[task].t->data, u->share, hn_count(t->m->w[task].t));
 }
 
 static void update_all(hn_trainer *t, double norm)
@@ -75,6 +85,7 @@ static void update_all(hn_trainer *t, double norm)
         t->optim->whole(&s, &t->w[i], t->state + i * t->optim->states, t->scratch);
     }
     hn_pool_run(pool, t->n_parts, update_task, &u);
+    if (t->p->max_norm > 0) hn_pool_run(pool, t->m->n_w, bound_task, &u);
 }
 
 /* ---- forward and backward ---- */
@@ -83,7 +94,8 @@ static double micro_batch(hn_trainer *t, hone_tape *tape, int64_t k, double deno
     int64_t shape[2] = { t->p->batch, t->m->context }, n = shape[0] * shape[1];
     hone_tape_begin(tape, HONE_TRAIN, t->seed, (uint32_t)(t->now.step * t->p->accumulate + k));
     hone_tensor *ids = hone_input_i32(tape, t->x + k * n, 2, shape), *targets = hone_input_i32(tape, t->y + k * n, 2, shape);
-    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = denominator });
+    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = denominator,
+                                                                                          .smoothing = (float)t->p->label_smoothing });
     double value = hone_tensor_item(loss, 0);
     *ok = hone_ok(tape) && (!isfinite(value) || hone_backward(tape, loss));
     return value;

@@ -10,6 +10,9 @@ typedef struct hn_train_params {
     int64_t batch;               /* windows per step and accumulation */
     int64_t accumulate;          /* micro-batches per step; the loss is divided by the tokens of all of them */
     double clip;                 /* global gradient norm; 0: off */
+    double label_smoothing;      /* of the training loss; evaluation is always plain */
+    double l1;                   /* decoupled: matrices shrink towards 0 by lr·l1 each step; 0: off */
+    double max_norm;             /* bound on the norm of each unit's incoming weights; 0: off */
     double ema;                  /* decay of the average of weights that is evaluated and shipped; 0: off */
     const char *order;           /* epochs|random */
     int64_t eval_every;          /* steps; 0: at the end only */

@@ -69,6 +69,20 @@ static bool tokens_fit(hn_arena *a, const hn_dataset *d, int64_t vocab)
                    .hint = "use the tokenizer that belongs to the model: data.tokenizer: MODEL/tokenizer.json");
 }
 
+static bool warm_start(hn_arena *a, const hn_settings *s, hone_model *m)
+{
+    const hn_model_params *p = hn_settings_get(s, "model");
+    if (!*p->from) return true;
+    hn_arena *scratch = hn_arena_new(a);
+    const hone_model *from = hn_model_load(scratch, p->from);
+    bool ok = from && (hn_model_warm(scratch, m, from, p->from_share) > 0 ||
+                       HN_FAIL(a, HONE_E_VALUE, .what = "no weight of model.from fits this model", .where = p->from,
+                               .wanted = hn_fmt(a, "%s weights of the same names and shapes", m->arch->item.name),
+                               .found = hn_fmt(a, "%s", from->arch->item.name), .hint = "give it the same width, or another folder"));
+    hn_arena_free(scratch);
+    return ok;
+}
+
 /* The model to train: without memory first, to learn what the training will need. */
 static hone_model *make_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed, bool null)
 {
@@ -91,7 +105,7 @@ static hone_model *make_model(hn_arena *a, const hn_settings *s, const hn_datase
     m->null_storage = null;
     if (adapter && !hn_adapter_add(m, adapter, start->path, seed)) return NULL;
     if (!null && !start) hn_model_init(m, seed);
-    return m;
+    return null || start || warm_start(a, s, m) ? m : NULL;
 }
 
 static bool enough_memory(hn_arena *a, const hn_plan *plan)
@@ -137,6 +151,11 @@ static bool make_states(hn_trainer *t)
     }
     int64_t scratch = hn_optim_scratch(t->optim, t->optim_params, t->m);
     if (scratch) t->scratch = zeros(t->a, scratch);
+    if (t->p->max_norm > 0) {
+        t->column_squares = hn_new_n(t->a, double *, t->m->n_w + 1);
+        for (int64_t i = 0; i < t->m->n_w; i++)
+            if (hn_bound_takes(&t->m->w[i])) t->column_squares[i] = hn_new_n(t->a, double, hn_cols(t->m->w[i].t));
+    }
     if (t->p->ema > 0) t->average = hn_trainer_copies(t->a, t->m, true);
     if (t->p->eval_every > 0) t->best = hn_trainer_copies(t->a, t->m, true);
     return true;

@@ -44,6 +44,7 @@ struct hn_trainer {
     hn_weight_rule *rule;                              /* (n_w) */
     float **state;                                     /* (n_w × optim->states); NULL where the optimizer keeps none */
     float *scratch;                                    /* of updates of whole weights, or NULL */
+    double **column_squares;                           /* (n_w) room for hn_bound_norms, or NULL where nothing is bound */
     float **average;                                   /* (n_w), or NULL */
     float **best;                                      /* (n_w) weights of the best evaluation, or NULL where none are made */
     hn_part *part; int64_t n_parts;
@@ -55,6 +56,11 @@ struct hn_trainer {
 
 bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn_weight_rule *rule) HN_CHECK;   /* rule (n_w), from optim.groups */
 bool hn_trainer_step_on(hn_trainer *t, double *loss) HN_CHECK;     /* one step on the batch that stands in x and y */
+
+/* bound.c */
+bool hn_bound_takes(const hn_weight *w);                                           /* is it a map between hidden layers? */
+void hn_bound_shrink(float *w, int64_t n, float by);                               /* each element towards 0 by at most `by` */
+void hn_bound_norms(const hn_weight *w, float most, double *squares /* (cols) */); /* each unit's incoming norm ≤ most */
 
 float **hn_trainer_copies(hn_arena *a, const hone_model *m, bool copy);            /* (n_w) arrays shaped as the weights */
 void hn_trainer_take(hone_model *m, float *const *from);                           /* weights := from */

@@ -21,4 +21,5 @@ static bool apply(hn_lever_call *c) {
     return hn_lever_set(c, "model.layers", more);
 }
 const hn_lever hn_lever_deeper = { HN_ITEM("deeper", "more layers, as many FLOPs", "arXiv:2001.08361", deeper_params, params),
+                                   .item.note = "Costs: memory and inference time; training FLOPs: as the incumbent, so fewer steps.",
                                    .acts_on = "recipe", .apply = apply };

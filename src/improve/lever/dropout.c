@@ -18,4 +18,4 @@ static bool apply(hn_lever_call *c) {
 }
 const hn_lever hn_lever_dropout = { HN_ITEM("dropout", "zero a share of the activations in training", "JMLR 15(56), 2014", dropout_params,
                                             params),
-                                    .acts_on = "recipe", .apply = apply };
+                                    .item.note = "Costs: nothing.", .acts_on = "recipe", .apply = apply };

@@ -20,4 +20,4 @@ static bool apply(hn_lever_call *c) {
     return hn_lever_set(c, "train.ema", decay);
 }
 const hn_lever hn_lever_ema = { HN_ITEM("ema", "ship a moving average of the weights", "arXiv:1803.05407", ema_params, params),
-                                .acts_on = "weights", .apply = apply };
+                                .item.note = "Costs: a copy of the weights.", .acts_on = "weights", .apply = apply };

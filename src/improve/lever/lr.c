@@ -15,5 +15,5 @@ static bool apply(hn_lever_call *c) {
     c->did = hn_fmt(c->a, "optim.lr %.3g → %.3g", lr, lr * f);
     return hn_lever_set(c, "optim.lr", lr * f);
 }
-const hn_lever hn_lever_lr = { HN_ITEM("lr", "another peak learning rate", "arXiv:1506.01186", lr_params, params), .acts_on = "recipe",
-                               .apply = apply };
+const hn_lever hn_lever_lr = { HN_ITEM("lr", "another peak learning rate", "arXiv:1506.01186", lr_params, params),
+                               .item.note = "Costs: nothing.", .acts_on = "recipe", .apply = apply };

@@ -16,4 +16,5 @@ static bool apply(hn_lever_call *c) {
     return true;
 }
 const hn_lever hn_lever_more_steps = { HN_ITEM("more-steps", "plan a longer training", "arXiv:2203.15556", more_steps_params, params),
+                                       .item.note = "Costs: 1.5 and 2 times the training; judged beside an incumbent given as much.",
                                        .acts_on = "recipe", .costs_more = true, .apply = apply };

@@ -6,5 +6,5 @@ static bool apply(hn_lever_call *c) {
     c->did = "nothing (other random seeds only)";
     return true;
 }
-const hn_lever hn_lever_placebo = { HN_ITEM0("placebo", "changes nothing: a check on the judging", NULL), .acts_on = "recipe",
-                                    .apply = apply };
+const hn_lever hn_lever_placebo = { HN_ITEM0("placebo", "changes nothing: a check on the judging", NULL), .item.note = "Costs: nothing.",
+                                    .acts_on = "recipe", .apply = apply };

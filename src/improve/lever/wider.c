@@ -23,4 +23,5 @@ static bool apply(hn_lever_call *c) {
     return hn_lever_set(c, "model.heads", more) && hn_lever_set(c, "model.width", new_width) && hn_lever_set(c, "optim.lr", new_lr);
 }
 const hn_lever hn_lever_wider = { HN_ITEM("wider", "more channels, as many FLOPs", "arXiv:2001.08361", wider_params, params),
+                                  .item.note = "Costs: memory and inference time; training FLOPs: as the incumbent, so fewer steps.",
                                   .acts_on = "recipe", .apply = apply };
