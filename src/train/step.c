@@ -66,8 +66,8 @@ static void bound_task(void *arg, int64_t task, int worker)
 {
     const update *u = arg;
     hn_trainer *t = u->t;
-    if (hn_bound_takes(&t->m->w[task])) hn_bound_norms(&t->m->w[task], (float)t->p->max_norm, t->column_squares[task]);
-    if (t->average) hn_update_kernels_get()->ema(t->average[task], t->m->w[task].t->data, u->share, hn_count(t->m->w[task].t));
+    if (hn_bound_takes(&t->w[task])) hn_bound_norms(&t->w[task], (float)t->p->max_norm, t->column_squares[task]);
+    if (t->average) hn_update_kernels_get()->ema(t->average[task], t->w[task].t->data, u->share, hn_count(t->w[task].t));
 }
 
 static void update_all(hn_trainer *t, double norm)
@@ -85,7 +85,7 @@ static void update_all(hn_trainer *t, double norm)
         t->optim->whole(&s, &t->w[i], t->state + i * t->optim->states, t->scratch);
     }
     hn_pool_run(pool, t->n_parts, update_task, &u);
-    if (t->p->max_norm > 0) hn_pool_run(pool, t->m->n_w, bound_task, &u);
+    if (t->p->max_norm > 0) hn_pool_run(pool, t->n_w, bound_task, &u);
 }
 
 /* ---- forward and backward ---- */

@@ -152,9 +152,9 @@ static bool make_states(hn_trainer *t)
     int64_t scratch = hn_optim_scratch(t->optim, t->optim_params, t->m);
     if (scratch) t->scratch = zeros(t->a, scratch);
     if (t->p->max_norm > 0) {
-        t->column_squares = hn_new_n(t->a, double *, t->m->n_w + 1);
-        for (int64_t i = 0; i < t->m->n_w; i++)
-            if (hn_bound_takes(&t->m->w[i])) t->column_squares[i] = hn_new_n(t->a, double, hn_cols(t->m->w[i].t));
+        t->column_squares = hn_new_n(t->a, double *, t->n_w + 1);
+        for (int64_t i = 0; i < t->n_w; i++)
+            if (hn_bound_takes(&t->w[i])) t->column_squares[i] = hn_new_n(t->a, double, hn_cols(t->w[i].t));
     }
     if (t->p->ema > 0) t->average = hn_trainer_copies(t->a, t->m, true);
     if (t->p->eval_every > 0) t->best = hn_trainer_copies(t->a, t->m, true);
