@@ -187,6 +187,16 @@ static void plans(void **state)
     set(&w, "train.accumulate", "3");
     assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &q));
     assert_near(q.flops_step, 3 * p.flops_step, 1);
+    /* muon's products count, once a step however many micro-batches: 5 iterations of r²(3c + r) a map of r × c, r ≤ c */
+    hn_plan m;
+    set(&w, "optim.name", "muon");
+    assert_true(hn_plan_make(w.a, w.s, &w.d, 0, NULL, &m));
+    double C = (double)t->m->width, layers = (double)t->m->layers, square = C * C * 4 * C, tall = C * C * 13 * C;
+    assert_near(m.flops_step - q.flops_step, 5 * layers * (4 * square + 2 * tall), 1);
+    hn_trainer *orthogonal = trainer(&w);
+    assert_true(hn_trainer_step(orthogonal, &loss));
+    assert_near(m.flops_step, orthogonal->now.flops, 1);
+    set(&w, "optim.name", "adamw");
     set(&w, "train.steps", "0");
     set(&w, "train.flops", hn_num(w.a, 7.9 * q.flops_step));
     t = trainer(&w);

@@ -25,3 +25,12 @@ int64_t hn_optim_scratch(const hn_optim *o, const void *params, const hone_model
         if (o->takes_whole(params, &w.v[i])) most = HN_MAX(most, o->scratch(params, &w.v[i]));
     return most;
 }
+
+double hn_optim_flops(const hn_optim *o, const void *params, const hone_model *m)
+{
+    double sum = 0;
+    const hn_weights w = hn_model_trained(m);
+    for (int64_t i = 0; o->flops && i < w.n; i++)
+        if (o->takes_whole(params, &w.v[i])) sum += o->flops(params, &w.v[i]);
+    return sum;
+}

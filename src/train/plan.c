@@ -80,7 +80,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     bool ok = tape && dry_run(a, tape, m, p->batch, out);
     hone_tape_free(tape);
     if (!ok) return false;
-    out->flops_step *= (double)p->accumulate;
+    out->flops_step = out->flops_step * (double)p->accumulate + hn_optim_flops((const hn_optim *)optim, optim_params, m);
     out->tokens_per_step = tokens;
     out->steps = p->steps > 0 ? p->steps : p->flops > 0 ? HN_MAX((int64_t)(p->flops / out->flops_step), 1) : 0;
     out->flops_total = out->flops_step * (double)out->steps;

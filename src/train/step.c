@@ -155,7 +155,7 @@ bool hn_trainer_step_on(hn_trainer *t, double *loss)
     update_all(t, norm);
     t->now.step++;
     t->now.tokens += targets;
-    t->now.flops += flops;
+    t->now.flops += flops + hn_optim_flops(t->optim, t->optim_params, t->m);
     *loss = sum;
     return true;
 }

@@ -46,9 +46,11 @@ typedef struct hn_optim {
     int64_t (*state_count)(const void *params, const hn_weight *w, int k);     /* elements of array k, 0: none; NULL: as the weight's */
     int64_t (*scratch)(const void *params, const hn_weight *w);                /* floats, 64-byte aligned; not kept between weights */
     void (*whole)(const hn_optim_state *s, const hn_weight *w, float *const *state, float *scratch);
+    double (*flops)(const void *params, const hn_weight *w);                   /* of the products that `whole` does in a step */
 } hn_optim;
 int64_t hn_optim_count(const hn_optim *o, const void *params, const hn_weight *w, int k);   /* elements of state k of a weight */
 int64_t hn_optim_scratch(const hn_optim *o, const void *params, const hone_model *m);       /* floats: the most that a weight needs */
+double hn_optim_flops(const hn_optim *o, const void *params, const hone_model *m);          /* of a step: products, 0 for most optimizers */
 extern const hn_kind hn_kind_optim;
 typedef struct hn_sched { hn_item item; double (*factor)(int64_t step, int64_t steps, const hn_sched_params *s, const void *params); } hn_sched;   /* step from 0; warm-up applied by the caller */
 extern const hn_kind hn_kind_sched;

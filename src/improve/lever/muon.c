@@ -1,6 +1,6 @@
 /* muon.c - momentum made orthogonal, for the matrices between hidden layers (Jordan 2024; Liu et al. 2025, arXiv:2502.16982). With the
  * scale `rms` its steps are as long as adamw's, so that the incumbent's tuned rate and decay serve; the second setting doubles the
- * matrices' rate. Its products are not in the counted FLOPs (a few percent of a step at these sizes); it keeps one state instead of two. */
+ * matrices' rate. Its products count as training FLOPs, so it gets fewer steps; it keeps one state instead of two. */
 #include "improve/improve.h"
 
 typedef struct muon_params {
@@ -24,6 +24,6 @@ static bool apply(hn_lever_call *c) {
 }
 const hn_lever hn_lever_muon = {
     HN_ITEM("muon", "orthogonal momentum for the hidden matrices", "arXiv:2502.16982", muon_params, params),
-    .item.note = "Costs: its products, a few percent of a step, which the counted FLOPs leave out; one state of a matrix less.",
+    .item.note = "Costs: its products, which count, so fewer steps; one state of a matrix less.",
     .acts_on = "recipe", .apply = apply
 };

@@ -77,6 +77,15 @@ static int64_t scratch(const void *p, const hn_weight *w)
     return 2 * j.rows * j.ldx + 2 * j.small * j.ldg + 2 * MAX_CHUNKS;
 }
 
+/* A step of the iteration: one half of the Gram matrix and of its square, and their product with X. */
+static double flops(const void *p, const hn_weight *w)
+{
+    map j;
+    shape(&j, p, w);
+    double small = (double)j.small, large = (double)HN_MAX(j.rows, j.cols), maps = (double)hn_count(w->t) / ((double)j.rows * (double)j.cols);
+    return maps * (double)((const muon *)p)->iterations * small * small * (3 * large + small);
+}
+
 /* ---- passes over rows ---- */
 static void direction_rows(void *arg, int64_t task, int worker)
 {
@@ -224,5 +233,5 @@ static int64_t state_count(const void *p, const hn_weight *w, int k) { return k 
 const hn_optim hn_optim_muon = {
     HN_ITEM("muon", "momentum made orthogonal for hidden matrices, adamw for the rest", "Jordan 2024; arXiv:2502.16982", muon, params),
     .states = 2, .lr_offset = offsetof(muon, lr), .decay_offset = offsetof(muon, weight_decay), .step = step, .takes_whole = takes_whole,
-    .state_count = state_count, .scratch = scratch, .whole = whole,
+    .state_count = state_count, .scratch = scratch, .whole = whole, .flops = flops,
 };
