@@ -1,4 +1,5 @@
-/* peft_config.c - fuzz target: any bytes as adapter_config.json; what is accepted is put on a model, where its names and patterns are used. */
+/* peft_config.c - fuzz target: any bytes as adapter_config.json; what is accepted is put on a model, where its names and patterns are used.
+ */
 #include "target.h"
 #include "model/peft.h"
 
