@@ -158,8 +158,9 @@ install: all
 	install -m 644 docs/hone.1 $(SHARE)/man/man1/hone.1
 	install -m 644 docs/completion/hone.bash $(SHARE)/bash-completion/completions/hone
 	install -m 644 docs/completion/_hone $(SHARE)/zsh/site-functions/_hone
+	for t in tasks/*/; do install -D -m 644 $$t/task.yaml $(SHARE)/hone/$$t/task.yaml; done
 	install -m 644 LICENSE $(wildcard README.md) $(SHARE)/doc/hone/
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/hone $(DESTDIR)$(PREFIX)/lib/libhone.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/hone.pc $(SHARE)/man/man1/hone.1 \
 	    $(SHARE)/bash-completion/completions/hone $(SHARE)/zsh/site-functions/_hone
-	rm -rf $(DESTDIR)$(PREFIX)/include/hone $(SHARE)/doc/hone
+	rm -rf $(DESTDIR)$(PREFIX)/include/hone $(SHARE)/doc/hone $(SHARE)/hone

@@ -211,6 +211,10 @@ bool hn_params_set(hn_arena *a, const hn_param *row, void *out, const char *valu
     return hn_param_set_in(a, a, row, out, value, key, where);
 }
 
+bool hn_params_set_list(hn_arena *a, const hn_param *row, void *out, const char *const *items, int64_t n, const char *key, const char *where) {
+    return hn_param_set_list(a, a, row, out, items, n, key, where);
+}
+
 void hn_param_default(hn_arena *a, const hn_param *r, void *out) {
     if (r->def) {
         /* A default that its own row refuses is our bug, not the user's. */

@@ -80,6 +80,8 @@ void hn_settings_walk(const hn_settings *s, void (*fn)(void *user, const hn_sect
 /* Rows alone, without sections (flags of a command, params of a lever): */
 void hn_params_defaults(hn_arena *a, const hn_param *rows, int64_t n, void *out);
 bool hn_params_set(hn_arena *a, const hn_param *row, void *out, const char *value, const char *key, const char *where) HN_CHECK;
+bool hn_params_set_list(hn_arena *a, const hn_param *row /* HN_STRS */, void *out, const char *const *items, int64_t n, const char *key,
+                        const char *where) HN_CHECK;
 const char *hn_params_text(hn_arena *a, const hn_param *row, const void *in);
 const char *hn_param_range(hn_arena *a, const hn_param *row);                    /* "1 … 64", "tail|blocks|hash", "any text" */
 #endif

@@ -2,6 +2,7 @@
 #ifndef HN_SETTINGS_PRIV_H
 #define HN_SETTINGS_PRIV_H
 #include "base/base.h"
+#include "base/yaml.h"
 
 /* ---- params.c; `a` for messages and scratch, `keep` for what the field will point to ---- */
 bool hn_param_set_in(hn_arena *a, hn_arena *keep, const hn_param *r, void *out, const char *value, const char *key,
@@ -11,22 +12,6 @@ bool hn_param_set_list(hn_arena *a, hn_arena *keep, const hn_param *r, void *out
 void hn_param_default(hn_arena *a, const hn_param *r, void *out);
 bool hn_param_refuse(hn_arena *a, const hn_param *r, const char *key, const char *where, const char *problem, const char *found,
                      const char *hint);
-
-/* ---- yaml.c: text → tree, no anchors, tags or second documents, no key twice in a mapping ---- */
-typedef enum hn_yaml_type { HN_YAML_SCALAR, HN_YAML_LIST, HN_YAML_MAP } hn_yaml_type;
-typedef struct hn_yaml hn_yaml;
-struct hn_yaml {
-    hn_yaml_type type;
-    const char *key;       /* in a mapping; "" in a list */
-    const char *text;      /* of a scalar */
-    bool null;             /* plain scalar: empty, ~ or null */
-    int64_t line;          /* from 1; of the key where there is one */
-    hn_yaml *first, *next; /* children of a list or mapping; the next sibling */
-};
-enum { HN_YAML_MAX_BYTES = 1 << 20, HN_YAML_MAX_DEPTH = 16 };
-/* NULL with no error: an empty document. */
-bool hn_yaml_parse(hn_arena *a, const char *where, hn_bytes text, hn_yaml **root) HN_CHECK;
-const char *hn_yaml_quote(hn_arena *a, const char *s); /* s as a scalar of one line that reads back the same */
 
 /* ---- settings.c ---- */
 typedef struct hn_values {

@@ -2,13 +2,14 @@
  *
  * Every token of a document but its first is predicted once, in windows that do not overlap. With --against both models see the same
  * pieces of text: whole documents where they share a tokenizer, else blocks, for pieces of tokens would not be the same text. */
-#include "app/app.h"
+#include "app/eval_task.h"
 #include <math.h>
 
 typedef struct flags {
-    hn_strs data;
-    const char *against;
-    int64_t batch, context, item_tokens;
+    hn_strs data, task;
+    const char *against, *samples, *ledger;
+    int64_t batch, context, item_tokens, limit, num_fewshot;
+    double detect;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, data, .doc = "text file or folder (.txt, .jsonl; also .gz, .zst); may be given several times, each gives a line"),
@@ -17,6 +18,12 @@ static const hn_param params[] = {
     HN_PARAM(flags, batch, .def = "16", .min = 1, .max = 65536, .doc = "windows computed at once"),
     HN_PARAM(flags, item_tokens, .def = "512", .min = 16, .max = 1e9, .unit = "tokens",
              .doc = "documents are cut into items of this length for the standard error"),
+    HN_PARAM(flags, task, .doc = "task pack: a folder with task.yaml, or the name of one; may be given several times. --data is then its items"),
+    HN_PARAM(flags, limit, .def = "0", .min = 0, .max = 1e12, .doc = "items of a task at most, from its first on; 0: all"),
+    HN_PARAM(flags, num_fewshot, .def = "-1", .min = -1, .max = 1000, .doc = "examples before each item of a task; -1: as the pack says"),
+    HN_PARAM(flags, samples, .doc = "file for what the model did with each item of a task, a JSON object a line"),
+    HN_PARAM(flags, ledger, .doc = "ledger that each item's value is written to"),
+    HN_PARAM(flags, detect, .def = "0", .min = 0, .max = 1e12, .doc = "a difference: tells how many items would show it four times in five"),
 };
 enum { BLOCK_BYTES = 2048 };
 
@@ -112,13 +119,17 @@ extern const hn_cmd hn_cmd_eval;
 static bool run(hn_cmd_call *c) {
     const flags *f = c->flags;
     if (!c->n_args) return hn_usage(c, &hn_cmd_eval, "which model?");
-    if (!f->data.n && c->n_args < 2) return hn_usage(c, &hn_cmd_eval, "on which data? --data FILE is needed");
+    if (!f->task.n && !f->data.n && c->n_args < 2) return hn_usage(c, &hn_cmd_eval, "on which data? --data FILE or --task NAME is needed");
+    if (f->task.n && c->n_args > 1) return hn_usage(c, &hn_cmd_eval, "with --task, items are given by --data");
     hone_model *m = hn_model_load(c->a, c->args[0]), *other = NULL;
     if (!m || (*f->against && !(other = hn_model_load(c->a, f->against)))) return false;
     const hone_model *without = !m->tok ? m : other && !other->tok ? other : NULL;
     if (without)
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = without == m ? c->args[0] : f->against,
                        .hint = "Put its tokenizer.json into the folder.");
+    if (f->task.n)
+        return hn_eval_task_lines(c, &(hn_eval_tasks){ f->task, f->data, c->args[0], f->against, f->samples, f->ledger, f->limit, f->batch, f->num_fewshot,
+                                                       c->seed, f->detect }, m, other);
     int64_t done = 0;
     for (int64_t i = 0; i < f->data.n; i++)
         if (!one_file(c, f->data.v[i], m, other, !done++)) return false;
@@ -129,8 +140,8 @@ static bool run(hn_cmd_call *c) {
 
 const hn_cmd hn_cmd_eval = {
     HN_ITEM("eval", "measure a model on held-out text, or against another model", NULL, flags, params),
-    .usage = "MODEL --data FILE … [--against MODEL2]", .run = run,
-    .about = "Loss in nats per token, perplexity, the share of tokens that the model would have guessed right, and bits per byte, which\n"
-             "models with different tokenizers can be compared by.",
-    .examples = "  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
+    .usage = "MODEL --data FILE … | --task NAME|DIR … [--against MODEL2]", .run = run,
+    .about = "Of texts: loss in nats per token, perplexity, the share of tokens that the model would have guessed right, and bits per byte,\n"
+             "which models with different tokenizers can be compared by. Of tasks: their metrics; docs/TASKS.md tells how a pack is written.",
+    .examples = "  hone eval runs/a/best --task arc_easy --data arc_easy.jsonl --limit 500\n  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
 };
