@@ -6,8 +6,8 @@ _hone() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    help) words_here='--man --markdown --completion --json --quiet --help --version --seed --threads --device --out cmd verb op backend read token gym arch format sample optim sched lever' ;;
-    list) words_here='--json --quiet --help --version --seed --threads --device --out cmd verb op backend read token gym arch format sample optim sched lever' ;;
+    help) words_here='--man --markdown --completion --json --quiet --help --version --seed --threads --device --out cmd verb op backend read token gym arch format sample optim sched lever metric task filter' ;;
+    list) words_here='--json --quiet --help --version --seed --threads --device --out cmd verb op backend read token gym arch format sample optim sched lever metric task filter' ;;
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     bench) words_here='--filter --seconds --no-floor --compare --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
@@ -15,7 +15,7 @@ _hone() {
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;
     generate) words_here='--prompt --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
     score) words_here='--text --file --json --quiet --help --version --seed --threads --device --out' ;;
-    eval) words_here='--data --against --context --batch --item-tokens --json --quiet --help --version --seed --threads --device --out' ;;
+    eval) words_here='--data --against --context --batch --item-tokens --task --limit --num-fewshot --samples --ledger --detect --json --quiet --help --version --seed --threads --device --out' ;;
     merge) words_here='--adapter --out --json --quiet --help --version --seed --threads --device --out' ;;
     data) words_here='--json --quiet --help --version --seed --threads --device --out generate --task --n --level --split --out --json --quiet --help --version --seed --threads --device --out' ;;
     train) words_here='--resume --plan --json --quiet --help --version --seed --threads --device --out out= seed= threads= device= model.path= model.from= model.from_share= model.arch= model.layers= model.heads= model.width= model.context= model.bias= model.tied= model.dropout= model.mlp_ratio= model.eps= model.layers= model.heads= model.kv_heads= model.head_size= model.width= model.hidden= model.context= model.tied= model.dropout= model.eps= model.family= model.attention_bias= model.mlp_bias= model.window= model.window_from= model.rope_base= model.rope_scaling= model.rope_factor= model.rope_original= model.rope_low= model.rope_high= model.rope_fast= model.rope_slow= model.rope_attention= adapter.method= adapter.rank= adapter.alpha= adapter.rslora= adapter.dropout= adapter.targets= data.train= data.valid= data.split= data.valid_fraction= data.block_bytes= data.gap= data.tokenizer= data.vocab= data.words= data.max_bytes= data.cache= data.decontaminate= train.steps= train.flops= train.batch= train.accumulate= train.clip= train.label_smoothing= train.l1= train.max_norm= train.ema= train.order= train.eval_every= train.eval_tokens= train.patience= train.recompute= train.save_every= optim.name= optim.lr= optim.beta1= optim.beta2= optim.eps= optim.weight_decay= optim.lr= optim.momentum= optim.weight_decay= optim.nesterov= optim.lr= optim.beta1= optim.beta2= optim.weight_decay= optim.lr= optim.adamw_lr= optim.momentum= optim.nesterov= optim.iterations= optim.scale= optim.split= optim.weight_decay= optim.beta1= optim.beta2= optim.eps= optim.lr= optim.decay_rate= optim.eps1= optim.eps2= optim.clip= optim.weight_decay= optim.groups= sched.name= sched.decay= sched.warmup= sched.min_ratio= sched.steps=' ;;
