@@ -56,9 +56,10 @@ static void progress_text(const hn_term *t, const hone_event *e, double now, cha
     if (e->total > 0) at += (size_t)snprintf(out + at, room - at, "  %.0f%%", 100.0 * (double)e->step / (double)e->total);
     if (!isnan(e->loss)) at += (size_t)snprintf(out + at, room - at, "  loss %.4f", e->loss);
     if (!isnan(e->rate)) {
+        bool slow = e->rate < 1; /* trainings, say */
         at += (size_t)snprintf(out + at, room - at, "  ");
-        at += (size_t)number(out + at, room - at, e->rate);
-        at += (size_t)snprintf(out + at, room - at, " %.20s/s", e->unit ? e->unit : "");
+        at += (size_t)number(out + at, room - at, slow ? 60 * e->rate : e->rate);
+        at += (size_t)snprintf(out + at, room - at, " %.20s/%s", e->unit ? e->unit : "", slow ? "min" : "s");
     }
     int64_t moved = e->step - t->first;
     if (e->total > e->step && moved > 0) {
