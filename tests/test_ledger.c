@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -300,6 +301,34 @@ static void many_processes_write_at_once(void **state) {
     assert_int_equal(hn_row_i(r, 2), WRITERS * EACH);
 }
 
+/* The process keeps its lock on the file when it opens the ledger a second time and closes that: SQLite's shared lock lies on 510 bytes
+ * from 2^30 + 2 on, and only another process can see it. */
+static void a_second_door_leaves_the_lock(void **state) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    char path[] = "/tmp/hone-lock-XXXXXX";
+    assert_non_null(mkdtemp(path));
+    const char *file = hn_path_join(a, path, "ledger.sqlite");
+    assert_non_null(hn_ledger_open(a, file, false));
+    for (int read_only = 0; read_only < 2; read_only++) {
+        hn_arena *second = hn_arena_new(a);
+        assert_non_null(hn_ledger_open(second, file, read_only));
+        hn_arena_free(second);
+        pid_t pid = fork();
+        if (!pid) {
+            struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510 };
+            int fd = open(file, O_RDWR);
+            _exit(fd < 0 || fcntl(fd, F_GETLK, &lock) ? 2 : lock.l_type == F_UNLCK);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    assert_true(hn_remove_tree(a, path));
+    hone_close(job);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_put_comes_back, setup, teardown),
@@ -308,6 +337,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(newer_foreign_and_damaged_files, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lying_count_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(many_processes_write_at_once, setup, teardown),
+        cmocka_unit_test(a_second_door_leaves_the_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
