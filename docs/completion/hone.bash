@@ -2,7 +2,7 @@
 _hone() {
     local cur=${COMP_WORDS[COMP_CWORD]} words_here
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "help list doctor bench version info tokenize generate score eval merge data train improve ledger report" -- "$cur"))
+        COMPREPLY=($(compgen -W "help list doctor bench version info tokenize generate chat score eval merge data train improve ledger report" -- "$cur"))
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -14,6 +14,7 @@ _hone() {
     info) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;
     generate) words_here='--prompt --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
+    chat) words_here='--system --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
     score) words_here='--text --file --json --quiet --help --version --seed --threads --device --out' ;;
     eval) words_here='--data --against --context --batch --item-tokens --task --limit --num-fewshot --samples --ledger --detect --json --quiet --help --version --seed --threads --device --out' ;;
     merge) words_here='--adapter --out --json --quiet --help --version --seed --threads --device --out' ;;
