@@ -76,6 +76,71 @@ static void test_cross_entropy(void **state) {
     cross_entropy(false);
 }
 
+/* The promised root: gradients made in forward are those of the golden values (which were taken times r), a second call adds to the
+ * weight's, and a loss that is not the root after all is refused. */
+static void test_root(void **state) {
+    for (int reference = 0; reference < 2; reference++)
+        for (int64_t i = 0; i < HN_LEN(ce_cases); i++) {
+            const ce_case *c = &ce_cases[i];
+            gold G = open_gold(reference), *g = &G;
+            float dh[28], dw[36];
+            for (int k = 0; k < 28; k++) dh[k] = c->dh[k] / c->r[0];
+            hone_tensor *h = put(g, c->h, DIMS(7, 4)), *w = put(g, c->w, DIMS(9, 4)), *k = put(g, c->k, DIMS(7));
+            hone_cross_entropy_opts o = {.smoothing = c->smoothing, .ignore = &c->ignore, .weights = c->weighted ? k : NULL, .is_root = true};
+            for (int twice = 1; twice <= 2; twice++) {
+                hone_tape_begin(g->t, HONE_TRAIN, 1, 1);
+                hone_tensor *y = hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, c->t, DIMS(7)), &o);
+                near(c->name, hone_tensor_f32(y), c->y, 1);
+                assert_true(hone_backward(g->t, y));
+                for (int e = 0; e < 36; e++) dw[e] = (float)twice * c->dw[e] / c->r[0];
+                near(c->name, w->grad, dw, 36);
+            }
+            for (int e = 0; e < 28; e++) dh[e] *= 2;
+            near(c->name, h->grad, dh, 28);
+            hone_tape_begin(g->t, HONE_EVAL, 1, 1);
+            near(c->name, hone_tensor_f32(hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, c->t, DIMS(7)), &o)), c->y, 1);
+            hone_tape_begin(g->t, HONE_TRAIN, 1, 1);
+            hone_tensor *y = hone_scale(g->t, hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, c->t, DIMS(7)), &o), 0.5f);
+            assert_false(hone_backward(g->t, y));
+            assert_non_null(strstr(hone_error_message(g->job), "promised to be the root"));
+            hone_close(G.job);
+        }
+}
+
+/* The two ways agree where classes fill many tiles, rows many blocks, the head is frozen, or the rows below it are. */
+static void root_agrees(int64_t R, int64_t V, int64_t C, bool wants_h, bool wants_w) {
+    gold G = open_gold(false), *g = &G;
+    int32_t *t = hn_new_n(g->a, int32_t, R);
+    float *kept[2][2] = {{0}}, loss[2];
+    for (int64_t r = 0; r < R; r++) t[r] = r % 11 == 3 ? -1 : (int32_t)(r * 7919 % V);
+    for (int root = 0; root < 2; root++) {
+        hone_tensor *h = weight(g->a, "h", DIMS(R, C), 1, 1), *w = weight(g->a, "w", DIMS(V, C), 2, 1);
+        h->wants_grad = wants_h, w->wants_grad = wants_w;
+        hone_tape_begin(g->t, HONE_TRAIN, 1, 1);
+        hone_cross_entropy_opts o = {.smoothing = 0.1f, .is_root = root};
+        hone_tensor *y = hone_linear_cross_entropy(g->t, h, w, hone_input_i32(g->t, t, DIMS(R)), &o);
+        loss[root] = hone_tensor_f32(y)[0];
+        if (!hone_backward(g->t, y)) fail_msg("%s", hone_error_message(g->job));
+        kept[root][0] = h->grad, kept[root][1] = w->grad;
+    }
+    assert_true(fabsf(loss[0] - loss[1]) <= 1e-6f * fabsf(loss[0]));
+    for (int which = 0; which < 2; which++) {
+        double most = 0, far = 0;
+        for (int64_t k = 0; k < (which ? V : R) * C; k++)
+            most = fmax(most, fabs(kept[0][which][k])), far = fmax(far, fabs((double)kept[0][which][k] - kept[1][which][k]));
+        assert_true((most > 0) == (which ? wants_w : wants_h));
+        if (far > 3e-6 * most) fail_msg("R %d V %d: gradient %d is off by %g of %g", (int)R, (int)V, which, far, most);
+    }
+    hone_close(G.job);
+}
+static void test_root_agrees(void **state) {
+    root_agrees(300, 65, 24, true, true);
+    root_agrees(140, 9001, 16, true, true);
+    root_agrees(4200, 70, 8, true, true);
+    root_agrees(200, 600, 12, false, true);
+    root_agrees(200, 600, 12, true, false);
+}
+
 /* Of equal logits the first; the same answer whether a class stands in the first tile, a later one, or a later split. */
 static void test_best(void **state) {
     for (int reference = 0; reference < 2; reference++) {
@@ -211,7 +276,7 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_root), cmocka_unit_test(test_root_agrees),
         cmocka_unit_test(test_best),
         cmocka_unit_test(test_kl),
         cmocka_unit_test(test_kl_ends),

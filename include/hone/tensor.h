@@ -149,6 +149,9 @@ typedef struct hone_cross_entropy_opts {
     hone_tensor *weights;       /* (…) f32, a factor for each target's loss; gets no gradient. NULL: 1 */
     float *per_token;           /* (…) receives each target's loss before its weight, 0 where ignored; NULL: not wanted */
     int32_t *best;              /* (…) receives the class with the largest logit, of equals the first; −1 where ignored or NaN */
+    bool is_root;               /* the promise that hone_backward will begin at this loss: on a recording tape the forward then makes the
+                                 * gradients too, and no logit twice. w's is added during the call: clear it where backward is not
+                                 * called. Backward fails when the loss was scaled or added to. */
 } hone_cross_entropy_opts;
 /* loss (1) = Σ −ln softmax(h_i·wᵀ)[target_i] / denominator; h (…,C), w (V,C), targets (…) i32. Never holds all logits at once.
  * o NULL: the mean over the targets that are not −1. What o points to is read or written during the call alone. */

@@ -117,8 +117,9 @@ typedef struct hn_scatter_add_attr { int64_t rows; } hn_scatter_add_attr;
 typedef struct hn_pooling_attr { hone_pool_kind kind; } hn_pooling_attr;
 typedef struct hn_pointwise_loss_attr { hone_pointwise_kind kind; float beta; double denominator; } hn_pointwise_loss_attr; /* in: x, y, w */
 typedef struct hn_patches_attr { int64_t side; } hn_patches_attr;
-typedef struct hn_linear_cross_entropy_attr {                                      /* in: h, w, targets, weights; aux: log-sum-exp (rows) */
-    double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore;
+/* in: h, w, targets, weights; aux: log-sum-exp (rows), where the loss is the root dh (rows,C) */
+typedef struct hn_linear_cross_entropy_attr {
+    double denominator; float *per_token; int32_t *best; float smoothing; int32_t ignore; bool is_root;
 } hn_linear_cross_entropy_attr;
 typedef struct hn_linear_kl_attr {                             /* in: h, w, teacher h, teacher w, weights; aux: (rows,3), see the file */
     double denominator; float *per_token; float temperature, beta; bool unscaled;

@@ -29,7 +29,7 @@ static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, hn_p
     for (int64_t i = 0; i < trained.n; i++) trained.v[i].t->wants_grad = true;
     hone_tape_begin(tape, HONE_TRAIN, 0, 0);
     hone_tensor *x = hone_input_i32(tape, ids, 2, shape), *y = hone_input_i32(tape, ids, 2, shape);
-    hone_tensor *loss = hn_model_loss(tape, m, x, y, NULL);
+    hone_tensor *loss = hn_model_loss(tape, m, x, y, &(hone_cross_entropy_opts){ .is_root = true });
     if (!hone_ok(tape) || !hone_backward(tape, loss)) return false;
     hn_tape_stats_get(tape, &st);
     out->flops_step = st.flops_forward + st.flops_backward;

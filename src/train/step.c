@@ -94,7 +94,7 @@ static double micro_batch(hn_trainer *t, hone_tape *tape, int64_t k, double deno
     int64_t shape[2] = { t->p->batch, t->m->context }, n = shape[0] * shape[1];
     hone_tape_begin(tape, HONE_TRAIN, t->seed, (uint32_t)(t->now.step * t->p->accumulate + k));
     hone_tensor *ids = hone_input_i32(tape, t->x + k * n, 2, shape), *targets = hone_input_i32(tape, t->y + k * n, 2, shape);
-    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = denominator,
+    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = denominator, .is_root = true,
                                                                                           .smoothing = (float)t->p->label_smoothing });
     double value = hone_tensor_item(loss, 0);
     *ok = hone_ok(tape) && (!isfinite(value) || hone_backward(tape, loss));

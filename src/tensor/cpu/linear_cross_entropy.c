@@ -2,7 +2,10 @@
  *
  * Forward: a task is 128 rows × 4096 classes, walked by tiles of 512 classes; each leaves a maximum and a sum per row, joined in
  * order; where asked, the maximum's place and the sum of the logits too. Backward: by blocks of rows (head.h), first
- * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h. */
+ * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h: with the forward's, four products.
+ * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − its maximum) in
+ * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
+ * dh waits for backward. A head that is no weight itself (computed, a view) takes the other way. */
 #include "tensor/cpu/head.h"
 #include "tensor/op/op.h"
 
@@ -16,6 +19,7 @@ typedef struct {
     int64_t R, V, C, splits;
     const hn_linear_cross_entropy_attr *at;
     float *max, *sum, *target, *tiles; /* max, sum: (R,splits); target (R); tiles: (workers, ROWS·TILE) */
+    double *loss;                      /* (R) */
     float *all;                        /* (R,splits) sum of the logits; NULL: not smoothed */
     int32_t *best;                     /* (R,splits) where the maximum is; NULL: not asked for */
     /* backward */
@@ -24,6 +28,7 @@ typedef struct {
     hn_head x;
     int64_t r0, rows, tiles_v;
     const float *lse;
+    bool leads; /* forward makes the gradients */
 } job;
 
 static job job_new(hn_call *c) {
@@ -36,16 +41,18 @@ static job job_new(hn_call *c) {
               .R = hn_count(c->in[2]),
               .V = c->in[1]->shape[0],
               .C = c->in[1]->shape[1] };
-    j.splits = hn_cdiv(j.V, SPLIT);
+    j.leads = c->aux[1] && (!j.w->wants_grad || (j.w->is_weight && !j.w->base));
     j.tiles_v = hn_cdiv(j.V, TILE);
+    j.splits = j.leads ? j.tiles_v : hn_cdiv(j.V, SPLIT);
     j.x = hn_head_of(j.h, j.w);
     return j;
 }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
-    int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL), tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
-    int64_t n = back ? hn_head_rows(&j.x, 1) * j.x.ld : each * hn_round(j.R * j.splits) + hn_round(j.R) + tiles;
-    return n * (int64_t)sizeof(float);
+    int64_t block = hn_head_rows(&j.x, 1) * j.x.ld, tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
+    int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL);
+    int64_t n = each * hn_round(j.R * j.splits) + hn_round(j.R) + hn_round(2 * j.R) + (j.leads ? block : tiles);
+    return (back ? j.leads ? 0 : block : n) * (int64_t)sizeof(float);
 }
 
 /* In sixteen lanes, so that the compiler can keep them in vectors; in the same order for every instruction set. */
@@ -63,26 +70,32 @@ static int32_t place_of(const float *z, float x, int64_t n) {
         if (z[i] == x) return (int32_t)i;
     return -1; /* x is NaN */
 }
+/* A tile of logits z of rows from r0 and classes from v0, into the rows' numbers at `split`; `leave`: z becomes exp(z − maximum). */
+static void see_tile(const job *j, float *z, int64_t ld, int64_t r0, int64_t m, int64_t v0, int64_t n, int64_t split, bool first, bool leave) {
+    for (int64_t i = 0; i < m; i++) {
+        int32_t y = j->y[r0 + i];
+        if (y == j->at->ignore) continue;
+        int64_t at = (r0 + i) * j->splits + split;
+        float *max = j->max + at, *sum = j->sum + at, *zi = z + i * ld;
+        float top = j->v->top(zi, n), to = first ? top : fmaxf(*max, top);
+        if (j->best && (first || to > *max)) j->best[at] = (int32_t)v0 + place_of(zi, to, n);
+        if (j->all) j->all[at] = (first ? 0 : j->all[at]) + row_sum(zi, n);
+        if (y >= v0 && y < v0 + n) j->target[r0 + i] = zi[y - v0];
+        *sum = (first ? 0 : *sum * expf(*max - to)) + j->v->exp_shift(leave ? zi : NULL, zi, 1, to, n);
+        *max = to;
+    }
+}
+static void logits_of(const job *j, float *z, int64_t ld, int64_t r0, int64_t m, int64_t v0, int64_t n) {
+    hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, r0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
+}
 static void forward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t split = task % j->splits, r0 = task / j->splits * ROWS, m = HN_MIN(ROWS, j->R - r0), ld = HN_MIN(TILE, hn_round(j->V));
     float *z = j->tiles + worker * ROWS * ld;
     for (int64_t v0 = split * SPLIT, end = HN_MIN(v0 + SPLIT, j->V); v0 < end; v0 += TILE) {
         int64_t n = HN_MIN(TILE, end - v0);
-        hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, r0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
-        for (int64_t i = 0; i < m; i++) {
-            int32_t y = j->y[r0 + i];
-            if (y == j->at->ignore) continue;
-            int64_t at = (r0 + i) * j->splits + split;
-            float *max = j->max + at, *sum = j->sum + at;
-            bool first = v0 == split * SPLIT;
-            float top = j->v->top(z + i * ld, n), to = first ? top : fmaxf(*max, top);
-            *sum = (first ? 0 : *sum * expf(*max - to)) + j->v->exp_shift(NULL, z + i * ld, 1, to, n);
-            if (j->best && (first || to > *max)) j->best[at] = (int32_t)v0 + place_of(z + i * ld, to, n);
-            if (j->all) j->all[at] = (first ? 0 : j->all[at]) + row_sum(z + i * ld, n);
-            *max = to;
-            if (y >= v0 && y < v0 + n) j->target[r0 + i] = z[i * ld + y - v0];
-        }
+        logits_of(j, z, ld, r0, m, v0, n);
+        see_tile(j, z, ld, r0, m, v0, n, split, v0 == split * SPLIT, false);
     }
 }
 /* One row's splits joined: its log-sum-exp, where its maximum is, the mean of its logits. */
@@ -99,39 +112,102 @@ static double join(const job *j, int64_t r, int32_t *best, double *mean) {
     *mean = all / (double)j->V;
     return lse;
 }
+/* What row r comes to, from its splits. */
+static void row_end(const job *j, int64_t r) {
+    hn_call *c = j->c;
+    double lse = 0, loss = 0, mean = 0, smoothing = j->at->smoothing;
+    int32_t best = -1;
+    if (j->y[r] != j->at->ignore) {
+        lse = join(j, r, &best, &mean);
+        loss = lse - (1 - smoothing) * j->target[r] - smoothing * mean;
+    }
+    if (c->aux[0]) ((float *)c->aux[0]->data)[r] = (float)lse;
+    if (j->at->per_token) j->at->per_token[r] = (float)loss;
+    if (j->at->best) j->at->best[r] = best;
+    j->loss[r] = loss;
+}
+
+/* ---- forward that leaves the gradients ---- */
+
+static void lead_scale(const job *j, int64_t i0, int64_t m, int64_t v0, int64_t n) {
+    float rest = j->at->smoothing / (float)j->V;
+    for (int64_t i = 0; i < m; i++) {
+        int64_t r = j->r0 + i0 + i;
+        float *z = j->dz + (i0 + i) * j->x.ld + v0, g = (float)(j->g * hn_cross_entropy_weight(j->c, r));
+        if (g == 0) {
+            memset(z, 0, (size_t)n * sizeof *z);
+            continue;
+        }
+        j->v->scale(z, z, g * expf(j->max[r * j->splits + v0 / TILE] - j->lse[r]), n);
+        for (int64_t k = 0; k < n && rest > 0; k++) z[k] -= g * rest;
+        if (j->y[r] >= v0 && j->y[r] < v0 + n) z[j->y[r] - v0] -= g * (1 - j->at->smoothing);
+    }
+}
+static void lead_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS, m = HN_MIN(ROWS, j->rows - i0), n = HN_MIN(TILE, j->V - v0);
+    float *z = j->dz + i0 * j->x.ld + v0;
+    logits_of(j, z, j->x.ld, j->r0 + i0, m, v0, n);
+    see_tile(j, z, j->x.ld, j->r0 + i0, m, v0, n, v0 / TILE, true, true);
+    if (j->tiles_v > 1) return;
+    for (int64_t i = 0; i < m; i++) row_end(j, j->r0 + i0 + i);
+    lead_scale(j, i0, m, v0, n);
+}
+static void lead_scale_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS;
+    lead_scale(j, i0, HN_MIN(ROWS, j->rows - i0), v0, HN_MIN(TILE, j->V - v0));
+}
+static void lead(job *j) {
+    hn_call *c = j->c;
+    hone_tensor dh = *c->aux[1], dw = *j->w;
+    dh.fresh = true;
+    dw.data = j->w->grad;
+    bool wants_w = j->w->wants_grad && j->w->grad;
+    j->g = 1 / hn_cross_entropy_denominator(c);
+    j->lse = c->aux[0]->data;
+    for (int64_t step = hn_head_rows(&j->x, 1); j->r0 < j->R; j->r0 += step) {
+        j->rows = HN_MIN(step, j->R - j->r0);
+        int64_t tiles = hn_cdiv(j->rows, ROWS) * j->tiles_v;
+        double all = (double)j->rows * (double)j->V;
+        hn_cpu_run(c, 2.0 * all * (double)(j->C + 16), tiles, lead_tile, j);
+        if (j->tiles_v > 1) {
+            for (int64_t r = j->r0; r < j->r0 + j->rows; r++) row_end(j, r);
+            hn_cpu_run(c, 8 * all, tiles, lead_scale_tile, j);
+        }
+        hn_head_grads(c, &j->x, j->r0, j->rows, j->dz, j->h->wants_grad ? &dh : NULL, wants_w ? &dw : NULL);
+    }
+}
+
 static void forward(hn_call *c) {
     job j = job_new(c);
+    double total = 0;
     if (!hn_cross_entropy_targets(c)) return;
     float *s = c->scratch;
-    double smoothing = j.at->smoothing, total = 0;
     j.max = hn_take(&s, j.R * j.splits);
     j.sum = hn_take(&s, j.R * j.splits);
     j.target = hn_take(&s, j.R);
+    j.loss = (double *)(void *)hn_take(&s, 2 * j.R);
     if (j.at->smoothing > 0) j.all = hn_take(&s, j.R * j.splits);
     if (j.at->best) j.best = (int32_t *)(void *)hn_take(&s, j.R * j.splits);
-    j.tiles = s;
-    hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);
-    for (int64_t r = 0; r < j.R; r++) {
-        double lse = 0, loss = 0, mean = 0;
-        int32_t best = -1;
-        if (j.y[r] != j.at->ignore) {
-            lse = join(&j, r, &best, &mean);
-            loss = lse - (1 - smoothing) * j.target[r] - smoothing * mean;
-            total += hn_cross_entropy_weight(c, r) * loss;
-        }
-        if (c->aux[0]) ((float *)c->aux[0]->data)[r] = (float)lse;
-        if (j.at->per_token) j.at->per_token[r] = (float)loss;
-        if (j.at->best) j.at->best[r] = best;
+    j.tiles = j.dz = s;
+    if (j.leads) lead(&j);
+    else {
+        hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);
+        for (int64_t r = 0; r < j.R; r++) row_end(&j, r);
     }
+    for (int64_t r = 0; r < j.R; r++) total += hn_cross_entropy_weight(c, r) * j.loss[r];
     *(float *)c->out->data = (float)(total / hn_cross_entropy_denominator(c));
 }
+
+/* ---- backward ---- */
 
 static void dz_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS, m = HN_MIN(ROWS, j->rows - i0), n = HN_MIN(TILE, j->V - v0);
     int64_t ld = j->x.ld;
     float *z = j->dz + i0 * ld + v0;
-    hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, j->r0 + i0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
+    logits_of(j, z, ld, j->r0 + i0, m, v0, n);
     for (int64_t i = 0; i < m; i++) {
         float *zi = z + i * ld;
         int64_t r = j->r0 + i0 + i;
@@ -146,8 +222,20 @@ static void dz_tile(void *arg, int64_t task, int worker) {
         j->v->scale(zi, zi, g, n);
     }
 }
+static void take_dh(hn_call *c, hone_tensor *dh) {
+    const hone_tensor *from = c->aux[1];
+    const hn_vec *v = hn_vec_now();
+    for (int64_t r = 0, C = hn_cols(dh); r < from->shape[0]; r++)
+        if (dh->fresh) memcpy(hn_row_of(dh, r), hn_row_of(from, r), (size_t)C * sizeof(float));
+        else v->add(hn_row_of(dh, r), hn_row_of(dh, r), hn_row_of(from, r), C);
+}
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
+    if (!hn_cross_entropy_root(c)) return;
+    if (j.leads) {
+        if (dx[0]) take_dh(c, dx[0]);
+        return;
+    }
     j.dz = c->scratch;
     j.g = *c->out->grad / hn_cross_entropy_denominator(c);
     j.lse = c->aux[0]->data;

@@ -1,7 +1,8 @@
 /* linear_cross_entropy.c - loss = Σ weight_i·l_i / denominator over the rows whose target counts, z_i = h_i·wᵀ (V),
  * l_i = lse(z_i) − (1 − s)·z_i[target_i] − s·mean(z_i) with the smoothing s: the cross entropy to (1 − s)·onehot + s/V, as in
  * torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
- * The reference holds the logits of one row; backward makes them again from h, w and the kept log-sum-exp.
+ * The reference holds the logits of one row; backward makes them again from h, w and the kept log-sum-exp. Where the loss is promised
+ * to be the root of backward, a kernel may make the gradients in forward, as Liger-Kernel does (Hsu et al. 2024, arXiv:2410.10989).
  *
  * dz = (softmax(z) − (1 − s)·onehot − s/V)·weight·dloss/denominator · dh += dz·w · dw += dzᵀ·h. No target at all: loss 0, no
  * gradient. The weights get none: they say what counts, and are not learned. */
@@ -23,7 +24,8 @@ static bool shape(hn_call *c, hn_arena *a) {
         return HN_MISFIT(c, "linear_cross_entropy: smoothing %g is not in [0,1]", (double)at->smoothing);
     *c->out = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {1}};
     *c->aux[0] = (hone_tensor){.dtype = HONE_F32, .dims = 1, .shape = {hn_count(y)}};
-    c->n_aux = 1;
+    *c->aux[1] = (hone_tensor){.dtype = HONE_F32, .dims = 2, .shape = {hn_count(y), hn_cols(h)}};
+    c->n_aux = at->is_root ? 2 : 1;
     return true;
 }
 
@@ -44,6 +46,15 @@ bool hn_cross_entropy_targets(const hn_call *c) {
     for (int64_t i = 0; i < n; i++)
         if (y[i] != ignore && (y[i] < 0 || y[i] >= V)) return hn_id_fail(c, "linear_cross_entropy: target", y, i, low, V);
     return true;
+}
+
+bool hn_cross_entropy_root(const hn_call *c) {
+    if (!((const hn_linear_cross_entropy_attr *)c->attr)->is_root || *c->out->grad == 1) return true;
+    return hn_tape_fail(c->t, HONE_E_INTERNAL,
+                        &(hn_why){.what = "linear_cross_entropy: the loss was promised to be the root of backward and is not",
+                                  .wanted = "a gradient of 1",
+                                  .found = hn_fmt(c->a, "%g", (double)*c->out->grad),
+                                  .hint = "scale by `denominator` and `weights`, or leave is_root out"});
 }
 
 static int64_t scratch_bytes(const hn_call *c, bool backward) { return (c->in[1]->shape[0] + hn_cols(c->in[0])) * (int64_t)sizeof(double); }
@@ -86,6 +97,7 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     const hn_linear_cross_entropy_attr *at = c->attr;
     const int32_t *y = hn_ids(c->in[2]);
     int64_t R = hn_count(c->in[2]), V = w->shape[0], C = w->shape[1];
+    if (!hn_cross_entropy_root(c)) return;
     double *z = c->scratch, *dh = z + V, g = *c->out->grad / hn_cross_entropy_denominator(c), s = at->smoothing;
     for (int64_t r = 0; r < R; r++) {
         if (y[r] == at->ignore) continue;
@@ -108,7 +120,7 @@ static hn_cost cost(const hn_call *c) {
 hone_tensor *hone_linear_cross_entropy(hone_tape *t, hone_tensor *h, hone_tensor *w, hone_tensor *targets,
                                        const hone_cross_entropy_opts *o) {
     hn_linear_cross_entropy_attr at = {.ignore = o && o->ignore ? *o->ignore : -1};
-    if (o) at.denominator = o->denominator, at.per_token = o->per_token, at.best = o->best, at.smoothing = o->smoothing;
+    if (o) at.denominator = o->denominator, at.per_token = o->per_token, at.best = o->best, at.smoothing = o->smoothing, at.is_root = o->is_root;
     return hn_apply(t, &hn_op_linear_cross_entropy, &at, (hone_tensor *[]){h, w, targets, o ? o->weights : NULL});
 }
 

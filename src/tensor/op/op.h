@@ -45,6 +45,8 @@ double hn_linear_kl_scale(const hn_call *c); /* what the sum of linear_kl's weig
 double hn_cross_entropy_weight(const hn_call *c, int64_t r);
 double hn_cross_entropy_denominator(const hn_call *c);
 bool hn_cross_entropy_targets(const hn_call *c);
+/* In backward: fails the tape where the loss was promised to be the root and is not. */
+bool hn_cross_entropy_root(const hn_call *c);
 
 /* Of a rope_table call: the base that its length asks for; pair i's radians from one position to the next; what cosines are times. */
 double hn_rope_base(const hn_call *c), hn_rope_frequency(const hone_rope_opts *o, double base, int64_t i);
