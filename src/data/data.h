@@ -108,7 +108,8 @@ bool hn_tokens_parse(hn_arena *a, const char *where, hn_bytes file, hn_tokens *o
 bool hn_tokens_map(hn_arena *a, const char *path, hn_tokens *out) HN_CHECK;      /* every size checked; truncated or foreign: E_MODEL */
 
 /* All of the above in one: what a trainer wants. tokenizer: NULL trains or loads what params say. */
-typedef struct hn_dataset { hn_corpus corpus; hn_split split; hn_tokenizer *tok; hn_tokens train, valid; int64_t decontaminated_bytes; } hn_dataset;
+typedef struct hn_dataset { hn_corpus corpus; hn_split split; hn_tokenizer *tok; hn_tokens train, valid; int64_t decontaminated_bytes;
+                             bool labelled; /* whoever fills the batches puts a label where a text begins and −1 elsewhere */ } hn_dataset;
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;
 /* The same from a corpus already in out->corpus (text made by a program). */
 bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;

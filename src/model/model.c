@@ -71,16 +71,28 @@ hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *
     return hn_block_end(t, fn(t, x, args));
 }
 
+static bool refuse_classifier(hone_tape *t) {
+    return hn_tape_fail(t, HONE_E_MODEL, &(hn_why){.what = "this model classifies whole texts: it says nothing of what follows a token",
+                                                   .hint = "give a language model (gpt2, llama …)"});
+}
+
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o) {
     hone_tensor *h = m->arch->forward(t, m, ids);
     hn_scope_begin(t, "head");
-    hone_tensor *loss = hone_linear_cross_entropy(t, h, m->head, targets, o);
+    if (m->arch->loss && targets->dims == 2 && targets->data && o && o->per_token) (void)refuse_classifier(t);
+    hone_tensor *loss = m->arch->loss ? m->arch->loss(t, m, h, targets, o) : hone_linear_cross_entropy(t, h, m->head, targets, o);
     hn_scope_end(t);
     return loss;
 }
 
+hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids) {
+    HN_ASSERT(m->arch->logits);
+    return m->arch->logits(t, m, m->arch->forward(t, m, ids));
+}
+
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) {
     hone_tape_begin(t, HONE_EVAL, 0, 0);
+    if (m->arch->logits) return refuse_classifier(t);
     hone_tensor *h = m->arch->forward(t, m, hone_input_i32(t, ids, 2, (int64_t[]){B, T}));
     int64_t C = m->width, rows = all_positions ? B * T : B;
     float *v = hone_tensor_f32(h);

@@ -77,6 +77,9 @@ struct hn_arch {
     hn_item item;                                          /* rows: the shape settings */
     bool (*build)(hone_model *m) HN_CHECK;                 /* from m->params, m->vocab: context, width, layers, weights, own */
     hone_tensor *(*forward)(hone_tape *t, hone_model *m, hone_tensor *ids);   /* ids (B,T) → hidden (B,T,C), final norm applied */
+    /* Of an arch that answers once for a whole text; NULL: a language model, which answers at every token by its head. */
+    hone_tensor *(*logits)(hone_tape *t, hone_model *m, hone_tensor *hidden);                                  /* (B,classes) */
+    hone_tensor *(*loss)(hone_tape *t, hone_model *m, hone_tensor *hidden, hone_tensor *labels, const hone_cross_entropy_opts *o);
     const char *hf_type;                                   /* config.json model_type; config_write may name another of hf_also */
     const char *const *hf_also;                            /* further types that this file can be, NULL at the end; NULL: none */
     bool (*config_read)(hone_model *m, const json_t *config, const char *where) HN_CHECK;   /* fills m->params, m->vocab */
@@ -114,6 +117,8 @@ int64_t hn_model_warm(hn_arena *a, hone_model *m, const hone_model *from, double
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o);
+/* The logits (B,classes) of an arch that has `logits`, on a tape begun by the caller. */
+hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids);
 /* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.
  * On a tape with a key-value cache the ids follow what the cache holds. */
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;

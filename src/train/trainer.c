@@ -180,6 +180,9 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     if (!ok) return NULL;
     t->steps = plan.steps;
     if (!(t->m = make_model(a, s, d, start, seed, false))) return NULL;
+    if (t->m->arch->loss && !d->labelled)
+        return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "%s classifies whole texts, and this data has no labels", t->m->arch->item.name),
+                       .hint = "train a language model on text (model.arch: gpt2 or llama)"), NULL;
     t->m->recompute = t->p->recompute;
     t->w = hn_model_trained(t->m).v;
     t->n_w = hn_model_trained(t->m).n;

@@ -7,6 +7,7 @@
  * earlier case took is in it, and nothing is told. */
 #include "app/bench/bench.h"
 #include "app/bench/floor.h"
+#include "train/trainer.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ typedef struct config {
     const char *name, *text;
     int64_t vocab;
     const char *keys[MAX_KEYS][2];
+    int64_t classes;            /* labels to choose from; 0: a language model */
 } config;
 static const config configs[] = {
     { "nanogpt", "gpt2 4 layers 4 heads 128 wide, 12 x 64 tokens, vocabulary 65", 65,
@@ -33,7 +35,7 @@ static const config configs[] = {
         { "model.context", "256" }, { "train.batch", "8" } } },
     { "bertmini", "bert 4 layers 4 heads 256 wide, 32 x 128 tokens, vocabulary 30522, a classifier's head", 30522,
       { { "model.arch", "bert" }, { "model.layers", "4" }, { "model.heads", "4" }, { "model.width", "256" }, { "model.context", "128" },
-        { "train.batch", "32" } } },
+        { "train.batch", "32" } }, .classes = 2 },
 };
 
 /* ---- what is measured ---- */
@@ -96,9 +98,20 @@ static bool reset_peak(void) {
     return !fclose(f) && ok;
 }
 
+/* A step as of a language model, but for the targets: each text has a label, here by its last token. */
+static bool step_on_labels(measure *m, hn_trainer *t) {
+    int64_t B = t->p->batch, T = t->m->context;
+    hn_batch_get(t->batches, t->now.step, t->x, t->y);
+    for (int64_t b = 0; b < B; b++) {
+        int32_t label = (int32_t)(t->y[b * T + T - 1] % m->c->classes);
+        for (int64_t i = 0; i < T; i++) t->y[b * T + i] = i ? -1 : label;
+    }
+    return hn_trainer_step_on(t, &m->loss);
+}
+
 static bool steps(measure *m, hn_trainer *t, double seconds, bench_sample *out) {
     for (double began = hn_now(), at = began, now; at - began < seconds || at == began; at = now) {
-        if (!hn_trainer_step(t, &m->loss)) return false;
+        if (!(m->c->classes ? step_on_labels(m, t) : hn_trainer_step(t, &m->loss))) return false;
         now = hn_now();
         if (out) bench_add(out, now - at);
     }
@@ -141,6 +154,7 @@ static bool measure_all(measure *m) {
     if (!context || !hn_parse_i64(context, &T)) return HN_FAIL(m->a, HONE_E_INTERNAL, .what = "no context");
     bool known = reset_peak();
     hn_dataset *d = data(m->a, m->c->vocab, 16 * p->batch * T + 1);
+    d->labelled = m->c->classes > 0;
     hn_trainer *t = hn_trainer_new(m->a, s, d, NULL, 1);
     if (!t) return false;
     bench_floor *floor = m->floor = bench_floor_new(m->a);
