@@ -3,8 +3,9 @@
  * "random" (nanoGPT): each window starts anywhere with equal chance, with replacement; a span of n tokens has n−T starts.
  * "epochs": every window of an epoch once, in shuffled order. Windows of a span lie end to end (stride T) from a phase that is
  * drawn anew in each epoch; a span of eight windows or more gives one up so that the phase can be anything below T.
- * The order is a pseudo-random permutation (Feistel network, walked until it lands inside), so it needs no table of windows.
- * A span too short for T+1 tokens is one window: the rest of x is 0 and of y is −1. Nothing is allocated per batch. */
+ * The order is a pseudo-random permutation (shuffle.c), so it needs no table of windows.
+ * A span too short for T+1 tokens is one window: the rest of x is 0 and of y is −1. Where a token is not to be learned y is −1 too; tokens
+ * of a sample that does not fit into a window are windows of their own. Nothing is allocated per batch. */
 #include "data/data.h"
 
 typedef struct { int64_t start, n, first, windows; } run;       /* first: number of its first window (or start) */
@@ -15,9 +16,7 @@ struct hn_batches {
     bool epochs;
     uint64_t seed;
     run *runs; int64_t n_runs;
-    int64_t epoch;               /* whose round keys are at hand; -1: none */
-    uint32_t keys[8];
-    int half_bits;               /* of the Feistel network over [0, 4^half_bits) */
+    hn_shuffle order;            /* of an epoch's windows */
 };
 
 hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T, const char *order, uint64_t seed) {
@@ -29,7 +28,7 @@ hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T
     }
     hn_batches *b = hn_new(a, hn_batches);
     *b = (hn_batches){
-        .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans), .epoch = -1, .half_bits = 1
+        .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans)
     };
     for (int64_t i = 0; i < t->n_spans; i++) {
         hn_span s = t->spans[i];
@@ -43,7 +42,7 @@ hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T
                        .found = hn_fmt(a, "%lld tokens in %lld pieces", (long long)t->n, (long long)t->n_spans));
         return NULL;
     }
-    while ((INT64_C(1) << 2 * b->half_bits) < b->total) b->half_bits++;
+    b->order = hn_shuffle_new(b->total, seed);
     return b;
 }
 
@@ -58,31 +57,6 @@ static uint64_t draw(const hn_batches *b, int64_t epoch, uint64_t index) {
 /* Uniform below n by the high half of a product; its bias of n/2^64 cannot be seen. */
 static int64_t below(uint64_t r, int64_t n) { return (int64_t)((unsigned __int128)r * (uint64_t)n >> 64); }
 
-static uint32_t mix(uint32_t x) {     /* finalizer of MurmurHash3 */
-    x = (x ^ x >> 16) * 0x85EBCA6Bu;
-    x = (x ^ x >> 13) * 0xC2B2AE35u;
-    return x ^ x >> 16;
-}
-
-static int64_t permute(hn_batches *b, int64_t epoch, int64_t j) {
-    if (b->epoch != epoch) {
-        hn_philox(b->seed, HN_STREAM_SHUFFLE, (uint32_t)epoch, UINT64_MAX, b->keys);
-        hn_philox(b->seed, HN_STREAM_SHUFFLE, (uint32_t)epoch, UINT64_MAX - 1, b->keys + 4);
-        b->epoch = epoch;
-    }
-    uint32_t mask = (uint32_t)((UINT64_C(1) << b->half_bits) - 1);
-    do {
-        uint32_t l = (uint32_t)(j >> b->half_bits), r = (uint32_t)j & mask;
-        for (int k = 0; k < 8; k++) {
-            uint32_t next = l ^ (mix(r ^ b->keys[k]) & mask);
-            l = r;
-            r = next;
-        }
-        j = (int64_t)l << b->half_bits | r;
-    } while (j >= b->total);
-    return j;
-}
-
 static int64_t find_run(const hn_batches *b, int64_t w) {
     int64_t lo = 0, hi = b->n_runs;
     while (hi - lo > 1) {
@@ -96,7 +70,7 @@ static int64_t find_run(const hn_batches *b, int64_t w) {
 /* Where window g begins and how many of its tokens exist, at most T+1. */
 static int64_t locate(hn_batches *b, int64_t g, int64_t *len) {
     int64_t epoch = b->epochs ? g / b->total : 0;
-    int64_t w = b->epochs ? permute(b, epoch, g % b->total) : below(draw(b, 0, (uint64_t)g), b->total);
+    int64_t w = b->epochs ? hn_shuffle_at(&b->order, epoch, g % b->total) : below(draw(b, 0, (uint64_t)g), b->total);
     int64_t i = find_run(b, w), k = w - b->runs[i].first, at = k;
     const run *r = &b->runs[i];
     if (b->epochs) {
@@ -120,5 +94,7 @@ void hn_batch_get(hn_batches *b, int64_t i, int32_t *x, int32_t *y) {
             x[k] = k < len ? hn_token_at(b->t, at + k) : 0;
             y[k] = -1;
         }
+        for (int64_t k = 0; b->t->learn && k < full; k++)
+            if (!b->t->learn[at + k + 1]) y[k] = -1;
     }
 }

@@ -80,6 +80,7 @@ static bool list_paths(hn_arena *a, const hn_strs *paths, names *out) {
 static void finish(hn_intake *in, const names *files, int64_t valid_from, hn_corpus *out) {
     uint64_t h = hn_hash(in->text.v ? in->text.v : "", in->text.n, 0);
     for (int64_t i = 0; i < in->docs.n; i++) h = hn_hash(&in->docs.v[i].bytes, sizeof in->docs.v[i].bytes, h);
+    if (in->own.n) h = hn_hash(in->own.v, in->own.n * (int64_t)sizeof *in->own.v, h);
     *out = (hn_corpus){ .text = { (const uint8_t *)in->text.v, in->text.n },
                         .docs = in->docs.v,
                         .n_docs = in->docs.n,
@@ -89,17 +90,20 @@ static void finish(hn_intake *in, const names *files, int64_t valid_from, hn_cor
                         .bad_rows = in->n_bad,
                         .bad = in->bad.v,
                         .n_bad = in->bad.n,
+                        .own = in->own.v,
+                        .n_own = in->own.n,
+                        .n_samples = in->n_samples,
                         .hash = h };
 }
 
-bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) {
+bool hn_corpus_read_as(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, const hn_row_how *how, hn_corpus *out) {
     names files = { 0 };
     if (!train || !train->n)
         return HN_FAIL(a, HONE_E_DATA, .what = "no training text is given", .hint = "set data.train to a file or a folder");
     if (!list_paths(a, train, &files)) return false;
     int64_t valid_from = files.n;
     if (!list_paths(a, valid, &files)) return false;
-    hn_intake in = { .a = a, .max_bytes = max_bytes };
+    hn_intake in = { .a = a, .max_bytes = max_bytes, .how = how ? *how : (hn_row_how){ 0 } };
     for (int64_t i = 0; i < files.n; i++) {
         hn_arena *scratch = hn_arena_new(a);      /* the reader's; what readers leave (text, documents, reasons) goes to a */
         in.path = files.v[i];
@@ -112,6 +116,10 @@ bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid
     }
     finish(&in, &files, valid_from, out);
     return true;
+}
+
+bool hn_corpus_read_both(hn_arena *a, const hn_strs *train, const hn_strs *valid, int64_t max_bytes, hn_corpus *out) {
+    return hn_corpus_read_as(a, train, valid, max_bytes, NULL, out);
 }
 
 bool hn_corpus_read(hn_arena *a, const hn_strs *paths, int64_t max_bytes, hn_corpus *out) {

@@ -2,7 +2,7 @@
  *
  * With data.cache, token files are kept under names made of the hashes of text, split and tokenizer, so a stale one is never
  * found; a damaged one is told and made again. */
-#include "data/data.h"
+#include "data/row/row.h"
 
 static uint64_t split_hash(const hn_split *s) {
     uint64_t h = 0;
@@ -39,8 +39,35 @@ static hn_tokenizer *tokenizer_for(hn_arena *a, const hn_data_params *p, const h
     return is_path ? hn_tokenizer_load(a, name) : hn_tokenizer_train_with(a, name, &how, &d->corpus, &d->split);
 }
 
+static bool limit(hn_arena *a, const hn_data_params *p, int64_t context, hn_dataset *d) {
+    int64_t most = p->max_length ? p->max_length : context;
+    if (most > context)
+        return HN_FAIL(a, HONE_E_VALUE, .what = "data.max_length is beyond the model's context",
+                       .wanted = hn_fmt(a, "at most %lld", (long long)context), .found = hn_fmt(a, "%lld", (long long)most));
+    if (!d->corpus.n_samples) return true;
+    hn_tokens_limit(a, &d->corpus, most, &d->train, &d->cut);
+    hn_tokens_limit(a, &d->corpus, most, &d->valid, &d->cut);
+    const hn_cut *k = &d->cut;
+    if (k->cut)
+        hn_warn(a, "%lld of %lld samples are longer than %lld tokens and are cut: %lld tokens lost, %lld samples left out", (long long)k->cut,
+                (long long)k->samples, (long long)most, (long long)k->tokens_lost, (long long)k->left_out);
+    const char *hint = "raise data.max_length, or shorten the prompts";
+    if (!d->train.n_spans) return HN_FAIL(a, HONE_E_DATA, .what = "no training sample has an answer within data.max_length", .hint = hint);
+    return d->valid.n_spans || HN_FAIL(a, HONE_E_DATA, .what = "no held-out sample has an answer within data.max_length", .hint = hint);
+}
+
+/* Ends of plain documents, where they are wanted. Not a part of the text, so it is the same corpus by hash; the tokens differ. */
+static void put_ends(const hn_data_params *p, hn_corpus *c) {
+    bool both = !strcmp(p->ends, "both");
+    uint8_t ends = (both || !strcmp(p->ends, "bos") ? HN_END_BOS : 0) | (both || !strcmp(p->ends, "eos") ? HN_END_EOS : 0);
+    for (int64_t i = 0; i < c->n_docs; i++)
+        if (!c->docs[i].sample) c->docs[i].ends = ends;
+    if (ends) c->hash = hn_hash(&ends, 1, c->hash);
+}
+
 bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer,
                             hn_dataset *out) {
+    if (p->ends && *p->ends) put_ends(p, &out->corpus);
     if (!hn_split_make(a, &out->corpus, p, context, seed, &out->split)) return false;
     if (p->decontaminate) {
         if (!hn_decontaminate(a, &out->corpus, &out->split, &out->decontaminated_bytes)) return false;
@@ -50,11 +77,20 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
     out->tok = tokenizer ? tokenizer : tokenizer_for(a, p, out);
     if (!out->tok) return false;
     uint64_t h = hn_tokenizer_hash(a, out->tok);
-    return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid);
+    return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid) && limit(a, p, context, out);
+}
+
+/* Talks are written by the template of the tokenizer that reads them; one that is yet to be trained has none. */
+bool hn_dataset_read(hn_arena *a, const hn_data_params *p, const hn_tokenizer *tokenizer, hn_corpus *out) {
+    hn_row_how how = { .learn_all = p->learn && !strcmp(p->learn, "all") };
+    const char *name = p->tokenizer ? p->tokenizer : "";
+    if (!hn_row_form(a, p->format, &how.form)) return false;
+    if (!tokenizer && hn_path_is_dir(name) && !hn_kind_find(&hn_kind_token, name) && !(tokenizer = hn_tokenizer_load(a, name))) return false;
+    how.chat = hn_chat_open(a, tokenizer, p->chat_template);
+    return how.chat && hn_corpus_read_as(a, &p->train, &p->valid, p->max_bytes, &how, out);
 }
 
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
     *out = (hn_dataset){ 0 };
-    return hn_corpus_read_both(a, &p->train, &p->valid, p->max_bytes, &out->corpus) &&
-           hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
+    return hn_dataset_read(a, p, tokenizer, &out->corpus) && hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
 }

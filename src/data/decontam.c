@@ -1,6 +1,7 @@
 /* decontam.c - training text that shares 13 words in a row with held-out text is cut out, with 200 bytes around it.
  * Source: Brown et al. 2020, arXiv:2005.14165, appendix C.
  *
+ * Of samples, what is to be learned is compared alone, and the whole sample goes: prompts share templates and instructions by design.
  * A word is a run of letters, marks and digits, lower-cased; a Han, Hiragana, Katakana or Hangul character is a word by itself.
  * Limits: held-out pieces under 13 words are not looked for; scripts that write no spaces and are not named here (Thai, Khmer)
  * have words as long as their phrases. 13-grams are compared by 64-bit hashes: a false match among 10^6 × 10^6 has chance 10^-7. */
@@ -31,11 +32,9 @@ static uint64_t add_char(uint64_t h, uint32_t c) {
     return h ^ h >> 29;
 }
 
-static void find_words(hn_arena *a, const hn_corpus *c, const hn_piece *piece, words *out) {
-    int64_t end = piece->start + piece->bytes;
+static void words_between(hn_arena *a, const hn_corpus *c, int64_t start, int64_t end, words *out) {
     bool open = false;
-    out->n = 0;
-    for (int64_t i = piece->start, used; i < end; i += used) {
+    for (int64_t i = start, used; i < end; i += used) {
         uint32_t cp;
         used = hn_utf8_next(c->text.p + i, end - i, &cp);
         if (stands_alone(cp)) {
@@ -48,6 +47,16 @@ static void find_words(hn_arena *a, const hn_corpus *c, const hn_piece *piece, w
             w->end = i + used;
             open = true;
         } else open = false;
+    }
+}
+
+static void find_words(hn_arena *a, const hn_corpus *c, const hn_piece *piece, words *out) {
+    const hn_doc *d = &c->docs[piece->doc];
+    out->n = 0;
+    if (!d->sample) words_between(a, c, piece->start, piece->start + piece->bytes, out);
+    for (int64_t i = 0; d->sample && i < d->n_own; i++) {
+        const hn_range *r = &c->own[d->own + i];
+        words_between(a, c, d->start + r->start, d->start + r->start + r->bytes, out);
     }
 }
 
@@ -102,6 +111,7 @@ static void cut_piece(hn_arena *a, hn_arena *scratch, const hn_corpus *c, const 
     find_words(scratch, c, p, w);
     for (int64_t k = 0; k + GRAM <= w->n; k++) {
         if (!has(set, gram(w, k))) continue;
+        if (c->docs[p->doc].sample) return;
         int64_t from = HN_MAX(w->v[k].start - AROUND, at), to = HN_MIN(w->v[k + GRAM - 1].end + AROUND, end);
         while (from > at && is_tail_byte(text[from])) from--;
         while (to < end && is_tail_byte(text[to])) to++;

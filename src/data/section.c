@@ -21,6 +21,17 @@ static const hn_param rows[] = {
     HN_PARAM(hn_data_params, max_bytes, .def = "0", .min = 0, .max = 9e18, .unit = "bytes",
              .doc = "refuse more text than this; 0: no limit"),
     HN_PARAM(hn_data_params, cache, .doc = "folder that keeps token files between runs; empty: tokens stay in memory"),
+    HN_PARAM(hn_data_params, format, .def = "auto",
+             .doc = "what the objects of .jsonl and .json files are: messages, sharegpt, completion, alpaca or text; auto: as the fields say"),
+    HN_PARAM(hn_data_params, learn, .def = "answers", .choices = "answers|all",
+             .doc = "what is learned of samples: the answers (the assistant's turns), or every word"),
+    HN_PARAM(hn_data_params, chat_template, .doc = "file with the chat template that writes talks; empty: the tokenizer's own"),
+    HN_PARAM(hn_data_params, ends, .def = "none", .choices = "none|bos|eos|both",
+             .doc = "the tokenizer's first and last token around each document of plain text; a prompt with its answer always has them"),
+    HN_PARAM(hn_data_params, max_length, .def = "0", .min = 0, .max = 1048576, .unit = "tokens",
+             .doc = "tokens of a row: windows of plain text are so long, samples at most: what is beyond is cut off, counted and told; 0: the model's context"),
+    HN_PARAM(hn_data_params, pack, .def = "false",
+             .doc = "lay several samples, or whole short texts, into one row; none sees the others. Then train.order is epochs"),
     HN_PARAM(hn_data_params, decontaminate, .def = "false", .doc = "remove training text that shares 13 words in a row with held-out text"),
 };
 

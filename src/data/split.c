@@ -6,9 +6,11 @@
  *           into neither part, or training windows would reach up to the words that are asked for;
  *   hash    whole documents, by the hash of their text: duplicates fall on one side, and a document keeps its side when others come.
  *
- * `auto` takes hash when about ten documents or more would be held out, else blocks. Files given as held-out are never cut.
+ * `auto` takes hash when about ten documents or more would be held out, else blocks. Files given as held-out are never cut. Nor are
+ * samples: of few of them, auto holds out those of the lowest hashes; tail and blocks are for text alone.
  * One token is taken for one character, so a context in bytes is context × the text's mean bytes per character. */
 #include "data/data.h"
+#include <stdlib.h>
 
 enum { BLOCKS_WANTED = 1500, BLOCK_LEAST = 256, BLOCK_MOST = 64 << 10, CONTEXTS_LEAST = 4, DOCS_HELD_OUT_FOR_HASH = 10 };
 
@@ -64,12 +66,38 @@ static void cut_tail(cutter *k) {
     k->out->how = hn_fmt(k->a, "tail: the last %g%% of the characters", 100 * k->p->valid_fraction);
 }
 
+/* The number that decides on a document: samples of one row have one. */
+static uint64_t side_of(const cutter *k, int64_t d) {
+    const hn_doc *doc = &k->c->docs[d];
+    if (doc->sample) doc = &k->c->docs[doc->first];
+    return hn_hash(k->c->text.p + doc->start, doc->bytes, k->seed);
+}
+
+static int by_number(const void *x, const void *y) {
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* The share of the documents with the lowest numbers, at least one. */
+static void cut_lowest(cutter *k) {
+    int64_t n = k->c->n_docs, want = HN_MAX(1, (int64_t)((double)n * k->p->valid_fraction + 0.5)), held = 0;
+    uint64_t *v = hn_new_n(k->a, uint64_t, n);
+    for (int64_t d = 0; d < n; d++) v[d] = side_of(k, d);
+    qsort(v, (size_t)n, sizeof *v, by_number);
+    uint64_t most = v[want - 1];
+    for (int64_t d = 0; d < n; d++) {
+        bool held_out = side_of(k, d) <= most;
+        add_piece(k, k->c->docs[d].start, k->c->docs[d].start + k->c->docs[d].bytes, d, held_out);
+        held += held_out;
+    }
+    k->out->how = hn_fmt(k->a, "hash: the lowest %lld of %lld held out", (long long)held, (long long)n);
+}
+
 static void cut_hash(cutter *k) {
     int64_t held = 0;
     for (int64_t d = 0; d < k->c->n_docs; d++) {
         const hn_doc *doc = &k->c->docs[d];
-        double u = (double)(hn_hash(k->c->text.p + doc->start, doc->bytes, k->seed) >> 11) * 0x1p-53;
-        bool held_out = u < k->p->valid_fraction;
+        bool held_out = (double)(side_of(k, d) >> 11) * 0x1p-53 < k->p->valid_fraction;
         add_piece(k, doc->start, doc->start + doc->bytes, d, held_out);
         held += held_out;
     }
@@ -153,8 +181,13 @@ bool hn_split_make(hn_arena *a, const hn_corpus *c, const hn_data_params *p, int
     const char *how = p->split && *p->split ? p->split : "auto";
     *out = (hn_split){ 0 };
     k.context_bytes = (int64_t)((double)context * (double)c->text.n / (double)HN_MAX(k.chars, 1) + 0.999);
-    if (!strcmp(how, "auto")) how = (double)c->n_docs * p->valid_fraction >= DOCS_HELD_OUT_FOR_HASH ? "hash" : "blocks";
+    bool samples = c->n_samples > 0, many = (double)c->n_docs * p->valid_fraction >= DOCS_HELD_OUT_FOR_HASH;
+    if (!strcmp(how, "auto")) how = many ? "hash" : samples ? "lowest" : "blocks";
     if (c->valid_from < c->n_files) take_given(&k);
+    else if (samples && (!strcmp(how, "tail") || !strcmp(how, "blocks")))
+        return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "data.split=%s would cut samples in two", how), .wanted = "auto or hash",
+                       .hint = "or give held-out files by data.valid");
+    else if (!strcmp(how, "lowest")) cut_lowest(&k);
     else if (!strcmp(how, "tail")) cut_tail(&k);
     else if (!strcmp(how, "hash")) cut_hash(&k);
     else if (!strcmp(how, "blocks")) cut_blocks(&k);

@@ -98,13 +98,17 @@ hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, 
     return root ? from_root(a, where, root) : NULL;
 }
 
-/* The ends of a text as tokenizer_config.json names them, for files whose tokenizer.json has no template. */
-static void ends_from_config(hn_arena *a, hn_tokenizer *t, const char *dir) {
-    const char *path = hn_path_join(a, dir, "tokenizer_config.json");
+/* What lies beside a tokenizer.json: the end of a text as tokenizer_config.json names it, for files without a template of their own, and
+ * how a talk is written. A tokenizer_config.json that cannot be read is as good as none. */
+static void take_neighbours(hn_arena *a, hn_tokenizer *t, const char *dir) {
+    const char *path = hn_path_join(a, dir, "tokenizer_config.json"), *chat = hn_path_join(a, dir, "chat_template.jinja");
     hn_bytes file;
+    if (hn_path_exists(chat) && hn_file_read(a, chat, MAX_FILE, &file)) t->chat = hn_strndup(a, (const char *)file.p, file.n);
+    hone_error_clear(a->job);
     if (!hn_path_exists(path) || !hn_file_read(a, path, MAX_FILE, &file)) return hone_error_clear(a->job);
     json_t *config = hn_json_parse(a, path, file.p, file.n, HONE_E_MODEL);
-    if (!config) return hone_error_clear(a->job);
+    if (!config || !json_is_object(config)) return hone_error_clear(a->job);
+    t->config = config;
     const json_t *v = json_object_get(config, "eos_token");
     const char *eos = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
     int64_t n = eos ? (int64_t)strlen(eos) : 0;
@@ -129,24 +133,29 @@ hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) {
         json_t *root = hn_gpt2_files(a, dir, &json);
         t = root ? from_root(a, json, root) : NULL;
     } else (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = json);
-    if (t && dir) ends_from_config(a, t, dir);
+    if (t && dir) take_neighbours(a, t, dir);
     return t;
 }
 
 static void put_end(const hn_tokenizer *t, json_t *config, const char *key, int32_t id) {
-    if (id >= 0) json_object_set_new(config, key, json_stringn((const char *)t->pieces[id].p, (size_t)t->pieces[id].n));
+    const json_t *had = json_object_get(config, key);
+    if (id >= 0 && (!had || json_is_null(had)))
+        json_object_set_new(config, key, json_stringn((const char *)t->pieces[id].p, (size_t)t->pieces[id].n));
 }
 
 bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) {
     hn_arena *s = hn_arena_new(a);
     const char *text = hn_json_text(s, t->kind->save(s, t), true);
-    json_t *more = hn_json_own(s, json_pack("{s:s, s:b, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "clean_up_tokenization_spaces", 0,
-                                            "add_prefix_space", 0));
+    json_t *more = t->config ? json_deep_copy(t->config)
+                             : json_pack("{s:s, s:b, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "clean_up_tokenization_spaces", 0,
+                                         "add_prefix_space", 0);
+    more = hn_json_own(s, more);
     put_end(t, more, "bos_token", t->bos);
     put_end(t, more, "eos_token", t->eos);
     const char *config = hn_json_text(s, more, true);
     bool ok = hn_mkdirs(s, dir) && hn_file_write(s, hn_path_join(s, dir, "tokenizer.json"), text, (int64_t)strlen(text)) &&
-              hn_file_write(s, hn_path_join(s, dir, "tokenizer_config.json"), config, (int64_t)strlen(config));
+              hn_file_write(s, hn_path_join(s, dir, "tokenizer_config.json"), config, (int64_t)strlen(config)) &&
+              (!t->chat || hn_file_write(s, hn_path_join(s, dir, "chat_template.jinja"), t->chat, (int64_t)strlen(t->chat)));
     hn_arena_free(s);
     return ok;
 }

@@ -4,7 +4,9 @@
  * shifted by one. So every token of the span but its first is predicted exactly once, at whatever position its window gives it, and
  * two models of different context still predict the same tokens. Short windows are filled up with ignored targets: the shapes stay
  * the same, and a causal model does not see what follows.
- * Items are made of predicted tokens, not of windows, so they too are the same for every context.
+ * Items are made of predicted tokens, not of windows, so they too are the same for every context. Of samples (tokens with a mask) only what
+ * is to be learned is asked for, and a sample is one item.
+ * Where all spans are shorter than the context, so are the windows.
  * A token counts as guessed right when it has the largest logit; of equal ones the first does, as torch.argmax has it. */
 #include "eval/eval.h"
 #include <math.h>
@@ -54,6 +56,14 @@ static void lay_out_items(hn_arena *a, work *w)
         w->n_items += w->span_items[s];
     }
     w->item = hn_new_n(a, tally, w->n_items + 1);
+}
+
+/* No window is longer than the longest span asks for. */
+static int64_t window(const hn_tokens *t, int64_t context)
+{
+    int64_t longest = 1;
+    for (int64_t s = 0; s < t->n_spans; s++) longest = HN_MAX(longest, t->spans[s].n - 1);
+    return HN_MIN(longest, context);
 }
 
 static int32_t cluster_of(const hn_tokens *t, int64_t span, int64_t item, bool several_docs, bool several_spans)
@@ -127,7 +137,7 @@ static bool run_batch(hn_arena *a, hone_tape *tape, hone_model *m, work *w, batc
         for (int64_t j = 0; j < w->T; j++) {
             int32_t id = b->y[r * w->T + j];
             double nats = (double)b->nats[r * w->T + j];
-            if (id < 0) break;
+            if (id < 0) continue;
             if (!isfinite(nats))
                 return HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the loss of token %lld of the held-out text is not a finite number",
                                                                  (long long)(s->start + b->from[r].at + j + 1)),
@@ -148,7 +158,7 @@ static void add_row(const work *w, batch *b, place p, int64_t start, int64_t n)
     int32_t *x = b->x + b->rows * w->T, *y = b->y + b->rows * w->T;
     for (int64_t j = 0; j < w->T; j++) {
         x[j] = j < n ? hn_token_at(w->t, start + j) : 0;
-        y[j] = j < n ? hn_token_at(w->t, start + j + 1) : -1;
+        y[j] = j < n && hn_token_learned(w->t, start + j + 1) ? hn_token_at(w->t, start + j + 1) : -1;
     }
     b->from[b->rows++] = p;
 }
@@ -187,7 +197,7 @@ bool hn_eval_lm_on(hn_arena *keep, hone_tape *tape, hone_model *m, const hn_toke
 {
     HN_ASSERT(B > 0 && context > 0 && (!items || !max_tokens));
     hn_arena *a = hn_arena_new(keep);
-    work w = { .t = t, .tok = m->tok, .T = context, .item_tokens = items ? items->item_tokens : 0 };
+    work w = { .t = t, .tok = m->tok, .T = window(t, context), .item_tokens = items && !t->learn ? items->item_tokens : 0 };
     lay_out_items(a, &w);
     if (!w.n_items)
         return HN_FAIL(keep, HONE_E_DATA, .what = "the held-out text has nothing to predict", .wanted = "a piece of at least 2 tokens",

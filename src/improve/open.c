@@ -29,7 +29,7 @@ static bool load_data(hn_runner *r) {
     }
     if (!d.valid.n) {
         hn_corpus c;
-        if (!hn_corpus_read(r->a, &d.train, d.max_bytes, &c)) return false;
+        if (!hn_dataset_read(r->a, &d, r->start ? r->start->tok : NULL, &c)) return false;
         if (!hn_settings_is_set(r->base, "data.valid_fraction") &&
             !hn_settings_set(r->base, r->a, "data.valid_fraction", hn_num(r->a, held_out_share(r, &c)), "improve"))
             return false;
@@ -43,7 +43,7 @@ static bool load_data(hn_runner *r) {
     d = *(const hn_data_params *)hn_settings_get(r->base, "data");
     if (!hn_dataset_load(r->a, &d, context, r->seed, r->start ? r->start->tok : NULL, &r->data)) return false;
     const hn_train_params *tp = hn_settings_get(r->base, "train");
-    r->batch_tokens = context * tp->batch * HN_MAX(1, tp->accumulate);
+    r->batch_tokens = (d.max_length ? HN_MIN(d.max_length, context) : context) * tp->batch * HN_MAX(1, tp->accumulate);
     return true;
 }
 

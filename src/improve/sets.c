@@ -1,7 +1,8 @@
 /* sets.c - held-out text → screen, confirm and sealed items.
  *
  * A cluster (a block of a single text; a document of several; all documents of the very same text) goes whole into one set, by a
- * seeded shuffle dealt by size, so that no two sets share a source. A span longer than item_tokens makes several items of one cluster.
+ * seeded shuffle dealt by size, so that no two sets share a source. A span longer than item_tokens makes several items of one cluster;
+ * a sample is one item.
  * The sealed set's hash names exactly these tokens. */
 #include "improve/run.h"
 
@@ -22,7 +23,7 @@ typedef HN_VEC(int32_t) clusters;
 
 /* The pieces of one span: as equal as can be, none longer than item_tokens. */
 static void add_items(hn_runner *r, const hn_span *s, int32_t cluster, spans *sp, clusters *cl) {
-    int64_t parts = (s->n + r->p->item_tokens - 1) / r->p->item_tokens;
+    int64_t parts = r->data.valid.learn ? 1 : (s->n + r->p->item_tokens - 1) / r->p->item_tokens; /* a sample is read as a whole */
     for (int64_t i = 0; i < parts; i++) {
         int64_t lo = s->n * i / parts, hi = s->n * (i + 1) / parts;
         if (hi - lo < 2) continue;
@@ -64,7 +65,7 @@ static int64_t find_clusters(hn_runner *r, const hn_tokens *v, int32_t *of) {
 
 bool hn_sets_make(hn_runner *r) {
     hn_tokens *v = &r->data.valid;
-    if (v->n_spans < CLUSTERS_LEAST) cut_long(r, v);
+    if (v->n_spans < CLUSTERS_LEAST && !v->learn) cut_long(r, v);
     int32_t *of = hn_new_n(r->a, int32_t, v->n_spans + 1), *dense = hn_new_n(r->a, int32_t, v->n_spans + 1);
     int64_t n_clusters = find_clusters(r, v, of), total = 0;
     for (int64_t i = 0; i < v->n_spans; i++) total += v->spans[i].n;

@@ -76,8 +76,10 @@ static bool refuse_classifier(hone_tape *t) {
                                                    .hint = "give a language model (gpt2, llama …)"});
 }
 
-hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o) {
-    hone_tensor *h = m->arch->forward(t, m, ids);
+hone_tensor *hn_model_loss_of(hone_tape *t, hone_model *m, const hn_sequence *in, hone_tensor *targets, const hone_cross_entropy_opts *o) {
+    if (in->documents && m->arch->logits) (void)refuse_classifier(t); /* a row is one text to it */
+    if (in->documents && m->recompute) hn_tensor_hold(in->documents), hn_tensor_hold(in->positions);
+    hone_tensor *h = m->arch->forward(t, m, in);
     hn_scope_begin(t, "head");
     if (m->arch->loss && targets->dims == 2 && targets->data && o && o->per_token) (void)refuse_classifier(t);
     hone_tensor *loss = m->arch->loss ? m->arch->loss(t, m, h, targets, o) : hone_linear_cross_entropy(t, h, m->head, targets, o);
@@ -85,15 +87,19 @@ hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_t
     return loss;
 }
 
+hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o) {
+    return hn_model_loss_of(t, m, &(hn_sequence){ .ids = ids }, targets, o);
+}
+
 hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids) {
     HN_ASSERT(m->arch->logits);
-    return m->arch->logits(t, m, m->arch->forward(t, m, ids));
+    return m->arch->logits(t, m, m->arch->forward(t, m, &(hn_sequence){ .ids = ids }));
 }
 
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) {
     hone_tape_begin(t, HONE_EVAL, 0, 0);
     if (m->arch->logits) return refuse_classifier(t);
-    hone_tensor *h = m->arch->forward(t, m, hone_input_i32(t, ids, 2, (int64_t[]){B, T}));
+    hone_tensor *h = m->arch->forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){B, T}) });
     int64_t C = m->width, rows = all_positions ? B * T : B;
     float *v = hone_tensor_f32(h);
     if (!all_positions && v && T > 1) { /* gather the last rows in place: row b*T+T-1 is never before row b */

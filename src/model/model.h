@@ -56,6 +56,14 @@ typedef struct hn_adapter {
     struct hn_adapter *under;    /* applied before it; NULL: none */
 } hn_adapter;
 
+/* What a forward reads. documents and positions: of samples that lie one after another in a row; each token sees those of its own
+ * document alone, at the place that it has in it. Both or none; not with a key-value cache. */
+typedef struct hn_sequence {
+    hone_tensor *ids;            /* (B,T) */
+    hone_tensor *documents;      /* (B,T) i32, or NULL: a row is one text */
+    hone_tensor *positions;      /* (B,T) i32, each below the context, or NULL: from the tape's position on */
+} hn_sequence;
+
 typedef struct hn_arch hn_arch;
 struct hone_model {
     hn_arena *a;
@@ -76,7 +84,7 @@ struct hone_model {
 struct hn_arch {
     hn_item item;                                          /* rows: the shape settings */
     bool (*build)(hone_model *m) HN_CHECK;                 /* from m->params, m->vocab: context, width, layers, weights, own */
-    hone_tensor *(*forward)(hone_tape *t, hone_model *m, hone_tensor *ids);   /* ids (B,T) → hidden (B,T,C), final norm applied */
+    hone_tensor *(*forward)(hone_tape *t, hone_model *m, const hn_sequence *in);   /* → hidden (B,T,C), final norm applied */
     /* Of an arch that answers once for a whole text; NULL: a language model, which answers at every token by its head. */
     hone_tensor *(*logits)(hone_tape *t, hone_model *m, hone_tensor *hidden);                                  /* (B,classes) */
     hone_tensor *(*loss)(hone_tape *t, hone_model *m, hone_tensor *hidden, hone_tensor *labels, const hone_cross_entropy_opts *o);
@@ -117,6 +125,7 @@ int64_t hn_model_warm(hn_arena *a, hone_model *m, const hone_model *from, double
 hone_tensor *hn_model_layer(hone_tape *t, const hone_model *m, hone_recomputed *fn, hone_tensor *x, const void *args, int64_t bytes);
 /* mean loss helpers: the model's forward and head in one call, blocks and scopes set. targets and o as in hone_linear_cross_entropy. */
 hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_tensor *targets, const hone_cross_entropy_opts *o);
+hone_tensor *hn_model_loss_of(hone_tape *t, hone_model *m, const hn_sequence *in, hone_tensor *targets, const hone_cross_entropy_opts *o);
 /* The logits (B,classes) of an arch that has `logits`, on a tape begun by the caller. */
 hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids);
 /* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.

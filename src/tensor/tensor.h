@@ -35,6 +35,8 @@ struct hone_tensor {
 };
 static inline int64_t hn_count(const hone_tensor *x) { int64_t n = 1; for (int i = 0; i < x->dims; i++) n *= x->shape[i]; return n; }
 static inline int64_t hn_cols(const hone_tensor *x) { return x->dims ? x->shape[x->dims - 1] : 1; }
+/* Stays until the tape is wound back, whoever used it last: what a stretch that runs anew reads besides its input. */
+static inline void hn_tensor_hold(hone_tensor *x) { x->uses++; }
 static inline int64_t hn_rows(const hone_tensor *x) { int64_t c = hn_cols(x); return c ? hn_count(x) / c : 0; }
 
 /* A weight lives in arena a (not on a tape). data is zeroed f32, or NULL where null_storage (dry runs). */

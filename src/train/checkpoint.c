@@ -38,6 +38,8 @@ static json_t *run_identity(hn_arena *a, const hn_trainer *t)
     json_t *id = hn_json_own(a, json_object());
     hn_settings_walk(t->s, add_setting, &(settings_walk){ a, t->s, id });
     json_object_set_new(id, "seed", json_string(hn_fmt(a, "%llu", (unsigned long long)t->seed)));
+    if (t->T != t->m->context) json_object_set_new(id, "data.max_length", json_string(hn_fmt(a, "%lld", (long long)t->T)));
+    if (hn_trainer_packs(t->s)) json_object_set_new(id, "data.pack", json_string("true"));
     json_object_set_new(id, "training text", json_string(hex(a, t->d->train.hash)));
     json_object_set_new(id, "held-out text", json_string(hex(a, t->d->valid.hash)));
     json_object_set_new(id, "tokenizer", json_string(hex(a, hn_tokenizer_hash(a, t->d->tok))));
@@ -143,7 +145,7 @@ static bool curve_ok(const json_t *curve)
 /* Removes what saves that never ended left of our files. */
 static void sweep(hn_arena *a, const char *dir)
 {
-    static const char *const ours[] = { FILE_NAME, "tokenizer.json", "tokenizer_config.json", "recipe.yaml" };
+    static const char *const ours[] = { FILE_NAME, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "recipe.yaml" };
     DIR *d = opendir(dir);
     if (!d) return;
     for (struct dirent *e; (e = readdir(d));)

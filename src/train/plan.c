@@ -13,23 +13,37 @@ enum { LIBRARY_BYTES = 6 << 20 };
 static int64_t data_bytes(const hn_dataset *d)
 {
     if (!d) return 0;
-    return d->corpus.text.n + d->train.n * d->train.width + d->valid.n * d->valid.width +
+    int64_t masks = d->train.learn ? d->train.n + d->valid.n : 0;
+    return d->corpus.text.n + masks + d->train.n * d->train.width + d->valid.n * d->valid.width +
            (d->train.n_spans + d->valid.n_spans) * (int64_t)sizeof(hn_span) + d->corpus.n_docs * (int64_t)sizeof(hn_doc);
 }
 
-/* Runs the model once in each mode without computing. */
-static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, hn_plan *out)
+bool hn_trainer_packs(const hn_settings *s)
 {
-    int64_t shape[2] = { B, m->context };
-    int32_t *ids = hn_new_n(a, int32_t, B * m->context);
-    float *nats = hn_new_n(a, float, B * m->context);
-    int32_t *best = hn_new_n(a, int32_t, B * m->context);
+    return hn_settings_is_set(s, "data.pack") && ((const hn_data_params *)hn_settings_get(s, "data"))->pack;
+}
+
+int64_t hn_trainer_row(const hn_settings *s, const hone_model *m)
+{
+    int64_t most = hn_settings_is_set(s, "data.max_length") ? ((const hn_data_params *)hn_settings_get(s, "data"))->max_length : 0;
+    return most > 0 ? HN_MIN(most, m->context) : m->context;
+}
+
+/* Runs the model once in each mode without computing. */
+static bool dry_run(hn_arena *a, hone_tape *tape, hone_model *m, int64_t B, int64_t T, bool pack, hn_plan *out)
+{
+    int64_t shape[2] = { B, T };
+    int32_t *ids = hn_new_n(a, int32_t, B * T);
+    float *nats = hn_new_n(a, float, B * T);
+    int32_t *best = hn_new_n(a, int32_t, B * T);
     hn_tape_stats st;
     const hn_weights trained = hn_model_trained(m);
     for (int64_t i = 0; i < trained.n; i++) trained.v[i].t->wants_grad = true;
     hone_tape_begin(tape, HONE_TRAIN, 0, 0);
     hone_tensor *x = hone_input_i32(tape, ids, 2, shape), *y = hone_input_i32(tape, ids, 2, shape);
-    hone_tensor *loss = hn_model_loss(tape, m, x, y, &(hone_cross_entropy_opts){ .is_root = true });
+    hn_sequence in = { .ids = x };
+    if (pack) in.documents = hone_input_i32(tape, ids, 2, shape), in.positions = hone_input_i32(tape, ids, 2, shape);
+    hone_tensor *loss = hn_model_loss_of(tape, m, &in, y, &(hone_cross_entropy_opts){ .is_root = true });
     if (!hone_ok(tape) || !hone_backward(tape, loss)) return false;
     hn_tape_stats_get(tape, &st);
     out->flops_step = st.flops_forward + st.flops_backward;
@@ -72,12 +86,12 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     const void *optim_params = hn_settings_variant(s, "optim", &optim);
     int64_t now = hn_rss_now(), tokens, windows, n;
     *out = (hn_plan){ .parameters = hn_model_count(m) };
-    if (!hn_mul(p->batch, m->context, &windows) || !hn_mul(windows, p->accumulate, &tokens) || !hn_mul(tokens, 1 << 20, &n))
+    if (!hn_mul(p->batch, hn_trainer_row(s, m), &windows) || !hn_mul(windows, p->accumulate, &tokens) || !hn_mul(tokens, 1 << 20, &n))
         return HN_FAIL(a, HONE_E_VALUE, .what = "train.batch × train.accumulate × the context is beyond any memory",
-                       .hint = "lower train.batch");
+                       .hint = "lower train.batch, or set data.max_length");
     hone_tape *tape = hone_tape_new(a->job, "null");
     m->recompute = p->recompute;
-    bool ok = tape && dry_run(a, tape, m, p->batch, out);
+    bool ok = tape && dry_run(a, tape, m, p->batch, hn_trainer_row(s, m), hn_trainer_packs(s), out);
     hone_tape_free(tape);
     if (!ok) return false;
     out->flops_step = out->flops_step * (double)p->accumulate + hn_optim_flops((const hn_optim *)optim, optim_params, m);
@@ -90,7 +104,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     for (int64_t i = 0; i < m->n_w; i++) /* those beneath an adapter may be here already */
         out->bytes_weights += m->w[i].t->data ? 0 : hn_count(m->w[i].t) * (int64_t)sizeof(float);
     out->bytes_states = state_bytes((const hn_optim *)optim, optim_params, m) + out->bytes_grads * ((p->ema > 0) + (p->eval_every > 0));
-    out->bytes_activations += 2 * tokens * (int64_t)sizeof(int32_t);
+    out->bytes_activations += (hn_trainer_packs(s) ? 4 : 2) * tokens * (int64_t)sizeof(int32_t);
     out->bytes_data = data_bytes(d);
     out->bytes_base = HN_MAX(now - out->bytes_data, 0) + LIBRARY_BYTES;
     out->bytes_peak = out->bytes_base + out->bytes_data + out->bytes_weights + out->bytes_grads + out->bytes_states +

@@ -91,10 +91,14 @@ static void update_all(hn_trainer *t, double norm)
 /* ---- forward and backward ---- */
 static double micro_batch(hn_trainer *t, hone_tape *tape, int64_t k, double denominator, bool *ok)
 {
-    int64_t shape[2] = { t->p->batch, t->m->context }, n = shape[0] * shape[1];
+    int64_t shape[2] = { t->p->batch, t->T }, n = shape[0] * shape[1];
     hone_tape_begin(tape, HONE_TRAIN, t->seed, (uint32_t)(t->now.step * t->p->accumulate + k));
     hone_tensor *ids = hone_input_i32(tape, t->x + k * n, 2, shape), *targets = hone_input_i32(tape, t->y + k * n, 2, shape);
-    hone_tensor *loss = hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = denominator, .is_root = true,
+    hn_sequence in = { .ids = ids };
+    if (t->packed) in.documents = hone_input_i32(tape, t->documents + k * n, 2, shape);
+    if (t->packed) in.positions = hone_input_i32(tape, t->positions + k * n, 2, shape);
+    hone_tensor *loss = hn_model_loss_of(tape, t->m, &in, targets,
+                                         &(hone_cross_entropy_opts){ .denominator = denominator, .is_root = true,
                                                                                           .smoothing = (float)t->p->label_smoothing });
     double value = hone_tensor_item(loss, 0);
     *ok = hone_ok(tape) && (!isfinite(value) || hone_backward(tape, loss));
@@ -126,9 +130,12 @@ static bool explain(hn_trainer *t, double denominator, const char *seen)
 
 bool hn_trainer_step(hn_trainer *t, double *loss)
 {
-    int64_t n = t->p->batch * t->m->context;
-    for (int64_t k = 0; k < t->p->accumulate; k++)
-        hn_batch_get(t->batches, t->now.step * t->p->accumulate + k, t->x + k * n, t->y + k * n);
+    int64_t n = t->p->batch * t->T;
+    for (int64_t k = 0; k < t->p->accumulate; k++) {
+        int64_t i = t->now.step * t->p->accumulate + k;
+        if (t->packed) hn_packed_get(t->packed, i, t->x + k * n, t->y + k * n, t->documents + k * n, t->positions + k * n);
+        else hn_batch_get(t->batches, i, t->x + k * n, t->y + k * n);
+    }
     return hn_trainer_step_on(t, loss);
 }
 
@@ -136,7 +143,7 @@ bool hn_trainer_step_on(hn_trainer *t, double *loss)
 {
     int64_t targets = 0;
     double sum = 0, flops = 0;
-    for (int64_t i = 0, n = t->p->accumulate * t->p->batch * t->m->context; i < n; i++) targets += t->y[i] >= 0;
+    for (int64_t i = 0, n = t->p->accumulate * t->p->batch * t->T; i < n; i++) targets += t->y[i] >= 0;
     double denominator = (double)HN_MAX(targets, 1);
     for (int64_t k = 0; k < t->p->accumulate; k++) {
         bool ok;

@@ -114,7 +114,7 @@ static bool enough_memory(hn_arena *a, const hn_plan *plan)
     if (more <= there) return true;
     return HN_FAIL(a, HONE_E_MEMORY, .what = "the training needs more memory than there is",
                    .wanted = hn_fmt(a, "%.0f MiB", (double)more / 0x1p20), .found = hn_fmt(a, "%.0f MiB free", (double)there / 0x1p20),
-                   .hint = "lower train.batch and raise train.accumulate, or take a smaller model or context; see --plan");
+                   .hint = "lower train.batch and raise train.accumulate, set data.max_length, or take a smaller model; see --plan");
 }
 
 static void cut_parts(hn_trainer *t)
@@ -184,13 +184,18 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
         return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "%s classifies whole texts, and this data has no labels", t->m->arch->item.name),
                        .hint = "train a language model on text (model.arch: gpt2 or llama)"), NULL;
     t->m->recompute = t->p->recompute;
+    t->T = hn_trainer_row(s, t->m);
     t->w = hn_model_trained(t->m).v;
     t->n_w = hn_model_trained(t->m).n;
     for (int64_t i = 0; t->m->adapter && i < t->m->n_w; i++)
         t->base_hash = hn_hash(t->m->w[i].t->data, hn_count(t->m->w[i].t) * (int64_t)sizeof(float), t->base_hash);
     if (!(t->tape = hone_tape_new(a->job, NULL))) return NULL;
-    if (!(t->batches = hn_batches_new(a, &d->train, t->p->batch, t->m->context, t->p->order, seed))) return NULL;
-    int64_t n = t->p->accumulate * t->p->batch * t->m->context;
+    bool pack = hn_trainer_packs(s);
+    if (pack ? !(t->packed = hn_packed_new(a, &d->train, t->p->batch, t->T, seed))
+             : !(t->batches = hn_batches_new(a, &d->train, t->p->batch, t->T, t->p->order, seed)))
+        return NULL;
+    int64_t n = t->p->accumulate * t->p->batch * t->T;
+    if (pack) t->documents = hn_new_n(a, int32_t, n), t->positions = hn_new_n(a, int32_t, n);
     t->x = hn_new_n(a, int32_t, n);
     t->y = hn_new_n(a, int32_t, n);
     if (!make_states(t)) return NULL;
@@ -208,7 +213,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
 static bool evaluate(hn_trainer *t, int64_t max_tokens, hn_lm_result *out)
 {
     if (t->average) swap_average(t);
-    bool ok = hn_eval_lm_on(t->a, t->tape, t->m, &t->d->valid, t->m->context, t->p->batch, max_tokens, out, NULL);
+    bool ok = hn_eval_lm_on(t->a, t->tape, t->m, &t->d->valid, t->T, t->p->batch, max_tokens, out, NULL);
     if (t->average) swap_average(t);
     return ok;
 }
@@ -297,7 +302,7 @@ bool hn_trainer_run(hn_trainer *t, const char *out_dir, hn_train_result *out)
     if (t->best && isfinite(t->now.best_loss)) hn_trainer_take(t->m, t->best);
     else hn_trainer_use_ema(t);
     if (out_dir && !hn_model_save(t->a, t->m, hn_path_join(t->a, out_dir, "best"))) return false;
-    if (t->d->valid.n && !hn_eval_lm_on(t->a, t->tape, t->m, &t->d->valid, t->m->context, t->p->batch, 0, &r, NULL)) return false;
+    if (t->d->valid.n && !hn_eval_lm_on(t->a, t->tape, t->m, &t->d->valid, t->T, t->p->batch, 0, &r, NULL)) return false;
     *out = (hn_train_result){
         .step = t->now.step, .tokens = t->now.tokens, .train_loss = t->now.last_loss, .valid_loss = r.loss,
         .bits_per_byte = r.bits_per_byte,

@@ -35,12 +35,15 @@ struct hn_trainer {
     const void *optim_params;
     uint64_t seed;
     int64_t steps;                                     /* to do in all */
+    int64_t T;                                         /* tokens of a row: data.max_length, or the model's context */
     hone_model *m;
     hn_weight *w; int64_t n_w;                         /* what is trained: the model's weights, or its adapter's */
     uint64_t base_hash;                                /* of weights that stay as they are; 0: none do */
     hone_tape *tape;
-    hn_batches *batches;
+    hn_batches *batches;                               /* NULL: rows are packed */
+    hn_packed *packed;                                 /* data.pack; else NULL */
     int32_t *x, *y;                                    /* (accumulate,B,T) */
+    int32_t *documents, *positions;                    /* (accumulate,B,T) of packed rows, or NULL */
     hn_weight_rule *rule;                              /* (n_w) */
     float **state;                                     /* (n_w × optim->states); NULL where the optimizer keeps none */
     float *scratch;                                    /* of updates of whole weights, or NULL */
@@ -55,6 +58,8 @@ struct hn_trainer {
 };
 
 bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn_weight_rule *rule) HN_CHECK;   /* rule (n_w), from optim.groups */
+bool hn_trainer_packs(const hn_settings *s);                       /* data.pack */
+int64_t hn_trainer_row(const hn_settings *s, const hone_model *m);   /* tokens of a row */
 bool hn_trainer_step_on(hn_trainer *t, double *loss) HN_CHECK;     /* one step on the batch that stands in x and y */
 
 /* bound.c */

@@ -5,14 +5,14 @@
  * room in the context, the oldest question and answer go, the system prompt stays. What a message says is text for the tokenizer,
  * so one that spells out a special token of the model is read as that token. */
 #include "app/app.h"
-#include "data/chat/template.h"
+#include "data/chat/chat.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 12, MAX_MESSAGE = 16 << 20, MAX_FILE = 64 << 20 };
+enum { CHUNK = 1 << 12, MAX_MESSAGE = 16 << 20 };
 
 typedef struct flags {
     const char *system;
@@ -33,17 +33,12 @@ static const hn_param params[] = {
     HN_PARAM(flags, stop, .doc = "text that ends an answer; may be given several times"),
 };
 
-static const char plain[] = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}\n{% endfor %}"
-                            "{% if add_generation_prompt %}assistant:{% endif %}";
-static const char *const plain_stop[] = {"\nuser:", "\nsystem:", "\nassistant:"};
-
 typedef struct talk {
     hn_cmd_call *c;
     const flags *f;
     hone_model *m;
-    hn_template *t;
-    json_t *vars, *messages; /* messages: of vars */
-    const char *bos;         /* as the template writes it; generation puts its own before the prompt */
+    const hn_chat *chat;
+    json_t *messages;
     hone_sampling s;
     hn_buf in; /* read, but not yet taken */
     bool ended, at_terminal;
@@ -55,57 +50,19 @@ static void on_interrupt(int signal) {
     interrupted = 1;
 }
 
-/* ---- the template ---- */
-static const char *text_of(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v); }
-
-/* "chat_template" is a text, or a list of named ones of which "default" is for talking. */
-static const json_t *template_of(const json_t *config) {
-    const json_t *v = json_object_get(config, "chat_template"), *one;
-    size_t i;
-    if (json_is_string(v)) return v;
-    json_array_foreach(v, i, one) {
-        const char *name = json_string_value(json_object_get(one, "name"));
-        if (name && !strcmp(name, "default")) return json_object_get(one, "template");
-    }
-    return NULL;
-}
-
-static bool set_text(talk *k, json_t *object, const char *key, const char *text) {
-    return !json_object_set_new(object, key, json_string(text)) ||
-           HN_FAIL(k->c->a, HONE_E_MEMORY, .what = "no memory for the talk");
-}
-
+/* A talk without a template ends where the other's line would begin. */
 static bool open_template(talk *k, const char *dir) {
     hn_arena *a = k->c->a;
-    const char *path = hn_path_join(a, dir, "tokenizer_config.json"), *jinja = hn_path_join(a, dir, "chat_template.jinja");
-    hn_bytes file;
-    const json_t *text = NULL;
-    if (hn_path_exists(path)) {
-        if (!hn_file_read(a, path, MAX_FILE, &file)) return false;
-        const json_t *config = hn_json_parse(a, path, file.p, file.n, HONE_E_MODEL);
-        if (!config) return false;
-        k->bos = text_of(json_object_get(config, "bos_token"));
-        const char *eos = text_of(json_object_get(config, "eos_token"));
-        if (k->bos && !set_text(k, k->vars, "bos_token", k->bos)) return false;
-        if (eos && !set_text(k, k->vars, "eos_token", eos)) return false;
-        text = template_of(config);
-    }
-    if (hn_path_exists(jinja)) {
-        if (!hn_file_read(a, jinja, MAX_FILE, &file)) return false;
-        k->t = hn_template_parse(a, jinja, (const char *)file.p, file.n);
-    } else if (json_is_string(text)) {
-        k->t = hn_template_parse(a, path, json_string_value(text), (int64_t)json_string_length(text));
-    } else {
-        hn_log(a, "%s has no chat template: the model reads lines \"role: content\"", dir);
-        k->t = hn_template_parse(a, "the plain template", plain, sizeof plain - 1);
-        int64_t own = k->f->stop.n;
-        const char **stop = hn_new_n(a, const char *, own + HN_LEN(plain_stop));
-        for (int64_t i = 0; i < own; i++) stop[i] = k->f->stop.v[i];
-        for (int64_t i = 0; i < HN_LEN(plain_stop); i++) stop[own + i] = plain_stop[i];
-        k->s.stop = stop;
-        k->s.n_stop = own + HN_LEN(plain_stop);
-    }
-    return k->t != NULL;
+    if (!(k->chat = hn_chat_open(a, k->m->tok, NULL))) return false;
+    if (!k->chat->plain) return true;
+    hn_log(a, "%s has no chat template: the model reads lines \"role: content\"", dir);
+    int64_t own = k->f->stop.n;
+    const char **stop = hn_new_n(a, const char *, own + HN_LEN(hn_chat_plain_stop));
+    for (int64_t i = 0; i < own; i++) stop[i] = k->f->stop.v[i];
+    for (int64_t i = 0; i < HN_LEN(hn_chat_plain_stop); i++) stop[own + i] = hn_chat_plain_stop[i];
+    k->s.stop = stop;
+    k->s.n_stop = own + HN_LEN(hn_chat_plain_stop);
+    return true;
 }
 
 /* ---- the talk ---- */
@@ -127,8 +84,9 @@ static bool prompt_of(talk *k, hn_arena *a, const char **out) {
     for (bool told = false;; told = true) {
         hn_rendered r;
         hn_ids ids = {0};
-        if (!hn_template_render(a, k->t, k->vars, (double)time(NULL), &r)) return false;
-        size_t skip = k->bos && k->m->tok->bos >= 0 && !strncmp(r.text, k->bos, strlen(k->bos)) ? strlen(k->bos) : 0;
+        if (!hn_chat_render(a, k->chat, k->messages, NULL, true, (double)time(NULL), &r)) return false;
+        const char *bos = k->chat->bos; /* generation puts its own before the prompt */
+        size_t skip = bos && k->m->tok->bos >= 0 && !strncmp(r.text, bos, strlen(bos)) ? strlen(bos) : 0;
         *out = r.text + skip;
         if (!hn_encode(k->m->tok, a, *out, (int64_t)strlen(*out), &ids)) return false;
         if (ids.n <= room || json_array_size(k->messages) < first + 3) return true;
@@ -244,8 +202,7 @@ static bool run(hn_cmd_call *c) {
     if (!k.m->tok)
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = c->args[0],
                        .hint = "put the tokenizer.json that it was trained with into its folder");
-    k.vars = hn_json_own(c->a, json_pack("{s[] sb}", "messages", "add_generation_prompt", 1));
-    k.messages = json_object_get(k.vars, "messages");
+    k.messages = hn_json_own(c->a, json_array());
     if (!open_template(&k, c->args[0]) || !start_over(&k)) return false;
     struct sigaction was, act = { .sa_handler = on_interrupt }; /* stops an answer, not the program */
     sigemptyset(&act.sa_mask);

@@ -1,13 +1,15 @@
 /* eval - the loss of a model on text files; against a second model, the difference item by item.
  *
- * Every token of a document but its first is predicted once, in windows that do not overlap. With --against both models see the same
- * pieces of text: whole documents where they share a tokenizer, else blocks, for pieces of tokens would not be the same text. */
+ * Every token of a document but its first is predicted once, in windows that do not overlap; of samples (prompts with answers, talks) the
+ * answers alone. With --against both models see the same pieces of text: whole documents where they share a tokenizer, else blocks, for
+ * pieces of tokens would not be the same text; samples always whole. */
 #include "app/eval_task.h"
+#include "data/row/row.h"
 #include <math.h>
 
 typedef struct flags {
     hn_strs data, task;
-    const char *against, *samples, *ledger;
+    const char *against, *samples, *ledger, *format, *learn, *chat_template;
     int64_t batch, context, item_tokens, limit, num_fewshot;
     double detect;
 } flags;
@@ -18,6 +20,9 @@ static const hn_param params[] = {
     HN_PARAM(flags, batch, .def = "16", .min = 1, .max = 65536, .doc = "windows computed at once"),
     HN_PARAM(flags, item_tokens, .def = "512", .min = 16, .max = 1e9, .unit = "tokens",
              .doc = "documents are cut into items of this length for the standard error"),
+    HN_PARAM(flags, format, .def = "auto", .doc = "what the objects of .jsonl and .json files are (hone list row); auto: as the fields say"),
+    HN_PARAM(flags, learn, .def = "answers", .choices = "answers|all", .doc = "what is measured of samples: the answers, or every word"),
+    HN_PARAM(flags, chat_template, .doc = "file with the chat template that writes talks; empty: each model's own"),
     HN_PARAM(flags, task, .doc = "task pack: a folder with task.yaml, or the name of one; may be given several times. --data is then its items"),
     HN_PARAM(flags, limit, .def = "0", .min = 0, .max = 1e12, .doc = "items of a task at most, from its first on; 0: all"),
     HN_PARAM(flags, num_fewshot, .def = "-1", .min = -1, .max = 1000, .doc = "examples before each item of a task; -1: as the pack says"),
@@ -47,14 +52,26 @@ typedef struct measured {
     hn_items items;
 } measured;
 
-static bool measure(hn_arena *a, hone_model *m, const hn_corpus *c, int64_t block, const flags *f, measured *out) {
+static bool measure(hn_arena *a, hone_model *m, hn_corpus *c, int64_t block, const flags *f, measured *out) {
     hn_split split;
     hn_tokens tokens;
+    hn_cut cut = { 0 };
     whole_split(a, c, block, &split);
     if (!hn_tokens_make(a, m->tok, c, &split, true, &tokens)) return false;
     int64_t context = f->context ? HN_MIN(f->context, m->context) : m->context;
+    hn_tokens_limit(a, c, context, &tokens, &cut);
+    if (cut.cut)
+        hn_warn(a, "%lld of %lld samples are longer than %lld tokens and are cut: %lld tokens lost, %lld samples left out", (long long)cut.cut,
+                (long long)cut.samples, (long long)context, (long long)cut.tokens_lost, (long long)cut.left_out);
     *out = (measured){ .items.item_tokens = block ? 0 : f->item_tokens };
     return hn_eval_lm(a, m, &tokens, context, f->batch, &out->r, &out->items);
+}
+
+/* Talks are written by the model's own template. */
+static bool read(hn_arena *a, const char *path, const hone_model *m, const flags *f, hn_corpus *out) {
+    hn_row_how how = { .learn_all = !strcmp(f->learn, "all"), .chat = hn_chat_open(a, m->tok, f->chat_template) };
+    const hn_strs one = { &path, 1 };
+    return how.chat && hn_row_form(a, f->format, &how.form) && hn_corpus_read_as(a, &one, NULL, 0, &how, out);
 }
 
 static void compare(hn_arena *a, json_t *line, const measured *x, const measured *y) {
@@ -90,14 +107,17 @@ static void show(hn_arena *a, const json_t *l, bool first) {
 static bool one_file(hn_cmd_call *c, const char *path, hone_model *m, hone_model *other, bool first) {
     const flags *f = c->flags;
     hn_arena *a = hn_arena_new(c->a);
-    hn_corpus corpus;
+    hn_corpus corpus, theirs;
     measured x, y, plain;
     bool aligned = other && hn_tokenizer_hash(a, m->tok) == hn_tokenizer_hash(a, other->tok);
     int64_t block = other && !aligned ? BLOCK_BYTES : 0;
-    const hn_strs one = { &path, 1 };
-    bool ok = hn_corpus_read(a, &one, 0, &corpus) && measure(a, m, &corpus, 0, f, &plain);
+    bool ok = read(a, path, m, f, &corpus) && measure(a, m, &corpus, 0, f, &plain);
+    bool samples = ok && corpus.n_samples > 0;
+    if (samples) block = 0;                    /* an answer is the same text for both, whatever its tokens */
     if (ok && other) ok = block ? measure(a, m, &corpus, block, f, &x) : (x = plain, true);
-    if (ok && other) ok = measure(a, other, &corpus, block, f, &y);
+    theirs = corpus;
+    if (ok && other && samples) ok = read(a, path, other, f, &theirs);
+    if (ok && other) ok = measure(a, other, &theirs, block, f, &y);
     if (ok) {
         const hn_lm_result *r = &plain.r;
         double scale = r->loss > 0 ? r->bits_per_byte / r->loss : NAN;

@@ -44,6 +44,15 @@ static void tell_plan(hn_cmd_call *c, const hn_plan *p) {
 
 /* ---- the training ---- */
 
+/* Of samples, the share of the tokens that is learned. */
+static const char *learned(hn_arena *a, const hn_tokens *t) {
+    int64_t n = 0;
+    if (!t->learn) return "";
+    for (int64_t i = 0; i < t->n_spans; i++)
+        for (int64_t k = 0; k < t->spans[i].n; k++) n += t->learn[t->spans[i].start + k];
+    return hn_fmt(a, " (%lld samples; %s tokens of them are learned)", (long long)t->n_spans, hn_human(a, (double)n));
+}
+
 static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
     const hn_model_params *mp = hn_settings_get(c->settings, "model");
     const hn_data_params *dp = hn_settings_get(c->settings, "data");
@@ -127,8 +136,8 @@ static bool run(hn_cmd_call *c) {
     const hn_run_params *top = hn_settings_get(c->settings, "");
     hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
     if (!t || !claim(c, out, resume) || (resume && !hn_trainer_load(t, out)) || !note(c, out, &d.corpus)) return false;
-    hn_log(c->a, "%s parameters, %s training tokens, %s held out; writing to %s",
-           hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n),
+    hn_log(c->a, "%s parameters, %s training tokens%s, %s held out; writing to %s",
+           hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n), learned(c->a, &d.train),
            hn_human(c->a, (double)d.valid.n), out);
     if (!hn_trainer_run(t, out, &r)) return false;
     tell(c, out, &r);
@@ -144,7 +153,9 @@ const hn_cmd hn_cmd_train = {
     .run = run,
     .about = "Writes a run folder: recipe.yaml (as resolved), checkpoint/, best/ (the model), log.jsonl; and set-aside.jsonl, if rows of the data\n"
              "could not be read: source, line and why, the first 1000. Ctrl-C saves a checkpoint first;\n"
-             "--resume goes on from it bit for bit. Arguments that are no recipe are training data, or a model folder to start from.",
+             "--resume goes on from it bit for bit. Arguments that are no recipe are training data, or a model folder to start from.\n"
+             "Rows of .jsonl and .json may be texts, prompts with completions, talks (hone list row): of those the answers are learned; data.pack\n"
+             "lays several into one row.",
     .examples = "  hone train recipes/shakespeare-char.yaml data.train=input.txt out=runs/a\n"
                 "  hone train recipes/shakespeare-char.yaml data.train=input.txt --plan\n  hone train --resume runs/a"
 };

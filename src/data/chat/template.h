@@ -5,14 +5,11 @@
  * when the template is read, with its line. */
 #ifndef HN_DATA_CHAT_TEMPLATE_H
 #define HN_DATA_CHAT_TEMPLATE_H
-#include "base/base.h"
+#include "data/data.h"
 
 typedef struct hn_template hn_template;
 /* where: for messages. The text is copied. Not of the subset: E_MODEL with the line. */
 hn_template *hn_template_parse(hn_arena *a, const char *where, const char *text, int64_t n) HN_CHECK;
-typedef struct hn_range {
-    int64_t start, bytes;
-} hn_range;
 typedef struct hn_rendered {
     const char *text;
     int64_t n;

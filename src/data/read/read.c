@@ -35,7 +35,7 @@ bool hn_intake_room(hn_intake *in, int64_t n) {
 }
 
 void hn_intake_doc(hn_intake *in, int64_t start, int64_t bytes) {
-    hn_push(in->a, &in->docs, (hn_doc){ start, bytes, in->source });
+    hn_push(in->a, &in->docs, (hn_doc){ .start = start, .bytes = bytes, .source = in->source, .first = (int32_t)in->docs.n });
 }
 
 void hn_intake_bad(hn_intake *in, int64_t line, const char *why) {

@@ -4,7 +4,7 @@
  * not exist: a reader closes gaps itself. All text is checked to be UTF-8 before it becomes a document. */
 #ifndef HN_DATA_READ_H
 #define HN_DATA_READ_H
-#include "data/data.h"
+#include "data/row/row.h"
 
 enum { HN_BAD_ROWS_KEPT = 1000 };
 
@@ -18,6 +18,9 @@ struct hn_intake {
     HN_VEC(hn_doc) docs;
     HN_VEC(hn_bad_row) bad;
     int64_t n_bad;
+    hn_row_how how;              /* how.form NULL: each file's own */
+    HN_VEC(hn_range) own;
+    int64_t n_samples;
 };
 
 /* Makes room for n more bytes at the end of the text; E_DATA past max_bytes, E_MEMORY before the machine swaps. */
@@ -31,14 +34,42 @@ bool hn_text_blank(const void *p, int64_t n);             /* nothing but white s
 /* read/txt.c: makes documents of text.v[from …): skips a BOM, cuts at lines <|endoftext|>. */
 bool hn_txt_take(hn_intake *in, int64_t from) HN_CHECK;
 
+/* read/part/rows.c: the objects of one file, whatever stands between them. */
+typedef struct hn_object_rows {
+    hn_intake *in;
+    const hn_row_item *form;     /* as the first good row has it */
+    int64_t rows, good, first_bad;
+    const char *first_why;
+    hn_arena *scratch;           /* emptied after each row */
+} hn_object_rows;
+enum { HN_ROW_MOST = 256 << 20 };
+hn_object_rows hn_object_rows_new(hn_arena *a, hn_intake *in);
+bool hn_object_rows_take(hn_object_rows *r, int64_t line, const char *p, int64_t n) HN_CHECK;   /* false: memory or the size limit says no */
+void hn_object_rows_aside(hn_object_rows *r, int64_t line, const char *why);                    /* a row that cannot be used */
+bool hn_object_rows_end(hn_object_rows *r) HN_CHECK;                                            /* E_DATA: there was none of use */
+
 /* read/jsonl.c: lines come in arbitrary slices. */
 typedef struct hn_jsonl {
     hn_intake *in;
+    hn_object_rows rows;
     hn_buf line;
-    int64_t lines, rows, good, first_bad;
-    const char *first_why;
+    int64_t lines;
     bool nonzero, too_long;
 } hn_jsonl;
+hn_jsonl hn_jsonl_new(hn_arena *a, hn_intake *in);
 bool hn_jsonl_feed(hn_jsonl *j, const void *p, int64_t n) HN_CHECK;
 bool hn_jsonl_end(hn_jsonl *j) HN_CHECK;
+
+/* read/json.c: objects of an array, or one after another, in arbitrary slices. */
+typedef struct hn_json_rows {
+    hn_intake *in;
+    hn_object_rows rows;
+    hn_buf row;
+    int64_t line, row_line;      /* from 1; of the row being read */
+    int depth;                   /* of brackets within a row */
+    bool nonzero, in_row, in_text, escaped, too_long, opened, closed, begun;
+} hn_json_rows;
+hn_json_rows hn_json_rows_new(hn_arena *a, hn_intake *in);
+bool hn_json_rows_feed(hn_json_rows *j, const void *p, int64_t n) HN_CHECK;
+bool hn_json_rows_end(hn_json_rows *j) HN_CHECK;
 #endif

@@ -127,12 +127,12 @@ static hone_tensor *layer(hone_tape *t, hone_tensor *x, const void *args) {
     return x;
 }
 
-static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
+static hone_tensor *forward(hone_tape *t, hone_model *m, const hn_sequence *in) {
     const bert *p = m->params;
     const table *own = m->own;
     hn_block_begin(t);
     hn_scope_begin(t, "embed");
-    hone_tensor *x = hone_embedding(t, ids, own->word, own->position);          /* (B,T,C) */
+    hone_tensor *x = hone_embedding(t, in->ids, own->word, own->position);      /* (B,T,C) */
     x = hone_add(t, x, hone_slice(t, own->type, 0, 0, 1));
     x = hone_dropout(t, hone_layernorm(t, x, own->norm.w, own->norm.b, (float)p->eps), (float)p->dropout);
     hn_scope_end(t);

@@ -97,14 +97,15 @@ static bool build(hone_model *m) {
     return true;
 }
 
-static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t layer, hone_tensor *x) {
+static hone_tensor *attend(hone_tape *t, const gpt2 *p, const block *b, int64_t layer, hone_tensor *documents, hone_tensor *x) {
     int64_t C = p->width;
     hn_scope_begin(t, b->attn_scope);
     hone_tensor *a = hone_layernorm(t, x, b->ln_1.w, b->ln_1.b, (float)p->eps);
     hone_tensor *qkv = hn_linear(t, a, b->c_attn.w, b->c_attn.b, true, HONE_ACT_NONE); /* (B,T,3C) */
     hone_tensor *o =
         hone_attention(t, hone_columns(t, qkv, 0, C), hone_columns(t, qkv, C, C), hone_columns(t, qkv, 2 * C, C),
-                       &(hone_attention_opts){.heads = p->heads, .causal = true, .dropout = (float)p->dropout, .layer = layer});
+                       &(hone_attention_opts){.heads = p->heads, .causal = true, .documents = documents, .dropout = (float)p->dropout,
+                                              .layer = layer});
     o = hn_linear(t, o, b->attn_proj.w, b->attn_proj.b, true, HONE_ACT_NONE);
     x = hone_add(t, x, hone_dropout(t, o, (float)p->dropout));
     hn_scope_end(t);
@@ -125,22 +126,24 @@ typedef struct {
     const gpt2 *p;
     const block *b;
     int64_t layer;
+    hone_tensor *documents; /* an input of the step: it stays until the tape is wound back */
 } layer_args;
 static hone_tensor *layer(hone_tape *t, hone_tensor *x, const void *args) {
     const layer_args *l = args;
-    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, x));
+    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, l->documents, x));
 }
 
-static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
+static hone_tensor *forward(hone_tape *t, hone_model *m, const hn_sequence *in) {
     const gpt2 *p = m->params;
     const table *own = m->own;
     hn_block_begin(t);
     hn_scope_begin(t, "embed");
-    hone_tensor *x = hone_embedding(t, ids, own->wte, own->wpe); /* (B,T,C) */
+    hone_tensor *x = hone_embedding(t, in->ids, own->wte, in->positions ? NULL : own->wpe); /* (B,T,C) */
+    if (in->positions) x = hone_add(t, x, hone_embedding(t, in->positions, own->wpe, NULL));
     x = hone_dropout(t, x, (float)p->dropout);
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        layer_args args = {p, &own->h[i], i};
+        layer_args args = {p, &own->h[i], i, in->documents};
         x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "ln_f");

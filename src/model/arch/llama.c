@@ -155,7 +155,8 @@ static bool build(hone_model *m) {
 
 static hone_tensor *linear(hone_tape *t, hone_tensor *x, affine f) { return hn_linear(t, x, f.w, f.b, false, HONE_ACT_NONE); }
 
-static hone_tensor *attend(hone_tape *t, const llama *p, const block *b, int64_t layer, hone_tensor *turns, hone_tensor *x) {
+static hone_tensor *attend(hone_tape *t, const llama *p, const block *b, int64_t layer, hone_tensor *turns, hone_tensor *documents,
+                           hone_tensor *x) {
     float eps = (float)p->eps;
     int64_t H = p->heads, KV = hn_llama_kv_heads(p);
     hn_scope_begin(t, b->attn_scope);
@@ -167,7 +168,8 @@ static hone_tensor *attend(hone_tape *t, const llama *p, const block *b, int64_t
     hone_tensor *o =
         hone_attention(t, q, k, v,
                        &(hone_attention_opts){
-                           .heads = H, .kv_heads = KV, .causal = true, .window = b->window, .dropout = (float)p->dropout, .layer = layer });
+                           .heads = H, .kv_heads = KV, .causal = true, .window = b->window, .documents = documents,
+                           .dropout = (float)p->dropout, .layer = layer });
     x = hone_add(t, x, hone_dropout(t, linear(t, o, b->o), (float)p->dropout));
     hn_scope_end(t);
     return x;
@@ -187,27 +189,34 @@ typedef struct {
     const table *own;
     const block *b;
     int64_t layer, T;
+    hone_tensor *documents, *positions; /* inputs of the step: they stay until the tape is wound back */
 } layer_args;
+/* Angles of the positions 0 … T−1, or of those given: looked up in the same table, but where the frequencies follow the length. */
+static hone_tensor *turns_of(hone_tape *t, const layer_args *l) {
+    bool follow = l->positions && l->own->rope.scaling == HONE_ROPE_DYNAMIC;
+    hone_tensor *turns = hone_rope_table(t, follow ? l->positions : NULL, l->T, &l->own->rope);
+    return l->positions && !follow ? hone_gather(t, turns, l->positions) : turns;
+}
 static hone_tensor *layer(hone_tape *t, hone_tensor *x, const void *args) {
     const layer_args *l = args;
-    hone_tensor *turns = hone_rope_table(t, NULL, l->T, &l->own->rope); /* a layer that is run anew uses x and weights alone */
-    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, turns, x));
+    hone_tensor *turns = turns_of(t, l); /* a layer that is run anew uses x and weights alone */
+    return mlp(t, l->p, l->b, attend(t, l->p, l->b, l->layer, turns, l->documents, x));
 }
 
-static hone_tensor *forward(hone_tape *t, hone_model *m, hone_tensor *ids) {
+static hone_tensor *forward(hone_tape *t, hone_model *m, const hn_sequence *in) {
     const llama *p = m->params;
     const table *own = m->own;
-    int64_t T = ids->dims == 2 ? ids->shape[1] : 0;
+    int64_t T = in->ids->dims == 2 ? in->ids->shape[1] : 0;
     hn_block_begin(t);
     hn_scope_begin(t, "embed");
     if (hn_tape_position(t) + T > m->context) /* nothing else would notice */
         hn_tape_fail(t, HONE_E_SHAPE,
                      &(hn_why){ .what = hn_fmt(hn_tape_arena(t), "%lld tokens after %lld, but the model's context holds %lld", (long long)T,
                                                (long long)hn_tape_position(t), (long long)m->context) });
-    hone_tensor *x = hone_dropout(t, hone_embedding(t, ids, own->embed, NULL), (float)p->dropout); /* (B,T,C) */
+    hone_tensor *x = hone_dropout(t, hone_embedding(t, in->ids, own->embed, NULL), (float)p->dropout); /* (B,T,C) */
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        layer_args args = { p, own, &own->h[i], i, T };
+        layer_args args = { p, own, &own->h[i], i, T, in->documents, in->positions };
         x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "norm");
