@@ -21,7 +21,13 @@ typedef struct hn_improve_params {
     int64_t min_steps;           /* rather fewer levers than fewer steps */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
-extern const hn_section hn_section_improve, hn_section_budget;
+/* What is made of the trainings (finish.c): a soup in each member, an ensemble of the members, one temperature. */
+typedef struct hn_finish_params { int64_t ensemble, soup; double branch, calibrate; } hn_finish_params;
+extern const hn_section hn_section_improve, hn_section_budget, hn_section_finish;
+const hn_finish_params *hn_finish_wanted(hn_arena *a, const hn_settings *s);   /* a recipe without the section: one training, nothing more */
+double hn_finish_units(const hn_finish_params *p);                             /* training FLOPs, as a multiple of one training's */
+/* Fits 1/temperature to the least loss of the items and writes the share of it into m. */
+bool hn_calibrate(hn_arena *a, hone_model *m, const hn_tokens *items, int64_t batch, double share, double *temperature) HN_CHECK;
 
 typedef struct hn_lever_call {
     hn_arena *a;
@@ -30,6 +36,7 @@ typedef struct hn_lever_call {
     int64_t variant;             /* which of its settings, 0 ≤ variant < HN_LEVER_VARIANTS */
     const char *name;
     double cost;                 /* out: training FLOPs as a multiple of the incumbent's; 1 on entry */
+    double inference;            /* out: what an answer costs, as a multiple of the candidate's without it; 1 on entry. Told, not judged */
     const char *did;             /* out: what it changed, in words: "optim.lr 0.001 → 0.002" */
 } hn_lever_call;
 /* Every lever tries this many settings in the screen, placebo too: none gets more chances than another. */

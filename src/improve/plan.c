@@ -95,7 +95,8 @@ bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
     double step = plan.flops_step;
     if (p->eval_every > 0) /* an evaluation is a forward pass: a third of a step's FLOPs a token */
         step *= 1 + (double)p->eval_tokens / (3 * (double)plan.tokens_per_step * (double)p->eval_every);
-    double steps = cost * r->flops_step * (double)r->steps / step;
+    double all = hn_finish_units(hn_finish_wanted(a, r->base)), units = hn_finish_units(hn_finish_wanted(a, s));
+    double steps = cost * r->flops_step * (double)r->steps * all / units / step;
     return hn_settings_set(s, a, "train.steps", hn_fmt(a, "%lld", (long long)fmax(1, floor(steps + 0.5))), "plan");
 }
 

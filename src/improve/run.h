@@ -25,6 +25,7 @@ typedef struct hn_trial {
     const char *did;
     hn_settings *settings;      /* steps settled; NULL: the start's weights as they are, nothing is trained */
     double cost;                /* training FLOPs as a multiple of the incumbent's */
+    double inference;           /* what an answer costs, as a multiple of one model's */
     struct hn_trial *incumbent; /* beside which it is judged */
     int64_t index, seeds;
     bool on[HN_SETS];   /* measured on these sets */
@@ -72,6 +73,9 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) HN_CHECK; /* levers and st
 bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s,
                     double cost) HN_CHECK; /* sets train.steps so that FLOPs = cost × incumbent's */
 json_t *hn_plan_json(hn_runner *r, const hn_speed *speed);
+/* finish.c: trains what the settings ask for with this seed; `screen` is what a temperature is fitted on. */
+bool hn_finish(hn_runner *r, hn_arena *a, const hn_settings *s, const hn_dataset *d, const hn_tokens *screen, uint64_t seed, hn_train_result *out,
+               hone_model **model) HN_CHECK;
 /* trial.c */
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds);
 uint64_t hn_trial_seed(const hn_runner *r, const hn_trial *t, int64_t k);

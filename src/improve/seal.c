@@ -17,8 +17,8 @@ static int64_t best_seed(const hn_runner *r, const hn_trial *t) {
 /* The chosen seed's folder becomes out/NAME; an older one gives way only when the new one is whole. */
 static bool ship(hn_runner *r, const hn_trial *t, int64_t k, const char *name) {
     const char *from = hn_trial_folder(r, r->a, t, k), *to = hn_path_join(r->a, r->out, name);
-    if (!hn_path_exists(hn_path_join(r->a, from, "config.json"))) {
-        if (hn_path_exists(hn_path_join(r->a, to, "config.json"))) return true; /* shipped before a kill */
+    if (!hn_model_is_there(from)) {
+        if (hn_model_is_there(to)) return true; /* shipped before a kill */
         return HN_FAIL(r->a, HONE_E_IO, .what = "the model to ship is gone", .where = from,
                        .hint = "delete the run's folder and start again");
     }
@@ -87,6 +87,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     json_object_set_new(res, "levers", levers);
     json_object_set_new(res, "what", json_string(what_was_done(k, x)));
     json_object_set_new(res, "cost", hn_json_real(x->shipped->cost));
+    json_object_set_new(res, "inference", hn_json_real(x->shipped->inference));
     json_object_set_new(res, "file",
                         json_pack("{s:f,s:f,s:f,s:[f,f]}", "start", hn_mean(from + x->start_seed * s->n, s->n), "end",
                                   hn_mean(of + x->shipped_seed * s->n, s->n), "difference", 0 - x->file.mean, "ci95", 0 - x->file.hi,

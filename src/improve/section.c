@@ -33,3 +33,13 @@ static const hn_param budget_rows[] = {
     HN_PARAM(hn_budget_params, steps, .def = "0", .min = 0, .max = 1e9, .doc = "optimizer steps of the incumbent; 0: as the seconds allow"),
 };
 const hn_section hn_section_budget = HN_SECTION("budget", "what may be spent", hn_budget_params, budget_rows);
+
+static const hn_param finish_rows[] = {
+    HN_PARAM(hn_finish_params, ensemble, .def = "1", .min = 1, .max = 64, .doc = "trainings that answer together, by the mean of their probabilities"),
+    HN_PARAM(hn_finish_params, soup, .def = "1", .min = 1, .max = 64, .doc = "branches of a training whose weights' mean is the model"),
+    HN_PARAM(hn_finish_params, branch, .def = "0.75", .min = 0, .max = 0.99,
+             .doc = "share of the steps before the branches of a soup part; 0 only when training starts from a model"),
+    HN_PARAM(hn_finish_params, calibrate, .def = "0", .min = 0, .max = 1,
+             .doc = "how far towards the temperature that fits the screen items best; 0: not at all, 1: all the way"),
+};
+const hn_section hn_section_finish = HN_SECTION("finish", "what is made of the trainings", hn_finish_params, finish_rows);

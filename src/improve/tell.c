@@ -43,6 +43,7 @@ void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const 
     json_object_set_new(line, "why", json_string(why));
     json_object_set_new(line, "seconds", hn_json_real(t ? t->seconds : 0));
     json_object_set_new(line, "flops", hn_json_real(t ? t->flops : 0));
+    json_object_set_new(line, "inference", hn_json_real(t ? t->inference : 1));
     json_object_set_new(line, "peak_rss_bytes", json_integer(t ? t->peak_rss : 0));
     if (r->on_line) r->on_line(r->user, line);
 }

@@ -12,7 +12,7 @@ enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
 
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
     hn_trial *t = hn_new(r->a, hn_trial);
-    *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .failed = hn_new_n(r->a, bool, seeds) };
+    *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .inference = 1, .failed = hn_new_n(r->a, bool, seeds) };
     for (int k = 0; k < HN_SETS; k++) { /* what was not measured is no number: zeros would be a fine loss */
         t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
         for (int64_t i = 0; i < seeds * r->set[k].n; i++) t->x[k][i] = NAN;
@@ -95,8 +95,7 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
         }
     }
     if (*have && w->t->ship && !w->t->failed[w->k]) {
-        const char *config = hn_path_join(a, hn_trial_folder(r, a, w->t, w->k), "config.json");
-        *have = hn_path_exists(config) || hn_path_exists(hn_path_join(a, r->out, "best/config.json"));
+        *have = hn_model_is_there(hn_trial_folder(r, a, w->t, w->k)) || hn_model_is_there(hn_path_join(a, r->out, "best"));
     }
     return true;
 }
@@ -141,11 +140,7 @@ static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_
     hn_dataset *data = hn_new(a, hn_dataset);
     *data = r->data;
     if (((const hn_train_params *)hn_settings_get(s, "train"))->eval_every > 0) data->valid = r->set[HN_SET_SCREEN].tokens;
-    hn_trainer *t = hn_trainer_new(a, s, data, r->start, hn_trial_seed(r, w->t, w->k));
-    if (!t || !hn_trainer_run(t, NULL, tr)) return false;
-    *model = hn_model_merged(a, hn_trainer_model(t)); /* an adapter has done its work: what is measured and shipped is one model */
-    if (!*model) return false;
-    return true;
+    return hn_finish(r, a, s, data, &r->set[HN_SET_SCREEN].tokens, hn_trial_seed(r, w->t, w->k), tr, model);
 }
 
 /* A failure that says nothing about the arm: the run ends here and goes on later, with the same trainings. */

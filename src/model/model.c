@@ -37,6 +37,7 @@ bool hn_arch_is(const hn_arch *arch, const char *hf_type) {
 int64_t hn_model_count(const hone_model *m) {
     int64_t n = 0;
     for (int64_t j = 0; j < m->n_w; j++) n += hn_count(m->w[j].t);
+    for (int64_t j = 0; j < m->n_members; j++) n += hn_model_count(m->members[j]);
     for (const hn_adapter *d = m->adapter; d; d = d->under)
         for (int64_t j = 0; j < d->n_w; j++) n += hn_count(d->w[j].t);
     return n;
@@ -79,6 +80,7 @@ static bool refuse_classifier(hone_tape *t) {
 hone_tensor *hn_model_loss_of(hone_tape *t, hone_model *m, const hn_sequence *in, hone_tensor *targets, const hone_cross_entropy_opts *o) {
     if (in->documents && m->arch->logits) (void)refuse_classifier(t); /* a row is one text to it */
     if (in->documents && m->recompute) hn_tensor_hold(in->documents), hn_tensor_hold(in->positions);
+    if (m->members) return hn_ensemble_loss(t, m, in, targets, o);
     hone_tensor *h = m->arch->forward(t, m, in);
     hn_scope_begin(t, "head");
     if (m->arch->loss && targets->dims == 2 && targets->data && o && o->per_token) (void)refuse_classifier(t);
@@ -97,6 +99,7 @@ hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids) {
 }
 
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) {
+    if (m->members) return hn_ensemble_logits(t, m, ids, B, T, all_positions, out);
     hone_tape_begin(t, HONE_EVAL, 0, 0);
     if (m->arch->logits) return refuse_classifier(t);
     hone_tensor *h = m->arch->forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){B, T}) });
@@ -116,8 +119,27 @@ bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B,
 
 /* A model with an adapter is saved as the adapter; hn_model_merged makes it a model of its own. */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) {
-    extern const hn_format hn_format_peft;
+    extern const hn_format hn_format_peft, hn_format_ensemble;
+    if (m->members) return hn_format_ensemble.save(a, m, dir);
     return (m->adapter ? &hn_format_peft : (const hn_format *)hn_kind_format.items[0])->save(a, m, dir);
+}
+
+bool hn_model_is_there(const char *path) {
+    for (int64_t i = 0; i < hn_kind_format.n; i++)
+        if (((const hn_format *)hn_kind_format.items[i])->detect(path)) return true;
+    return false;
+}
+
+uint64_t hn_model_hash(const hone_model *m) {
+    const hn_weights w = hn_model_trained(m);
+    uint64_t h = 0;
+    for (int64_t i = 0; i < w.n; i++) h = hn_hash(w.v[i].t->data, hn_count(w.v[i].t) * (int64_t)sizeof(float), h);
+    return h;
+}
+
+void hn_model_sharpen(hone_model *m, double by) {
+    for (int64_t i = 0; i < m->n_members; i++) hn_model_sharpen(m->members[i], by);
+    if (!m->members) m->arch->sharpen(m, by);
 }
 
 hone_model *hn_model_load(hn_arena *a, const char *path) {

@@ -80,6 +80,8 @@ struct hone_model {
     hn_adapter *adapter;         /* the topmost; NULL: none */
     bool null_storage;           /* for --plan: shapes without memory */
     bool recompute;              /* training: a layer keeps its input only, backward runs it anew */
+    struct hone_model *const *members; int64_t n_members;   /* an ensemble (ensemble.c): it has no weights of its own; NULL: one model */
+    int64_t first_layer;         /* of a member: where its layers begin in the common key-value cache */
 };
 struct hn_arch {
     hn_item item;                                          /* rows: the shape settings */
@@ -88,6 +90,7 @@ struct hn_arch {
     /* Of an arch that answers once for a whole text; NULL: a language model, which answers at every token by its head. */
     hone_tensor *(*logits)(hone_tape *t, hone_model *m, hone_tensor *hidden);                                  /* (B,classes) */
     hone_tensor *(*loss)(hone_tape *t, hone_model *m, hone_tensor *hidden, hone_tensor *labels, const hone_cross_entropy_opts *o);
+    void (*sharpen)(hone_model *m, double by);             /* multiplies all logits, by the final norm's weights; NULL: cannot */
     const char *hf_type;                                   /* config.json model_type; config_write may name another of hf_also */
     const char *const *hf_also;                            /* further types that this file can be, NULL at the end; NULL: none */
     bool (*config_read)(hone_model *m, const json_t *config, const char *where) HN_CHECK;   /* fills m->params, m->vocab */
@@ -103,6 +106,7 @@ bool hn_arch_is(const hn_arch *arch, const char *hf_type);
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */
 void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weight j depends on (seed, j, i) alone; wider or deeper nets share what they can */
 hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the format that recognises path */
+bool hn_model_is_there(const char *path);                  /* some format recognises it */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
 void hn_model_copy_weights(hone_model *to, const hone_model *from);   /* with from's adapters merged in, where to has none */
@@ -128,6 +132,19 @@ hone_tensor *hn_model_loss(hone_tape *t, hone_model *m, hone_tensor *ids, hone_t
 hone_tensor *hn_model_loss_of(hone_tape *t, hone_model *m, const hn_sequence *in, hone_tensor *targets, const hone_cross_entropy_opts *o);
 /* The logits (B,classes) of an arch that has `logits`, on a tape begun by the caller. */
 hone_tensor *hn_model_classify(hone_tape *t, hone_model *m, hone_tensor *ids);
+/* Several models that answer as one, with the mean of their probabilities: it is evaluated and generates as any model, is not trained, and is
+ * saved as a folder of its members. They must agree in vocabulary, context and what a cache holds of a token: E_VALUE. */
+hone_model *hn_ensemble_new(hn_arena *a, hone_model *const *members, int64_t n) HN_CHECK;
+hone_tensor *hn_ensemble_loss(hone_tape *t, hone_model *m, const hn_sequence *in, hone_tensor *targets, const hone_cross_entropy_opts *o);
+bool hn_ensemble_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;
+bool hn_ensemble_parse(hn_arena *a, const char *where, hn_bytes text, hn_strs *members) HN_CHECK;   /* ensemble.json; the fuzz target */
+bool hn_model_is_one(hn_arena *a, const hone_model *m, const char *doing) HN_CHECK;   /* false: "an ensemble cannot be <doing>" */
+/* The mean of weights of trainings that branched from one point (soup.c). origin: hash of that point; 0: the model began by itself. */
+typedef struct hn_soup { hn_arena *a; double **sum; int64_t n; uint64_t origin; } hn_soup;
+bool hn_soup_add(hn_soup *s, const hone_model *m, uint64_t origin) HN_CHECK;   /* refuses weights of another origin */
+void hn_soup_take(const hn_soup *s, hone_model *m);
+uint64_t hn_model_hash(const hone_model *m);               /* of what a training of m changes */
+void hn_model_sharpen(hone_model *m, double by);           /* temperature 1/by, inside the weights; of every member */
 /* Winds the tape back for evaluation and writes the logits of the last position of each row: (B,V), or of all: (B,T,V), into out.
  * On a tape with a key-value cache the ids follow what the cache holds. */
 bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B, int64_t T, bool all_positions, float *out) HN_CHECK;

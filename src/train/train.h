@@ -71,6 +71,9 @@ hone_model *hn_trainer_model(hn_trainer *t);
 hone_tape *hn_trainer_tape(hn_trainer *t);                              /* the one its steps run on, for a watch */
 /* Runs to the end. out_dir NULL: nothing is written (arms of improve). Otherwise checkpoint/ and best/ are kept there. Interrupted: E_INTERRUPTED after saving. */
 bool hn_trainer_run(hn_trainer *t, const char *out_dir, hn_train_result *out) HN_CHECK;
+/* Trains for the share `branch` of the steps, then goes on from there n times, each with batches and dropout of its own; the model's weights
+ * become the mean of the n ends (hn_soup). branch 0 is for given start weights: trainings that begin by themselves are refused. */
+bool hn_trainer_soup(hn_trainer *t, double branch, int64_t n, hn_train_result *out) HN_CHECK;
 bool hn_trainer_step(hn_trainer *t, double *loss) HN_CHECK;            /* one optimizer step; NaN: E_NUMERIC naming operator, layer and step after a replay under `check` */
 bool hn_trainer_save(hn_trainer *t, const char *out_dir) HN_CHECK;     /* checkpoint/: written new, synced, renamed */
 bool hn_trainer_load(hn_trainer *t, const char *out_dir) HN_CHECK;     /* the newest whole checkpoint */

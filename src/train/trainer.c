@@ -90,6 +90,7 @@ static hone_model *make_model(hn_arena *a, const hn_settings *s, const hn_datase
     const void *params = hn_settings_variant(s, "model", &arch);
     const hn_adapter_params *adapter = hn_adapter_wanted(a, s);
     bool share = adapter && start && !start->adapter;
+    if (start && !hn_model_is_one(a, start, "trained")) return NULL;
     if (adapter && !start) {
         (void)HN_FAIL(a, HONE_E_VALUE, .what = "an adapter needs a model to stand on", .wanted = "model: DIR",
                       .hint = "give the model to start from, or leave adapter away");
@@ -161,6 +162,12 @@ static bool make_states(hn_trainer *t)
     return true;
 }
 
+bool hn_trainer_batches(hn_trainer *t)
+{
+    if (hn_trainer_packs(t->s)) return (t->packed = hn_packed_new(t->a, &t->d->train, t->p->batch, t->T, t->seed));
+    return (t->batches = hn_batches_new(t->a, &t->d->train, t->p->batch, t->T, t->p->order, t->seed));
+}
+
 hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed)
 {
     hn_plan plan;
@@ -179,6 +186,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     hn_arena_free(dry);
     if (!ok) return NULL;
     t->steps = plan.steps;
+    t->given = start != NULL;
     if (!(t->m = make_model(a, s, d, start, seed, false))) return NULL;
     if (t->m->arch->loss && !d->labelled)
         return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "%s classifies whole texts, and this data has no labels", t->m->arch->item.name),
@@ -190,10 +198,8 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     for (int64_t i = 0; t->m->adapter && i < t->m->n_w; i++)
         t->base_hash = hn_hash(t->m->w[i].t->data, hn_count(t->m->w[i].t) * (int64_t)sizeof(float), t->base_hash);
     if (!(t->tape = hone_tape_new(a->job, NULL))) return NULL;
-    bool pack = hn_trainer_packs(s);
-    if (pack ? !(t->packed = hn_packed_new(a, &d->train, t->p->batch, t->T, seed))
-             : !(t->batches = hn_batches_new(a, &d->train, t->p->batch, t->T, t->p->order, seed)))
-        return NULL;
+    if (!hn_trainer_batches(t)) return NULL;
+    bool pack = t->packed;
     int64_t n = t->p->accumulate * t->p->batch * t->T;
     if (pack) t->documents = hn_new_n(a, int32_t, n), t->positions = hn_new_n(a, int32_t, n);
     t->x = hn_new_n(a, int32_t, n);
@@ -262,13 +268,14 @@ static bool interrupted(hn_trainer *t, const char *out_dir)
                    .hint = hn_fmt(t->a, "go on with `hone train --resume %s`", out_dir));
 }
 
-static bool all_steps(hn_trainer *t, const char *out_dir)
+bool hn_trainer_go(hn_trainer *t, const char *out_dir)
 {
     double began = hn_now() - t->now.seconds, told = 0;
     int64_t saved = t->now.step, first_tokens = t->now.tokens;
     double start = hn_now();
     if (out_dir && !t->loaded && !hn_trainer_save(t, out_dir)) return false;   /* a folder that cannot be written is known now */
-    while (t->now.step < t->steps && !t->now.stopped_early) {
+    int64_t until = t->until ? t->until : t->steps;
+    while (t->now.step < until && !t->now.stopped_early) {
         double loss;
         if (!hn_trainer_step(t, &loss)) return false;
         t->now.sum_loss += loss;
@@ -291,23 +298,33 @@ static bool all_steps(hn_trainer *t, const char *out_dir)
     return !out_dir || saved == t->now.step || hn_trainer_save(t, out_dir);
 }
 
+void hn_trainer_settle(hn_trainer *t)
+{
+    if (t->best && isfinite(t->now.best_loss)) hn_trainer_take(t->m, t->best);
+    else hn_trainer_use_ema(t);
+}
+
+void hn_trainer_tell(const hn_trainer *t, hn_train_result *out)
+{
+    *out = (hn_train_result){
+        .step = t->now.step, .tokens = t->now.tokens, .train_loss = t->now.last_loss, .valid_loss = NAN, .bits_per_byte = NAN, .accuracy = NAN,
+        .tokens_per_second = NAN, .seconds = t->now.seconds, .flops = t->now.flops, .peak_rss = hn_rss_peak(), .curve = t->curve.v,
+        .n_curve = t->curve.n, .stopped_early = t->now.stopped_early, .best_step = t->best ? t->now.best_step : t->now.step };
+}
+
 bool hn_trainer_run(hn_trainer *t, const char *out_dir, hn_train_result *out)
 {
     hn_lm_result r = { .loss = NAN, .bits_per_byte = NAN, .accuracy = NAN };
     if (out_dir && !hn_mkdirs(t->a, out_dir)) return false;
     double seconds_before = t->now.seconds;
     int64_t tokens_before = t->now.tokens;
-    if (!all_steps(t, out_dir)) return false;
+    if (!hn_trainer_go(t, out_dir)) return false;
     double seconds = t->now.seconds - seconds_before;
-    if (t->best && isfinite(t->now.best_loss)) hn_trainer_take(t->m, t->best);
-    else hn_trainer_use_ema(t);
+    hn_trainer_settle(t);
     if (out_dir && !hn_model_save(t->a, t->m, hn_path_join(t->a, out_dir, "best"))) return false;
     if (t->d->valid.n && !hn_eval_lm_on(t->a, t->tape, t->m, &t->d->valid, t->T, t->p->batch, 0, &r, NULL)) return false;
-    *out = (hn_train_result){
-        .step = t->now.step, .tokens = t->now.tokens, .train_loss = t->now.last_loss, .valid_loss = r.loss,
-        .bits_per_byte = r.bits_per_byte,
-        .accuracy = r.accuracy, .tokens_per_second = seconds > 0 ? (double)(t->now.tokens - tokens_before) / seconds : NAN,
-        .seconds = t->now.seconds, .flops = t->now.flops, .peak_rss = hn_rss_peak(), .curve = t->curve.v, .n_curve = t->curve.n,
-        .stopped_early = t->now.stopped_early, .best_step = t->best ? t->now.best_step : t->now.step };
+    hn_trainer_tell(t, out);
+    out->valid_loss = r.loss, out->bits_per_byte = r.bits_per_byte, out->accuracy = r.accuracy;
+    if (seconds > 0) out->tokens_per_second = (double)(t->now.tokens - tokens_before) / seconds;
     return true;
 }

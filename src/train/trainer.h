@@ -36,6 +36,7 @@ struct hn_trainer {
     uint64_t seed;
     int64_t steps;                                     /* to do in all */
     int64_t T;                                         /* tokens of a row: data.max_length, or the model's context */
+    int64_t until;                                     /* where hn_trainer_go halts; 0: at the end */
     hone_model *m;
     hn_weight *w; int64_t n_w;                         /* what is trained: the model's weights, or its adapter's */
     uint64_t base_hash;                                /* of weights that stay as they are; 0: none do */
@@ -54,13 +55,18 @@ struct hn_trainer {
     double *squares;                                   /* (n_parts) */
     hn_progress_state now;
     HN_VEC(hn_curve_point) curve;
-    bool loaded, tokenizer_saved;
+    bool loaded, tokenizer_saved, given;               /* given: it goes on from weights that were there */
 };
 
 bool hn_trainer_rules(hn_arena *a, const hn_settings *s, const hone_model *m, hn_weight_rule *rule) HN_CHECK;   /* rule (n_w), from optim.groups */
 bool hn_trainer_packs(const hn_settings *s);                       /* data.pack */
 int64_t hn_trainer_row(const hn_settings *s, const hone_model *m);   /* tokens of a row */
 bool hn_trainer_step_on(hn_trainer *t, double *loss) HN_CHECK;     /* one step on the batch that stands in x and y */
+
+bool hn_trainer_batches(hn_trainer *t) HN_CHECK;                   /* anew, by t->seed */
+bool hn_trainer_go(hn_trainer *t, const char *out_dir) HN_CHECK;   /* the steps up to `until`, or to the end */
+void hn_trainer_settle(hn_trainer *t);                             /* the weights become what is shipped: the best, or the average */
+void hn_trainer_tell(const hn_trainer *t, hn_train_result *out);   /* nothing of held-out text in it */
 
 /* bound.c */
 bool hn_bound_takes(const hn_weight *w);                                           /* is it a map between hidden layers? */

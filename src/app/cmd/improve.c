@@ -13,7 +13,8 @@ static const hn_param params[] = {
     HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too"),
 };
 static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_adapter, &hn_section_data,  &hn_section_train,
-                                              &hn_section_optim, &hn_section_sched, &hn_section_improve, &hn_section_budget };
+                                              &hn_section_optim, &hn_section_sched, &hn_section_improve, &hn_section_budget,
+                                              &hn_section_finish };
 enum { SYNTH_BYTES = 1000000 };
 
 /* ---- what a person sees ---- */

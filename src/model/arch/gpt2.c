@@ -143,13 +143,21 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, const hn_sequence *in) 
     x = hone_dropout(t, x, (float)p->dropout);
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        layer_args args = {p, &own->h[i], i, in->documents};
+        layer_args args = {p, &own->h[i], m->first_layer + i, in->documents};
         x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "ln_f");
     x = hone_layernorm(t, x, own->ln_f.w, own->ln_f.b, (float)p->eps);
     hn_scope_end(t);
     return hn_block_end(t, x);
+}
+
+static void sharpen(hone_model *m, double by) {
+    const affine *f = &((const table *)m->own)->ln_f;
+    for (int64_t i = 0; i < m->width; i++) {
+        ((float *)f->w->data)[i] *= (float)by;
+        if (f->b) ((float *)f->b->data)[i] *= (float)by;
+    }
 }
 
 /* ---- config.json ---- */
@@ -219,6 +227,7 @@ const hn_arch hn_arch_gpt2 = {
     HN_ITEM("gpt2", "GPT-2: learned positions, layer norm, gelu", "Radford et al. 2019", gpt2, params),
     .build = build,
     .forward = forward,
+    .sharpen = sharpen,
     .hf_type = "gpt2",
     .config_read = config_read,
     .config_write = config_write,

@@ -216,13 +216,18 @@ static hone_tensor *forward(hone_tape *t, hone_model *m, const hn_sequence *in) 
     hone_tensor *x = hone_dropout(t, hone_embedding(t, in->ids, own->embed, NULL), (float)p->dropout); /* (B,T,C) */
     hn_scope_end(t);
     for (int64_t i = 0; i < p->layers; i++) {
-        layer_args args = { p, own, &own->h[i], i, T, in->documents, in->positions };
+        layer_args args = { p, own, &own->h[i], m->first_layer + i, T, in->documents, in->positions };
         x = hn_model_layer(t, m, layer, x, &args, sizeof args);
     }
     hn_scope_begin(t, "norm");
     x = hone_rmsnorm(t, x, own->norm, (float)p->eps);
     hn_scope_end(t);
     return hn_block_end(t, x);
+}
+
+static void sharpen(hone_model *m, double by) {
+    float *w = ((const table *)m->own)->norm->data;
+    for (int64_t i = 0; i < m->width; i++) w[i] *= (float)by;
 }
 
 /* Old exports carry the rotary frequencies: "model.layers.0.self_attn.rotary_emb.inv_freq". */
@@ -237,6 +242,7 @@ const hn_arch hn_arch_llama = {
     HN_ITEM("llama", "llama, mistral, qwen2, qwen3: rotary positions, rms norm, gated MLP", "arXiv:2302.13971", llama, params),
     .build = build,
     .forward = forward,
+    .sharpen = sharpen,
     .hf_type = "llama",
     .hf_also = also,
     .config_read = hn_llama_config_read,

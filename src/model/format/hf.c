@@ -284,6 +284,7 @@ static bool fill_folder(hn_arena *a, const char *stage, const void *arg) {
 
 /* The config goes last: without it the folder is no model. */
 static bool save(hn_arena *a, const hone_model *m, const char *path) {
+    if (!hn_model_is_one(a, m, "written as one Hugging Face model")) return false;
     static const char *names[] = { "model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
                                    "chat_template.jinja",
                                    "config.json" };
