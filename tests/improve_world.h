@@ -30,7 +30,7 @@ static inline double number(hn_arena *a, const hn_settings *s, const char *key) 
     return x;
 }
 
-static const hn_lever *pull(hn_arena *a, hn_settings *s, const char *name, int64_t variant, hn_lever_call *c) {
+static inline const hn_lever *pull(hn_arena *a, hn_settings *s, const char *name, int64_t variant, hn_lever_call *c) {
     const hn_lever *l = (const hn_lever *)hn_kind_find(&hn_kind_lever, name);
     assert_non_null(l);
     void *p = l->item.size ? hn_alloc(a, 1, l->item.size, 16) : NULL;

@@ -13,8 +13,8 @@ static const void *lever_params(hn_runner *r, const hn_lever *l) {
     return p;
 }
 
-/* Pulls one lever on s; cost and words come back. False: it does not apply, the job's error says why. */
-static bool pull(hn_runner *r, const hn_lever *l, int64_t variant, hn_settings *s, double *cost, double *inference, const char **did) {
+bool hn_lever_pull(hn_runner *r, const hn_lever *l, int64_t variant, hn_settings *s, double *cost, double *inference,
+                   const char **did) {
     hn_lever_call c = { .a = r->a, .candidate = s, .params = lever_params(r, l), .variant = variant, .name = l->item.name,
                         .cost = 1, .inference = 1 };
     if (!l->apply(&c)) return false;
@@ -66,7 +66,7 @@ bool hn_arm_lever(hn_runner *r, hn_arms *v, hn_phase phase, const hn_lever *l, i
     hn_trial *t = hn_arm_base(r, v, phase, name, seeds, set);
     t->lever = l;
     *out = NULL;
-    if (!pull(r, l, variant, t->settings, &t->cost, &t->inference, &t->did)) {
+    if (!hn_lever_pull(r, l, variant, t->settings, &t->cost, &t->inference, &t->did)) {
         *why = hn_strdup(r->a, hone_error_message(r->a->job));
         hone_error_clear(r->a->job);
         return true;
@@ -87,7 +87,7 @@ bool hn_arm_stack(hn_runner *r, hn_arms *v, const hn_kept_levers *k, int64_t ski
             if (i == skip || k->v[i]->lever->costs_more != (pass == 0)) continue;
             double cost;
             const char *did;
-            if (!pull(r, k->v[i]->lever, k->v[i]->variant, t->settings, &cost, &t->inference, &did)) return false;
+            if (!hn_lever_pull(r, k->v[i]->lever, k->v[i]->variant, t->settings, &cost, &t->inference, &did)) return false;
             t->cost = fmax(t->cost, cost);
             t->did = hn_fmt(r->a, "%s%s%s", t->did, *t->did ? "; " : "", did);
             if (!hn_plan_settle(r, r->a, t->settings, t->cost)) return false;

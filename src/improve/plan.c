@@ -43,21 +43,32 @@ bool hn_speed_measure(hn_runner *r, hn_speed *out) {
     return true;
 }
 
+/* Trainings that screening a lever takes: of each setting, and where that costs more, of an incumbent given as much. */
+static double screen_units(hn_runner *r, const hn_lever *l, double *dearest) {
+    double units = 0;
+    for (int64_t k = 0; k < HN_LEVER_VARIANTS; k++) {
+        double cost = 1, inference = 1;
+        const char *did;
+        if (!hn_lever_pull(r, l, k, hn_settings_clone(r->a, r->base), &cost, &inference, &did)) hone_error_clear(r->a->job);
+        units += cost > 1 ? 2 * cost : 1;
+        *dearest = fmax(*dearest, cost);
+    }
+    return units;
+}
+
 /* Units (trainings of the incumbent) and evaluated sets of a whole run with these levers: the dearest case that is likely. */
-static void count_units(const hn_runner *r, int64_t n_levers, double *units, double *eval_tokens) {
+static void count_units(hn_runner *r, int64_t n_levers, double *units, double *eval_tokens) {
     double screen = 1, dear = 1, s2 = (double)r->p->screen_seeds, s4 = (double)r->p->confirm_seeds, arms = 1 + HN_LEVER_VARIANTS;
     for (int64_t i = 0; i < n_levers; i++) {
-        const hn_lever *l = r->levers[i];
-        screen += l->costs_more ? 2 * 3.5 : HN_LEVER_VARIANTS; /* 1.5 and 2 times, each beside its own incumbent */
-        arms += l->costs_more ? 4 : HN_LEVER_VARIANTS;
-        if (l->costs_more) dear = 2;
+        screen += screen_units(r, r->levers[i], &dear);
+        arms += r->levers[i]->costs_more ? 2 * HN_LEVER_VARIANTS : HN_LEVER_VARIANTS;
     }
     screen += HN_LEVER_VARIANTS; /* placebo */
     double go_on = (double)HN_MIN(r->p->confirm_arms, n_levers);
-    double confirm = 2 + (go_on - 1) + (dear > 1 ? 4 : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear,
+    double confirm = 2 + (go_on - 1) + (dear > 1 ? 2 * dear : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear,
            tune = r->p->tune ? 9 : 0;
     if (n_levers == 0) confirm = 2;
-    *units = tune + screen * s2 + (confirm + stack + seal) * s4;
+    *units = (tune + screen * s2 + (confirm + stack + seal) * s4) * hn_finish_units(hn_finish_wanted(r->a, r->base));
     double tokens[HN_SETS];
     for (int k = 0; k < HN_SETS; k++) {
         tokens[k] = 0;

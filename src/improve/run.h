@@ -73,6 +73,8 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) HN_CHECK; /* levers and st
 bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s,
                     double cost) HN_CHECK; /* sets train.steps so that FLOPs = cost × incumbent's */
 json_t *hn_plan_json(hn_runner *r, const hn_speed *speed);
+/* arms.c: pulls one lever on s; cost, words and the factor of inference come back. False: it does not apply, the job's error says why. */
+bool hn_lever_pull(hn_runner *r, const hn_lever *l, int64_t variant, hn_settings *s, double *cost, double *inference, const char **did) HN_CHECK;
 /* finish.c: trains what the settings ask for with this seed; `screen` is what a temperature is fitted on. */
 bool hn_finish(hn_runner *r, hn_arena *a, const hn_settings *s, const hn_dataset *d, const hn_tokens *screen, uint64_t seed, hn_train_result *out,
                hone_model **model) HN_CHECK;

@@ -76,7 +76,10 @@ static bool run(hn_cmd_call *c) {
         json_object_set_new(o, r->name, v);
     }
     json_object_set_new(o, "tokenizer", m->tok ? json_string(m->tok->kind->item.name) : json_null());
-    json_object_set_new(o, "bytes", json_integer(weight_bytes(c->a, c->args[0])));
+    int64_t bytes = weight_bytes(c->a, c->args[0]);
+    for (int64_t i = 0; i < m->n_members; i++) bytes += weight_bytes(c->a, m->members[i]->path);
+    if (m->members) json_object_set_new(o, "members", json_integer(m->n_members));
+    json_object_set_new(o, "bytes", json_integer(bytes));
     if (c->json) return hn_out_json(c->a, o), true;
     const char *key;
     json_t *v;
