@@ -21,9 +21,10 @@ APPSRC  := $(shell find src/app -name '*.c' | LC_ALL=C sort)
 # src/tensor/cpu/isa/*.c are compiled once for each instruction set, with HN_ISA naming it.
 ISASRC  := $(shell find src -path '*/isa/*.c' | LC_ALL=C sort)
 ARCH    := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
-ISAS    := plain $(if $(filter x86_64,$(ARCH)),avx2 avx512)
+ISAS    := plain $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16)
 FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
 LIBOBJ  := $(LIBSRC:%.c=$(BUILD)/%.o) $(foreach i,$(ISAS),$(ISASRC:%.c=$(BUILD)/%.$(i).o))
 APPOBJ  := $(APPSRC:%.c=$(BUILD)/%.o)
 # ONLY="base train" builds and runs tests/test_base.c and tests/test_train.c alone.

@@ -38,6 +38,7 @@ static void project_backward(hn_call *c, hone_tensor *const dx[]) {
 }
 static const hn_op op_project = {.item = {"project", "", NULL, NULL, 0, sizeof(project_attr)},
                                  .n_in = 1,
+                                 .exact = true,
                                  .shape = project_shape,
                                  .forward = project_forward,
                                  .backward = project_backward};

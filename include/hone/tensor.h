@@ -27,6 +27,9 @@ typedef enum hone_mode {
 /* A tape on a backend ("cpu", "null", "check"; NULL: cpu). It lives until job closes or hone_tape_free. */
 HONE_API hone_tape *hone_tape_new(hone_job *job, const char *backend) HONE_CHECK;
 HONE_API void hone_tape_free(hone_tape *t);
+/* The type of the activations that a recording tape makes: HONE_F32, or HONE_BF16 for half the memory; from the next hone_tape_begin
+ * on. Weights, all gradients, statistics and losses stay f32, and so does everything when the tape does not record. Another type fails. */
+HONE_API bool hone_tape_activations(hone_tape *t, hone_dtype type) HONE_CHECK;
 /* Winds the tape back: its nodes and activations are gone, their addresses are used again in the same order. */
 HONE_API void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step);
 HONE_API bool hone_ok(const hone_tape *t);

@@ -149,8 +149,23 @@ double hn_now(void);                                       /* seconds, monotonic
 char *hn_time_utc(hn_arena *a);                            /* ISO 8601 */
 
 /* ---- cpu.c ---- */
-typedef enum hn_isa { HN_ISA_PLAIN, HN_ISA_AVX2, HN_ISA_AVX512, HN_ISA_COUNT } hn_isa;
-hn_isa hn_cpu_isa(void);                                   /* best of this CPU, or HONE_ISA=plain|avx2|avx512 (refused → best with hn_cpu_isa_error set) */
+typedef enum hn_isa { HN_ISA_PLAIN, HN_ISA_AVX2, HN_ISA_AVX512, HN_ISA_AVX512BF16, HN_ISA_COUNT } hn_isa;
+#define HN_ISA_NAMES "plain|avx2|avx512|avx512bf16"
+hn_isa hn_cpu_isa(void);                                   /* best of this CPU, or what HONE_ISA names (refused → best with hn_cpu_isa_error set) */
+static inline bool hn_isa_bf16(hn_isa isa) { return isa == HN_ISA_AVX512BF16; }   /* bf16 products are instructions of the CPU; elsewhere bf16 is storage */
+/* A table that files of isa/ define once for each instruction set, NAME_plain …: NAME_of(isa) gives its address. */
+#ifdef __x86_64__
+#define HN_BY_ISA(type, name)                                                                                                              \
+    extern const type name##_plain, name##_avx2, name##_avx512, name##_avx512bf16;                                                         \
+    static inline const type *name##_of(hn_isa isa) {                                                                                      \
+        static const type *const by[HN_ISA_COUNT] = { &name##_plain, &name##_avx2, &name##_avx512, &name##_avx512bf16 };                   \
+        return by[isa];                                                                                                                    \
+    }
+#else
+#define HN_BY_ISA(type, name)                                                                                                              \
+    extern const type name##_plain;                                                                                                        \
+    static inline const type *name##_of(hn_isa isa) { return &name##_plain; }
+#endif
 void hn_cpu_isa_force(hn_isa isa);                         /* for tests, while no kernel runs; at most the best of this CPU */
 const char *hn_isa_name(hn_isa isa);
 const char *hn_cpu_isa_error(void);                        /* NULL, or why HONE_ISA cannot be honoured */

@@ -1,10 +1,11 @@
 /* cpu.c - which instruction set the kernels use: the best one here, or the one that HONE_ISA asks for (tests walk through all).
- * AVX-512 counts only with F, BW, DQ and VL together, as every server core since Skylake and Zen 4 has it. */
+ * AVX-512 counts only with F, BW, DQ and VL together, as every server core since Skylake and Zen 4 has it; avx512bf16 has the
+ * products of bf16 numbers besides. */
 #include "base/job.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const isa_names[HN_ISA_COUNT] = { "plain", "avx2", "avx512" };
+static const char *const isa_names[HN_ISA_COUNT] = { "plain", "avx2", "avx512", "avx512bf16" };
 static hn_isa isa;
 static char isa_error[200];
 
@@ -13,7 +14,7 @@ static hn_isa best_isa(void) {
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return HN_ISA_PLAIN;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) return HN_ISA_AVX512;
+        __builtin_cpu_supports("avx512vl")) return __builtin_cpu_supports("avx512bf16") ? HN_ISA_AVX512BF16 : HN_ISA_AVX512;
     return HN_ISA_AVX2;
 #else
     return HN_ISA_PLAIN;
@@ -30,7 +31,7 @@ static void choose(void) {
         else snprintf(isa_error, sizeof isa_error, "HONE_ISA=%s: this CPU has at most %s", wish, isa_names[isa]);
         return;
     }
-    snprintf(isa_error, sizeof isa_error, "HONE_ISA=%.40s: wanted plain, avx2 or avx512", wish);
+    snprintf(isa_error, sizeof isa_error, "HONE_ISA=%.40s: wanted " HN_ISA_NAMES, wish);
 }
 
 static void chosen(void) {

@@ -97,20 +97,49 @@ static void tell_reference(hone_tape *t, const hn_op *op) {
 static void compute(hone_tape *t, hn_call *c) {
     double began = t->watch ? hn_now() : 0;
     const hn_kernel *k = hn_kernel_of(t, c->op);
-    int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes;
-    hn_chunk *scratch = need ? hn_mempool_get(&t->pool, need(c, false)) : NULL;
+    int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes, copies = 0;
+    hn_widened w;
+    hn_call *seen = c;
+    if (!(k && k->forward && k->bf16) && hn_call_narrow(c)) {
+        hn_widen_lay_out(&w, c, false);
+        seen = &w.call;
+        copies = w.bytes;
+    }
+    hn_chunk *scratch = need || copies ? hn_mempool_get(&t->pool, copies + (need ? need(seen, false) : 0)) : NULL;
     if (t->backend->computes) {
-        c->scratch = scratch ? scratch->p : NULL;
-        if (k && k->forward) k->forward(c);
+        if (seen != c) hn_widen_begin(&w, scratch ? scratch->p : NULL, false);
+        seen->scratch = scratch ? scratch->p + copies : NULL;
+        if (k && k->forward) k->forward(seen);
         else {
             if (!k) tell_reference(t, c->op);
-            c->op->forward(c);
+            c->op->forward(seen);
         }
+        if (seen != c) hn_widen_end(&w);
         c->scratch = NULL;
     }
     hn_mempool_put(&t->pool, scratch);
     *(t->repeats ? &t->flops_again : &t->flops_forward) += c->op->cost ? c->op->cost(c).flops : 0;
     if (t->watch) t->watch(t->watch_user, c, false, hn_now() - began);
+}
+
+/* The operator's shapes, to which bf16 is shown as f32: what type the results are is the tape's affair. */
+static bool shapes(hone_tape *t, hn_call *c) {
+    hone_tensor shown[HN_MAX_IN], *in[HN_MAX_IN];
+    for (int i = 0; i < c->n_in; i++) {
+        in[i] = c->in[i];
+        if (!in[i] || in[i]->dtype != HONE_BF16) continue;
+        shown[i] = *in[i];
+        shown[i].dtype = HONE_F32;
+        c->in[i] = &shown[i];
+    }
+    bool ok = c->op->shape(c, t->texts);
+    for (int i = 0; i < c->n_in; i++) c->in[i] = in[i];
+    if (c->op->view && ok) c->out->dtype = in[0]->dtype;
+    else if (c->out->dtype == HONE_F32 && !c->op->exact) {
+        c->out->dtype = t->act;
+        for (int i = 0; i < c->n_aux && c->op->aux_active; i++) c->aux[i]->dtype = t->act;
+    }
+    return ok;
 }
 
 typedef struct apply_args {
@@ -144,7 +173,7 @@ static bool apply_body(hone_tape *t, void *arg) {
     }
     t->at = n;
     if (!inputs_alive(t, c)) return false;
-    if (!op->shape(c, t->texts)) return t->failed ? false : hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = "operator refused"});
+    if (!shapes(t, c)) return t->failed ? false : hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){.what = "operator refused"});
     c->out->tape = t;
     c->out->wants_grad = wants && t->mode == HONE_TRAIN;
     p->made = c->out;

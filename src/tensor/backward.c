@@ -1,5 +1,8 @@
 /* backward.c - walks the nodes back. The gradient of an activation is born, zeroed, when the first of its readers is walked, is
- * complete when its maker's turn comes, and is released after that. A saved tensor is released after its last reader. */
+ * complete when its maker's turn comes, and is released after that. A saved tensor is released after its last reader.
+ *
+ * All gradients are f32, also those of bf16 activations: where several readers meet (the residual stream) their sum loses nothing,
+ * every backward has one type of dy, and few are alive at a time: what a step keeps are the activations. */
 #include "tensor/tape.h"
 
 typedef struct zero_args {
@@ -17,7 +20,7 @@ static void zero(hn_pool *pool, float *p, int64_t bytes) {
 
 static bool wanted(const hn_call *c, int i) {
     const hone_tensor *x = c->in[i];
-    return x && x->wants_grad && x->dtype == HONE_F32 && !(c->op->constant >> i & 1);
+    return x && x->wants_grad && (x->dtype == HONE_F32 || x->dtype == HONE_BF16) && !(c->op->constant >> i & 1);
 }
 
 /* Another input of the same call adds into the same memory. */
@@ -42,6 +45,7 @@ static bool gradient_of(hone_tape *t, const hn_call *c, int i, bool overwrites, 
     }
     if (t->backend->computes && !root->grad) return false;
     *dx = *x;
+    dx->dtype = HONE_F32;
     dx->fresh = fresh;
     dx->data = root->grad ? root->grad + (x->base ? x->base_offset : 0) : NULL;
     return true;
@@ -65,11 +69,19 @@ static void run_node(hone_tape *t, hn_call *c) {
     bool overwrites = k && k->backward && k->overwrites, passed = pass_on(c);
     for (int i = passed; i < c->n_in; i++)
         if (gradient_of(t, c, i, overwrites, &store[i])) dx[i] = &store[i];
-    int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes;
-    hn_chunk *scratch = need ? hn_mempool_get(&t->pool, need(c, true)) : NULL;
+    int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes, copies = 0;
+    hn_widened w;
+    hn_call *seen = c;
+    if (!(k && k->backward && k->bf16) && hn_call_narrow(c)) {
+        hn_widen_lay_out(&w, c, true);
+        seen = &w.call;
+        copies = w.bytes;
+    }
+    hn_chunk *scratch = need || copies ? hn_mempool_get(&t->pool, copies + (need ? need(seen, true) : 0)) : NULL;
     if (t->backend->computes) {
-        c->scratch = scratch ? scratch->p : NULL;
-        (k && k->backward ? k->backward : c->op->backward)(c, dx);
+        if (seen != c) hn_widen_begin(&w, scratch ? scratch->p : NULL, true);
+        seen->scratch = scratch ? scratch->p + copies : NULL;
+        (k && k->backward ? k->backward : c->op->backward)(seen, dx);
         c->scratch = NULL;
         if (!t->failed && t->backend->checks) hn_check_grads(t, c, dx);
     }

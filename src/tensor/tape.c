@@ -60,6 +60,7 @@ void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step)
         hn_tape_cache_advance(t);
     }
     t->mode = mode;
+    t->act = mode == HONE_TRAIN ? t->activations : HONE_F32;
     t->seed = seed;
     t->step = step;
     t->index = 0;
@@ -77,6 +78,14 @@ void hone_tape_begin(hone_tape *t, hone_mode mode, uint64_t seed, uint32_t step)
     hn_mempool_rewind(&t->pool);
     hn_bump_rewind(&t->nodes);
     hn_arena_reset(t->texts);
+}
+
+bool hone_tape_activations(hone_tape *t, hone_dtype type) {
+    if (type != HONE_F32 && type != HONE_BF16)
+        return hn_fail(t->job, HONE_E_VALUE,
+                       &(hn_why){.what = "activations cannot be of this type", .wanted = "f32 or bf16", .found = hone_dtype_name(type)});
+    t->activations = type;
+    return true;
 }
 
 bool hone_ok(const hone_tape *t) { return !t->failed; }

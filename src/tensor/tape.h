@@ -1,4 +1,4 @@
-/* tape.h - the tape's inside, shared by tape.c, apply.c, backward.c, block.c and cache.c alone. */
+/* tape.h - the tape's inside, shared by tape.c, apply.c, backward.c, widen.c, recompute.c and cache.c alone. */
 #ifndef HN_TENSOR_TAPE_H
 #define HN_TENSOR_TAPE_H
 #include "tensor/mempool.h"
@@ -37,6 +37,7 @@ struct hone_tape {
     const hn_kernel *kernel[HN_MAX_OPS]; /* by position in hn_kind_op; NULL: the reference */
     bool references;                     /* asked for: no kernels, no warnings */
     uint64_t warned;                     /* operators whose missing kernel has been told */
+    hone_dtype activations, act; /* of a recording tape: as asked for; now, f32 when it does not record */
     hone_mode mode;
     uint64_t seed;
     uint32_t step, index; /* index: of the next call */
@@ -80,6 +81,20 @@ bool hn_tape_try(hone_tape *t, bool (*fn)(hone_tape *t, void *arg), void *arg) H
 bool hn_tape_overflow(hone_tape *t, const char *op, const hone_tensor *x); /* fails: more elements than can be counted */
 /* Bytes of x, with its product of sizes checked. */
 bool hn_tensor_bytes(const hone_tensor *x, int64_t *bytes) HN_CHECK;
+/* A call as a kernel sees it that knows no bf16 (widen.c). lay_out says how many bytes of scratch its copies take, begin fills them, and
+ * end, after forward, rounds what has been written. */
+enum { HN_WIDEN_MAX = HN_MAX_IN + HN_MAX_AUX + 1 };
+typedef struct hn_widened {
+    hn_call call;
+    hone_tensor stand_in[HN_WIDEN_MAX], *real[HN_WIDEN_MAX]; /* real: what is copied, a view's base */
+    float *copy[HN_WIDEN_MAX];
+    bool first[HN_WIDEN_MAX];        /* of those that share a copy */
+    int64_t at[HN_WIDEN_MAX], bytes; /* at: in the scratch; -1: no copy */
+} hn_widened;
+bool hn_call_narrow(const hn_call *c); /* something of it is bf16 */
+void hn_widen_lay_out(hn_widened *w, const hn_call *c, bool backward);
+void hn_widen_begin(hn_widened *w, char *memory, bool backward);
+void hn_widen_end(const hn_widened *w);
 void hn_check_call(hone_tape *t, const hn_call *c); /* check backend, after forward */
 void hn_check_grads(hone_tape *t, const hn_call *c, hone_tensor *const dx[]);
 #endif

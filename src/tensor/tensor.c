@@ -30,6 +30,8 @@ double hone_tensor_item(const hone_tensor *x, int64_t i) {
     switch (x->dtype) {
     case HONE_F32:
         return ((const float *)x->data)[at];
+    case HONE_BF16:
+        return (double)hn_widen(((const hn_bf16 *)x->data)[at]);
     case HONE_I32:
         return ((const int32_t *)x->data)[at];
     case HONE_U8:

@@ -6,6 +6,7 @@
 #define HN_TENSOR_H
 #include "base/base.h"
 #include "hone/tensor.h"
+#include "tensor/bf16.h"
 
 enum { HN_MAX_IN = 5, HN_MAX_AUX = 2 };
 typedef struct hn_op hn_op;
@@ -73,6 +74,8 @@ struct hn_op {
     int n_in;                                                /* inputs, optional ones included */
     bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
     unsigned constant;                                       /* inputs that never get a gradient, by HN_SAVE_IN… */
+    bool exact;                                              /* out stays f32 on a bf16 tape: losses, statistics, tables */
+    bool aux_active;                                         /* aux is an activation, of out's type; otherwise statistics, f32 */
     bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
     bool (*shape)(hn_call *c, hn_arena *a);                  /* fills out and aux (dtype, dims, shape); on misfit fails the tape:
                                                                 "linear: x is (…) but w is (…)" */
@@ -139,7 +142,9 @@ static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 42
 /* ---- a backend ---- */
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward);
-                           bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */ } hn_kernel;
+                           bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */
+                           bool bf16;       /* takes in, out and aux of bf16 as they are; otherwise they come and go as f32 (widen.c) */
+                           } hn_kernel;
 /* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
  * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.
  * null and check count and run what cpu does: their `like`. */

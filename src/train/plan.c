@@ -89,7 +89,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     if (!hn_mul(p->batch, hn_trainer_row(s, m), &windows) || !hn_mul(windows, p->accumulate, &tokens) || !hn_mul(tokens, 1 << 20, &n))
         return HN_FAIL(a, HONE_E_VALUE, .what = "train.batch × train.accumulate × the context is beyond any memory",
                        .hint = "lower train.batch, or set data.max_length");
-    hone_tape *tape = hone_tape_new(a->job, "null");
+    hone_tape *tape = hn_train_tape(a->job, p, "null");
     m->recompute = p->recompute;
     bool ok = tape && dry_run(a, tape, m, p->batch, hn_trainer_row(s, m), hn_trainer_packs(s), out);
     hone_tape_free(tape);

@@ -29,6 +29,9 @@ static const hn_param train_rows[] = {
              .doc = "stop after so many evaluations without a better one; 0: off"),
     HN_PARAM(hn_train_params, recompute, .def = "false",
              .doc = "keep only the input of each layer and compute the layer again in backward: less memory, a third more time, same numbers"),
+    HN_PARAM(hn_train_params, dtype, .def = "f32", .choices = "f32|bf16",
+             .doc = "type of the activations: bf16 takes half their memory and, where the CPU has bf16 products, runs those; weights, "
+                    "gradients, optimizer and statistics stay f32"),
     HN_PARAM(hn_train_params, save_every, .def = "0", .min = 0, .max = 1e9, .unit = "steps",
              .doc = "steps between checkpoints; 0: at the end and when interrupted only"),
 };

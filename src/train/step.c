@@ -89,6 +89,18 @@ static void update_all(hn_trainer *t, double norm)
 }
 
 /* ---- forward and backward ---- */
+hone_tape *hn_train_tape(hone_job *job, const hn_train_params *p, const char *backend)
+{
+    hone_tape *tape = hone_tape_new(job, backend);
+    return tape && hone_tape_activations(tape, !strcmp(p->dtype, "bf16") ? HONE_BF16 : HONE_F32) ? tape : NULL;
+}
+
+const char *hn_train_dtype_note(const hn_train_params *p)
+{
+    if (strcmp(p->dtype, "bf16") || hn_isa_bf16(hn_cpu_isa())) return NULL;
+    return "train.dtype=bf16: this CPU has no bf16 instructions, so activations are kept in bf16 and multiplied in f32";
+}
+
 static double micro_batch(hn_trainer *t, hone_tape *tape, int64_t k, double denominator, bool *ok)
 {
     int64_t shape[2] = { t->p->batch, t->T }, n = shape[0] * shape[1];
@@ -113,7 +125,7 @@ static bool explain(hn_trainer *t, double denominator, const char *seen)
     const char *found = NULL;
     clear_gradients(t);
     hone_error_clear(job);
-    hone_tape *tape = hone_tape_new(job, "check");
+    hone_tape *tape = hn_train_tape(job, t->p, "check");
     bool ok = tape != NULL;
     for (int64_t k = 0; ok && k < t->p->accumulate; k++) {
         double value = micro_batch(t, tape, k, denominator, &ok);

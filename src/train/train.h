@@ -19,10 +19,15 @@ typedef struct hn_train_params {
     int64_t eval_tokens;         /* of validation per evaluation while training; 0: all */
     int64_t patience;            /* evaluations without a better one before stopping; 0: off */
     bool recompute;              /* layers keep their input only; backward runs them anew */
+    const char *dtype;           /* of the activations while training: f32|bf16 */
     int64_t save_every;          /* steps between checkpoints; 0: at the end and on a stop only */
 } hn_train_params;
 typedef struct hn_optim_params { const char *name; hn_strs groups; } hn_optim_params;     /* variant: kind `optim` */
 typedef struct hn_sched_params { const char *name; int64_t warmup; double min_ratio; int64_t steps; /* its length; 0: the training's */ } hn_sched_params;   /* variant: kind `sched`; the optimizer's lr is the peak */
+/* A tape as the recipe wants it, for steps; evaluation on it is f32 all the same. */
+hone_tape *hn_train_tape(hone_job *job, const hn_train_params *p, const char *backend) HN_CHECK;
+/* NULL, or that this CPU cannot multiply in the type asked for. */
+const char *hn_train_dtype_note(const hn_train_params *p);
 extern const hn_section hn_section_train, hn_section_optim, hn_section_sched;
 
 /* ---- optimizers ---- */

@@ -197,7 +197,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     t->n_w = hn_model_trained(t->m).n;
     for (int64_t i = 0; t->m->adapter && i < t->m->n_w; i++)
         t->base_hash = hn_hash(t->m->w[i].t->data, hn_count(t->m->w[i].t) * (int64_t)sizeof(float), t->base_hash);
-    if (!(t->tape = hone_tape_new(a->job, NULL))) return NULL;
+    if (!(t->tape = hn_train_tape(a->job, t->p, NULL))) return NULL;
     if (!hn_trainer_batches(t)) return NULL;
     bool pack = t->packed;
     int64_t n = t->p->accumulate * t->p->batch * t->T;

@@ -29,6 +29,10 @@ try() {                                                        # name, settings 
 try nanogpt model.layers=4 model.heads=4 model.width=128 model.context=64 train.batch=12
 try baby model.layers=6 model.heads=6 model.width=384 model.context=256 train.batch=4
 try accumulate model.layers=6 model.heads=6 model.width=384 model.context=256 train.batch=2 train.accumulate=2 train.ema=0.9
+whole=$(field peak_rss_bytes "$tmp/run.json")
+try bf16 model.layers=6 model.heads=6 model.width=384 model.context=256 train.batch=2 train.accumulate=2 train.ema=0.9 train.dtype=bf16
+[ "$(field peak_rss_bytes "$tmp/run.json")" -lt "$whole" ] || fail "bf16 activations take no less than f32's $whole bytes"
+"$hone" doctor | grep -q avx512bf16 || grep -q "kept in bf16" "$tmp/err" || fail "does not say that bf16 is storage here: $(cat "$tmp/err")"
 
 "$hone" train data.train="$tmp/text.txt" model.width=16384 model.layers=64 out="$tmp/huge" > "$tmp/log" 2>&1
 status=$?

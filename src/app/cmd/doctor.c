@@ -31,7 +31,7 @@ static bool run(hn_cmd_call *c) {
     }
     hn_out("hone       %s\n", hone_version());
     hn_out("cpu        %s\n", hn_cpu_describe(a));
-    hn_out("kernels    %s (HONE_ISA=plain|avx2|avx512 forces one)\n", hn_isa_name(hn_cpu_isa()));
+    hn_out("kernels    %s (HONE_ISA=" HN_ISA_NAMES " forces one)\n", hn_isa_name(hn_cpu_isa()));
     hn_out("threads    %d\n", hn_cpu_cores());
     hn_out("memory     %s may still be used\n", hn_human_bytes(a, (double)memory));
     hn_out("disk       %s free here\n", disk < 0 ? "unknown" : hn_human_bytes(a, disk));

@@ -136,6 +136,8 @@ static bool run(hn_cmd_call *c) {
     const hn_run_params *top = hn_settings_get(c->settings, "");
     hn_trainer *t = hn_trainer_new(c->a, c->settings, &d, start, top->seed);
     if (!t || !claim(c, out, resume) || (resume && !hn_trainer_load(t, out)) || !note(c, out, &d.corpus)) return false;
+    const char *dtype = hn_train_dtype_note(hn_settings_get(c->settings, "train"));
+    if (dtype) hn_log(c->a, "%s", dtype);
     hn_log(c->a, "%s parameters, %s training tokens%s, %s held out; writing to %s",
            hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n), learned(c->a, &d.train),
            hn_human(c->a, (double)d.valid.n), out);

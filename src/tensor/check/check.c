@@ -11,19 +11,23 @@ const hn_backend hn_backend_check = {
     .like = &hn_backend_cpu,
 };
 
+static float number(const hone_tensor *x, int64_t i) {
+    return x->dtype == HONE_BF16 ? hn_widen(((const hn_bf16 *)x->data)[i]) : ((const float *)x->data)[i];
+}
+
 /* Flat index of the first value that is not finite, or -1. */
 static int64_t first_bad(const hone_tensor *x) {
-    if (!x || x->dtype != HONE_F32 || !x->data) return -1;
+    if (!x || (x->dtype != HONE_F32 && x->dtype != HONE_BF16) || !x->data) return -1;
     int64_t rows = hn_rows(x), cols = hn_cols(x);
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < cols; i++)
-            if (!isfinite(((const float *)x->data)[r * x->ld + i])) return r * cols + i;
+            if (!isfinite(number(x, r * x->ld + i))) return r * cols + i;
     return -1;
 }
 
 static void complain(hone_tape *t, const hn_call *c, const char *of, const hone_tensor *x, int64_t at) {
     int64_t cols = hn_cols(x);
-    float v = ((const float *)x->data)[at / cols * x->ld + at % cols];
+    float v = number(x, at / cols * x->ld + at % cols);
     const char *hint = "a smaller learning rate or gradient clipping often helps";
     for (int i = 0; i < c->n_in; i++)
         if (first_bad(c->in[i]) >= 0)

@@ -36,8 +36,10 @@ typedef struct hn_vec {
     void (*turn)(float *y, const float *x, const float *angles, int64_t half, bool interleaved, bool back, bool add);
     /* y = cap·tanh(scale·x/cap); slope (NULL: not wanted) = its derivative by x */
     void (*softcap)(float *y, float *slope, const float *x, float scale, float cap, int64_t n);
+    void (*widen)(float *y, const hn_bf16 *x, int64_t n);
+    void (*narrow)(hn_bf16 *y, const float *x, int64_t n); /* rounded */
 } hn_vec;
-const hn_vec *hn_vec_of(hn_isa isa);
+HN_BY_ISA(hn_vec, hn_vec)
 static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }
 
 /* Runs tasks on the pool, or on the calling thread where the whole is less than ~20 µs of work (flops counts about 50 per ns). */

@@ -1,18 +1,8 @@
 /* elementwise.c - picks the vector routines of the instruction set, and cuts rows into tasks. */
 #include "tensor/cpu/elementwise.h"
 
-extern const hn_elementwise hn_elementwise_plain;
-#ifdef __x86_64__
-extern const hn_elementwise hn_elementwise_avx2, hn_elementwise_avx512;
-#endif
-
-const hn_elementwise *hn_elementwise_now(void) {
-#ifdef __x86_64__
-    if (hn_cpu_isa() == HN_ISA_AVX512) return &hn_elementwise_avx512;
-    if (hn_cpu_isa() == HN_ISA_AVX2) return &hn_elementwise_avx2;
-#endif
-    return &hn_elementwise_plain;
-}
+HN_BY_ISA(hn_elementwise, hn_elementwise)
+const hn_elementwise *hn_elementwise_now(void) { return hn_elementwise_of(hn_cpu_isa()); }
 
 typedef struct {
     hn_span_fn *span;

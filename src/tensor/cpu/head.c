@@ -2,17 +2,8 @@
 #include "tensor/cpu/head.h"
 #include "tensor/op/op.h"
 
-extern const hn_head_vec hn_head_vec_plain;
-#ifdef __x86_64__
-extern const hn_head_vec hn_head_vec_avx2, hn_head_vec_avx512;
-#endif
-const hn_head_vec *hn_head_vec_now(void) {
-#ifdef __x86_64__
-    if (hn_cpu_isa() == HN_ISA_AVX512) return &hn_head_vec_avx512;
-    if (hn_cpu_isa() == HN_ISA_AVX2) return &hn_head_vec_avx2;
-#endif
-    return &hn_head_vec_plain;
-}
+HN_BY_ISA(hn_head_vec, hn_head_vec)
+const hn_head_vec *hn_head_vec_now(void) { return hn_head_vec_of(hn_cpu_isa()); }
 
 /* Whole tiles of rows where they fit, at least sixteen rows where the vocabulary is huge. */
 int64_t hn_head_rows(const hn_head *x, int blocks) {

@@ -1,4 +1,4 @@
-/* run.c - oneDNN on one thread, the table of vector routines, and work on the pool.
+/* run.c - oneDNN on one thread, and work on the pool.
  *
  * oneDNN's own threading splits sums by the number of threads; a product here is one thread's, on a tile that the caller cut
  * by size. dnnl_sgemm needs no primitives and reached 80-95 % of the f32 peak on tiles of 128 rows (Zen 3, 2.6.3: 128x384x128
@@ -7,25 +7,13 @@
 #include <dnnl.h>
 #include <pthread.h>
 
-extern const hn_vec hn_vec_plain;
-#ifdef __x86_64__
-extern const hn_vec hn_vec_avx2, hn_vec_avx512;
-#endif
 /* The pool's threads have set this for themselves; a caller's thread may not have. */
 extern void omp_set_num_threads(int n);
 extern int omp_get_max_threads(void);
 
-const hn_vec *hn_vec_of(hn_isa isa) {
-#ifdef __x86_64__
-    if (isa == HN_ISA_AVX512) return &hn_vec_avx512;
-    if (isa == HN_ISA_AVX2) return &hn_vec_avx2;
-#endif
-    return &hn_vec_plain;
-}
-
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void limit_onednn(void) {
-    static const dnnl_cpu_isa_t as[HN_ISA_COUNT] = { dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core };
+    static const dnnl_cpu_isa_t as[HN_ISA_COUNT] = { dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core, dnnl_cpu_isa_all };
     (void)!dnnl_set_max_cpu_isa(as[hn_cpu_isa()]); /* refused once oneDNN has run; then it was the program's choice */
 }
 

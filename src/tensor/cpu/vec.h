@@ -6,6 +6,7 @@
  * v_erfc 1.2e-7 relative near 0, growing as x² · 6e-8 (Numerical Recipes, 6.2). */
 #ifndef HN_VEC_H
 #define HN_VEC_H
+#include "tensor/bf16.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,6 +32,19 @@ static inline vu v_mul32(vu a, vu b) { return (vu)_mm512_mul_epu32((__m512i)a, (
 static inline vf v_ldexp(vf x, vf n) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23)));
 }
+static inline vf v_widen(const hn_bf16 *p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+#ifdef __AVX512BF16__
+static inline void v_narrow(hn_bf16 *p, vf v) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v)); }
+#else
+static inline void v_narrow(hn_bf16 *p, vf v) {
+    __m512i u = _mm512_castps_si512(v), one = _mm512_set1_epi32(1), high = _mm512_srli_epi32(u, 16);
+    __m512i r = _mm512_srli_epi32(_mm512_add_epi32(u, _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(high, one))), 16);
+    r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), high, _mm512_set1_epi32(0x40));
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(r));
+}
+#endif
 #elif defined(__AVX2__)
 #include <immintrin.h>
 enum { VW = 8 };
@@ -55,6 +69,17 @@ typedef uint64_t vu __attribute__((vector_size(32)));
 static inline vu v_mul32(vu a, vu b) { return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 static inline vf v_ldexp(vf x, vf n) {
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
+static inline vf v_widen(const hn_bf16 *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+static inline void v_narrow(hn_bf16 *p, vf v) {
+    __m256i u = _mm256_castps_si256(v), high = _mm256_srli_epi32(u, 16), odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
+    __m256i r = _mm256_srli_epi32(_mm256_add_epi32(u, _mm256_add_epi32(_mm256_set1_epi32(0x7fff), odd)), 16);
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    r = _mm256_blendv_epi8(r, _mm256_or_si256(high, _mm256_set1_epi32(0x40)), nan);
+    r = _mm256_permute4x64_epi64(_mm256_packus_epi32(r, r), 0x08);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(r));
 }
 #else
 enum { VW = 4 };
@@ -94,6 +119,10 @@ static inline vf v_round(vf x) {
 static inline vf v_ldexp(vf x, vf n) {
     vi k = (vi)(n + v_set(12582912.0f)) - (vi)v_set(12582912.0f);
     return (vf)((vi)x + (k << 23));
+}
+static inline vf v_widen(const hn_bf16 *p) { return (vf){ hn_widen(p[0]), hn_widen(p[1]), hn_widen(p[2]), hn_widen(p[3]) }; }
+static inline void v_narrow(hn_bf16 *p, vf v) {
+    for (int i = 0; i < VW; i++) p[i] = hn_narrow(v[i]);
 }
 #endif
 

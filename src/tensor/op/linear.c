@@ -121,6 +121,7 @@ const hn_op hn_op_linear = {
     .item = {"linear", "x·wᵀ + b, then an activation", NULL, NULL, 0, sizeof(hn_linear_attr)},
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
     .keeps = keeps,
+    .aux_active = true,
     .n_in = 3,
     .shape = shape,
     .forward = forward,

@@ -145,6 +145,7 @@ const hn_op hn_op_linear_cross_entropy = {
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_IN3 | HN_SAVE_AUX,
     .n_in = 4,
     .constant = HN_SAVE_IN3,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -153,6 +153,7 @@ const hn_op hn_op_linear_kl = {
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_IN3 | HN_SAVE_IN4 | HN_SAVE_AUX,
     .n_in = 5,
     .constant = HN_SAVE_IN2 | HN_SAVE_IN3 | HN_SAVE_IN4,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -97,6 +97,7 @@ const hn_op hn_op_linear_log_probs = {
              sizeof(hn_linear_log_probs_attr)},
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_AUX,
     .n_in = 3,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

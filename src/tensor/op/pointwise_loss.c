@@ -94,6 +94,7 @@ const hn_op hn_op_pointwise_loss = {
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_IN2 | HN_SAVE_AUX,
     .constant = HN_SAVE_IN2,
     .n_in = 3,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -90,6 +90,7 @@ const hn_op hn_op_reduce = {
     .item = {"reduce", "sum, mean or largest along one dimension", NULL, NULL, 0, sizeof(hn_reduce_attr)},
     .saves = HN_SAVE_AUX,
     .n_in = 1,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

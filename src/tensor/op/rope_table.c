@@ -94,6 +94,7 @@ static const hn_op_case cases[] = {
 const hn_op hn_op_rope_table = {
     .item = { "rope_table", "cosines and sines of rotary positions", "arXiv:2104.09864", NULL, 0, sizeof(hn_rope_table_attr) },
     .n_in = 1,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -58,6 +58,7 @@ const hn_op hn_op_softmax = {
     .item = {"softmax", "probabilities over the last dimension, or their logarithms", NULL, NULL, 0, sizeof(hn_softmax_attr)},
     .saves = HN_SAVE_OUT,
     .n_in = 1,
+    .exact = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

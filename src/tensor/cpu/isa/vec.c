@@ -329,11 +329,22 @@ static void gemv(float *y, const float *x, const float *w, int64_t ldw, bool tra
     }
 }
 
+static void widen(float *y, const hn_bf16 *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) v_storeu(y + i, v_widen(x + i));
+    for (; i < n; i++) y[i] = hn_widen(x[i]);
+}
+static void narrow(hn_bf16 *y, const float *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) v_narrow(y + i, v_loadu(x + i));
+    for (; i < n; i++) y[i] = hn_narrow(x[i]);
+}
+
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define TABLE PASTE(hn_vec_, HN_ISA)
 extern const hn_vec TABLE;
 const hn_vec TABLE = {
     VW, add, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
-    rmsnorm, rmsnorm_grad, turn, softcap,
+    rmsnorm, rmsnorm_grad, turn, softcap, widen, narrow,
 };
