@@ -112,7 +112,9 @@ struct hn_tokenizer {
 };
 hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* with the defaults */
 hn_tokenizer *hn_tokenizer_train_with(hn_arena *a, const char *name, const hn_token_params *p, const hn_corpus *c, const hn_split *s) HN_CHECK;
-hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) HN_CHECK;         /* tokenizer.json, or a folder that has one */
+/* tokenizer.json, .gguf, SentencePiece's .model, llama2.c's .bin, or a folder that has one (or vocab.json and merges.txt). */
+hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) HN_CHECK;
+bool hn_tokenizer_is_in(hn_arena *a, const char *dir);                           /* the folder has one that hn_tokenizer_load finds */
 hn_tokenizer *hn_tokenizer_parse(hn_arena *a, const char *where, const void *p, int64_t n) HN_CHECK;   /* the text of a tokenizer.json; the fuzz target */
 bool hn_tokenizer_save(hn_arena *a, const hn_tokenizer *t, const char *dir) HN_CHECK;   /* tokenizer.json + tokenizer_config.json */
 bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* a character outside the vocabulary without unk: E_DATA naming it and the offset */

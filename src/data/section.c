@@ -13,7 +13,7 @@ static const hn_param rows[] = {
     HN_PARAM(hn_data_params, gap, .def = "-1", .min = -1, .max = 1073741824, .unit = "bytes",
              .doc = "text dropped on each side of held-out text; -1: one context for blocks, none for tail and hash"),
     HN_PARAM(hn_data_params, tokenizer, .def = "char",
-             .doc = "char, byte, bpe, or a tokenizer.json, a folder that has one, or a .gguf"),
+             .doc = "char, byte, bpe, or a file: tokenizer.json, .gguf, SentencePiece's .model, llama2.c's .bin, or a folder that has one"),
     HN_PARAM(hn_data_params, vocab, .def = "4096", .min = 257, .max = 4194304, .unit = "tokens",
              .doc = "tokens of a tokenizer that is trained here and can choose: bpe"),
     HN_PARAM(hn_data_params, words, .def = "gpt2",

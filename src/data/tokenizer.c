@@ -116,23 +116,43 @@ static void take_neighbours(hn_arena *a, hn_tokenizer *t, const char *dir) {
         if (t->pieces[id].n == n && !memcmp(t->pieces[id].p, eos, (size_t)n)) t->eos = (int32_t)id;
 }
 
-static hn_tokenizer *from_gguf(hn_arena *a, const char *path) {
-    hn_bytes file;
-    json_t *root = hn_file_map(a, path, &file) ? hn_gguf_tokenizer(a, path, file) : NULL;
-    return root ? from_root(a, path, root) : NULL;
+static json_t *llama2c(hn_arena *a, const char *path, hn_bytes file) { return hn_llama2c_tokenizer(a, path, file, 0); }
+
+/* Files of a tokenizer alone, by how their name ends. */
+static const struct {
+    const char *ending;
+    json_t *(*read)(hn_arena *a, const char *path, hn_bytes file);
+} foreign[] = { { ".gguf", hn_gguf_tokenizer }, { ".model", hn_spm_tokenizer }, { ".bin", llama2c } };
+
+static bool from_foreign(hn_arena *a, const char *path, hn_tokenizer **out) {
+    size_t length = strlen(path);
+    for (int64_t i = 0; i < HN_LEN(foreign); i++) {
+        size_t n = strlen(foreign[i].ending);
+        if (length <= n || strcmp(path + length - n, foreign[i].ending) || hn_path_is_dir(path) || !hn_path_exists(path)) continue;
+        hn_bytes file;
+        json_t *root = hn_file_map(a, path, &file) ? foreign[i].read(a, path, file) : NULL;
+        *out = root ? from_root(a, path, root) : NULL;
+        return true;
+    }
+    return false;
+}
+
+bool hn_tokenizer_is_in(hn_arena *a, const char *dir) {
+    return hn_path_exists(hn_path_join(a, dir, "tokenizer.json")) || hn_path_exists(hn_path_join(a, dir, "tokenizer.model")) ||
+           (hn_path_exists(hn_path_join(a, dir, "vocab.json")) && hn_path_exists(hn_path_join(a, dir, "merges.txt")));
 }
 
 hn_tokenizer *hn_tokenizer_load(hn_arena *a, const char *path) {
     hn_bytes file;
-    size_t length = strlen(path);
-    if (length > 5 && !strcmp(path + length - 5, ".gguf") && hn_path_exists(path)) return from_gguf(a, path);
-    const char *dir = hn_path_is_dir(path) ? path : NULL, *json = dir ? hn_path_join(a, path, "tokenizer.json") : path;
     hn_tokenizer *t = NULL;
+    if (from_foreign(a, path, &t)) return t;
+    const char *dir = hn_path_is_dir(path) ? path : NULL, *json = dir ? hn_path_join(a, path, "tokenizer.json") : path;
     if (hn_path_exists(json)) t = hn_file_read(a, json, MAX_FILE, &file) ? hn_tokenizer_parse(a, json, file.p, file.n) : NULL;
     else if (dir && hn_path_exists(hn_path_join(a, dir, "vocab.json")) && hn_path_exists(hn_path_join(a, dir, "merges.txt"))) {
         json_t *root = hn_gpt2_files(a, dir, &json);
         t = root ? from_root(a, json, root) : NULL;
-    } else (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = json);
+    } else if (dir && hn_path_exists(hn_path_join(a, dir, "tokenizer.model"))) (void)from_foreign(a, hn_path_join(a, dir, "tokenizer.model"), &t);
+    else (void)!HN_FAIL(a, HONE_E_MODEL, .what = "there is no tokenizer.json", .where = json);
     if (t && dir) take_neighbours(a, t, dir);
     return t;
 }

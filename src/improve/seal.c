@@ -23,7 +23,8 @@ static bool ship(hn_runner *r, const hn_trial *t, int64_t k, const char *name) {
                        .hint = "delete the run's folder and start again");
     }
     hone_model *m = hn_model_load(r->a, from);
-    return m && hn_model_save(r->a, m, to);
+    double apart;
+    return m && hn_model_save(r->a, m, to) && hn_export_check(r->a, m, to, true, &apart);
 }
 
 static const char *sample(hn_runner *r, const char *dir) {

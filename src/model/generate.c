@@ -157,7 +157,9 @@ static bool decode(call *c, hn_arena *a, hn_ids *ids, flow *f, int64_t *made) {
         }
         hn_push(a, ids, id);
         ++*made;
-        for (int64_t i = 0; i < tok->pieces[id].n; i++) take_byte(f, tok->pieces[id].p[i]);
+        hn_bytes piece = tok->pieces[id];
+        bool skip = *made == 1 && !*c->prompt && tok->bare_start && piece.n && piece.p[0] == ' '; /* as hn_decode of the whole */
+        for (int64_t i = skip; i < piece.n; i++) take_byte(f, piece.p[i]);
         tell(f, false);
     }
     finish(f);

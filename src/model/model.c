@@ -118,11 +118,13 @@ bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B,
 }
 
 /* A model with an adapter is saved as the adapter; hn_model_merged makes it a model of its own. */
-bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) {
+bool hn_model_save_as(hn_arena *a, const hone_model *m, const char *dir, const hn_save *how) {
     extern const hn_format hn_format_peft, hn_format_ensemble;
-    if (m->members) return hn_format_ensemble.save(a, m, dir);
-    return (m->adapter ? &hn_format_peft : (const hn_format *)hn_kind_format.items[0])->save(a, m, dir);
+    if (m->members) return hn_format_ensemble.save(a, m, dir, how);
+    return (m->adapter ? &hn_format_peft : (const hn_format *)hn_kind_format.items[0])->save(a, m, dir, how);
 }
+
+bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) { return hn_model_save_as(a, m, dir, &(hn_save){ .dtype = HONE_F32 }); }
 
 bool hn_model_is_there(const char *path) {
     for (int64_t i = 0; i < hn_kind_format.n; i++)
@@ -142,11 +144,11 @@ void hn_model_sharpen(hone_model *m, double by) {
     if (!m->members) m->arch->sharpen(m, by);
 }
 
-hone_model *hn_model_load(hn_arena *a, const char *path) {
+static hone_model *open_model(hn_arena *a, const char *path, bool look) {
     for (int64_t i = 0; i < hn_kind_format.n; i++) {
         const hn_format *f = (const hn_format *)hn_kind_format.items[i];
         if (!f->detect(path)) continue;
-        hone_model *m = f->load(a, path);
+        hone_model *m = look && f->look ? f->look(a, path) : f->load(a, path);
         if (m) m->path = hn_strdup(a, path);
         return m;
     }
@@ -158,6 +160,9 @@ hone_model *hn_model_load(hn_arena *a, const char *path) {
     else (void)HN_FAIL(a, HONE_E_MODEL, .what = "there is no such model", .where = path, .hint = "check the path");
     return NULL;
 }
+
+hone_model *hn_model_load(hn_arena *a, const char *path) { return open_model(a, path, false); }
+hone_model *hn_model_look(hn_arena *a, const char *path) { return open_model(a, path, true); }
 
 void hn_json_put(hn_arena *a, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value)) (void)hn_json_own(a, NULL);

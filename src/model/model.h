@@ -76,6 +76,7 @@ struct hone_model {
     void *own;                   /* the arch's table of its weights by layer */
     hn_tokenizer *tok;           /* may be NULL */
     json_t *config;              /* as read, so that unknown keys survive a round trip; NULL: made here */
+    json_t *generation, *metadata;   /* generation_config.json and the weights' own metadata, likewise */
     const char *path;            /* where it was loaded from; NULL: made here */
     hn_adapter *adapter;         /* the topmost; NULL: none */
     bool null_storage;           /* for --plan: shapes without memory */
@@ -103,11 +104,19 @@ extern const hn_kind hn_kind_arch;
 bool hn_arch_is(const hn_arch *arch, const char *hf_type);
 /* Safetensors names are the weights' names in Hugging Face's full form ("transformer.h.0.attn.c_attn.weight"). */
 
+/* How a model is written. */
+typedef struct hn_save { hone_dtype dtype; int64_t shard_bytes; } hn_save;        /* f32, f16 or bf16; a file's weights at most, 0: 5 GB as transformers */
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */
 void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weight j depends on (seed, j, i) alone; wider or deeper nets share what they can */
 hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the format that recognises path */
 bool hn_model_is_there(const char *path);                  /* some format recognises it */
-bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;
+hone_model *hn_model_look(hn_arena *a, const char *path) HN_CHECK;   /* the same without the numbers, which are not even read: shapes, config, tokenizer */
+bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;                          /* f32 */
+bool hn_model_save_as(hn_arena *a, const hone_model *m, const char *dir, const hn_save *how) HN_CHECK;
+/* compare.c: the largest difference between two models' log-probabilities, over the tokens of a few made-up prompts and the likeliest
+ * token at each place. hn_export_check compares m with what its folder gives when read back; exact: any difference is E_NUMERIC. */
+bool hn_model_compare(hn_arena *a, hone_model *x, hone_model *y, double *largest) HN_CHECK;
+bool hn_export_check(hn_arena *a, hone_model *m, const char *dir, bool exact, double *largest) HN_CHECK;
 int64_t hn_model_count(const hone_model *m);               /* parameters; a tied head counts once */
 void hn_model_copy_weights(hone_model *to, const hone_model *from);   /* with from's adapters merged in, where to has none */
 void hn_model_share_weights(hone_model *to, const hone_model *from);  /* from's numbers where they lie: to must not change them */
@@ -156,12 +165,23 @@ typedef struct hn_st_tensor { const char *name; hone_dtype dtype /* HONE_DTYPE_C
 typedef struct hn_st { hn_st_tensor *v; int64_t n; json_t *metadata; } hn_st;
 bool hn_st_open(hn_arena *a, const char *path, hn_st *out) HN_CHECK;             /* E_MODEL with path and offset */
 const hn_st_tensor *hn_st_find(const hn_st *s, const char *name);
+uint16_t hn_st_narrow(float x, hone_dtype dtype);                                 /* to F16 or BF16, to the nearest, ties to even; beyond F16: infinity */
 float hn_st_number(const hn_st_tensor *t, int64_t i);                            /* element i of an F32, F16 or BF16 tensor */
+/* files.c: the tensors of a model's files by themselves: of a .safetensors file, of a folder's files by name. where (n): the file of each. */
+typedef struct hn_tensors { hn_st_tensor *v; const char **where; int64_t n; } hn_tensors;
+bool hn_tensors_open(hn_arena *a, const char *path, hn_tensors *out) HN_CHECK;
 bool hn_st_parse(hn_arena *a, const char *where, hn_bytes file, hn_st *out) HN_CHECK;   /* the fuzz target */
 bool hn_st_write(hn_arena *a, const char *path, const hn_st_tensor *v, int64_t n, const json_t *metadata) HN_CHECK;   /* sorted by name, 8-byte aligned data */
 
-typedef struct hn_format { hn_item item; bool (*detect)(const char *path); hone_model *(*load)(hn_arena *a, const char *path); bool (*save)(hn_arena *a, const hone_model *m, const char *path); } hn_format;
+typedef struct hn_format {
+    hn_item item;
+    bool (*detect)(const char *path);
+    hone_model *(*load)(hn_arena *a, const char *path);
+    hone_model *(*look)(hn_arena *a, const char *path);    /* all but the numbers: weights without memory; NULL: load says it as well */
+    bool (*save)(hn_arena *a, const hone_model *m, const char *path, const hn_save *how);
+} hn_format;
 extern const hn_kind hn_kind_format;
+hone_model *hn_llama2c_read(hn_arena *a, const char *path, hn_bytes file) HN_CHECK;      /* a checkpoint in memory; the fuzz target */
 
 /* ---- sampling: kind `sample`, a chain in the order of samplers.def; each changes the logits or cuts candidates ---- */
 typedef struct hn_cands { int32_t *id; float *logit; int64_t n; } hn_cands;      /* sorted by logit, largest first */

@@ -141,6 +141,20 @@ static float half(uint16_t h) {
     return e ? from_bits(sign | (e + 112) << 23 | m << 13) : (sign ? -1.0f : 1.0f) * (float)m * 0x1p-24f;
 }
 
+uint16_t hn_st_narrow(float x, hone_dtype dtype) {
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    uint32_t sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+    if (a > 0x7f800000) return (uint16_t)(sign | (dtype == HONE_BF16 ? 0x7fc0 : 0x7e00));       /* NaN */
+    if (dtype == HONE_BF16) return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+    if (a >= 0x477ff000) return (uint16_t)(sign | 0x7c00);                                        /* 65520 and more */
+    if (a >= 0x38800000) return (uint16_t)(sign | ((a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13)); /* normal: 2^-14 and more */
+    int32_t shift = 126 - (int32_t)(a >> 23);                                                     /* below: multiples of 2^-24 */
+    if (shift > 24) return (uint16_t)sign;
+    uint32_t m = (a & 0x7fffff) | 0x800000, whole = m >> shift, rest = m & ((1u << shift) - 1), tie = 1u << (shift - 1);
+    return (uint16_t)(sign | (whole + (rest > tie || (rest == tie && (whole & 1)))));
+}
+
 /* Data in the file may stand at any address, so elements are copied out. */
 float hn_st_number(const hn_st_tensor *t, int64_t i) {
     uint32_t w = 0;

@@ -90,12 +90,13 @@ try train --resume "$tmp/cut"; check "and then with its own" 0 "valid loss"
 
 # ---- model files that are cut off, foreign, or lie ----
 # model: a fresh copy of a good one to spoil. refused NAME WORD …: info, eval and training from it say so with status 3.
+numbers=
 model() { rm -rf "$tmp/m"; cp -r "$tmp/run/best" "$tmp/m"; }
 refused() {
     name=$1
     shift
     before=$(sums "$tmp/m")
-    try info "$tmp/m"; check "$name: info" 3 "$@"
+    [ "$numbers" ] || { try info "$tmp/m"; check "$name: info" 3 "$@"; }     # info reads no weights
     try eval "$tmp/m" --data "$tmp/text.txt"; check "$name: eval" 3 "$@"
     try train model="$tmp/m" data.train="$tmp/text.txt" train.steps=5 out="$tmp/from"; check "$name: train from it" 3 "$@"
     absent "$name: no run was begun" "$tmp/from/checkpoint"
@@ -125,7 +126,7 @@ same "a damaged checkpoint: the model is as it was" "$tmp/torn/best" "$best"
 # ---- numbers that are none, or become so ----
 # last N BYTES: the last N weights become this float.
 last() { seq "$1" | while read -r _; do printf '%b' "$2"; done | dd of="$tmp/m/model.safetensors" bs=1 seek=$((size - 4 * $1)) conv=notrunc 2> /dev/null; }
-model; last 1 '\0000\0000\0300\0177'; refused "a weight that is no number" "not finite" "NaN at element"
+model; last 1 '\0000\0000\0300\0177'; numbers=1; refused "a weight that is no number" "not finite" "NaN at element"; numbers=
 model; last 300 '\0231\0166\0226\0176'                         # 1e38, numbers still
 before=$(sums "$tmp/m")
 try train model="$tmp/m" data.train="$tmp/text.txt" train.steps=5 out="$tmp/nan"

@@ -4,6 +4,9 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+typedef struct flags { bool checksum; } flags;
+static const hn_param params[] = { HN_PARAM(flags, checksum, .doc = "also a checksum of the weights, which reads all of them") };
+
 static int64_t weight_bytes(hn_arena *a, const char *path) {
     struct stat st;
     if (!hn_path_is_dir(path)) return stat(path, &st) ? 0 : (int64_t)st.st_size;
@@ -17,13 +20,39 @@ static int64_t weight_bytes(hn_arena *a, const char *path) {
     return sum;
 }
 
-static const char *stored_dtype(hn_arena *a, const char *path) {
-    const char *file = hn_path_is_dir(path) ? hn_path_join(a, path, "model.safetensors") : path;
-    hn_st st;
-    if (!hn_path_exists(file)) return "f32";
-    if (hn_st_open(a, file, &st)) return st.n ? hone_dtype_name(st.v[0].dtype) : "f32";
-    hone_error_clear(a->job);
-    return "f32";
+/* How many tensors and numbers there are of each type, as stored. */
+static json_t *types_of(hn_arena *a, const hn_tensors *t) {
+    json_t *o = hn_json_own(a, json_object());
+    for (int64_t i = 0; i < t->n; i++) {
+        const char *name = t->v[i].dtype == HONE_DTYPE_COUNT ? "other" : hone_dtype_name(t->v[i].dtype);
+        json_t *old = json_object_get(o, name);
+        int64_t n = 1, tensors = old ? json_integer_value(json_array_get(old, 0)) : 0, numbers = old ? json_integer_value(json_array_get(old, 1)) : 0;
+        for (int d = 0; d < t->v[i].dims; d++) n *= t->v[i].shape[d];
+        json_object_set_new(o, name, json_pack("[II]", (json_int_t)tensors + 1, (json_int_t)(numbers + n)));
+    }
+    return o;
+}
+
+/* XXH3 over names, shapes and bytes of the tensors in the order of the files: the same weights under another metadata agree. */
+static const char *checksum(hn_arena *a, const hn_tensors *t) {
+    uint64_t h = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        h = hn_hash(t->v[i].name, (int64_t)strlen(t->v[i].name), h);
+        h = hn_hash(t->v[i].shape, t->v[i].dims * (int64_t)sizeof *t->v[i].shape, h);
+        h = hn_hash(t->v[i].p, t->v[i].bytes, h);
+    }
+    return hn_fmt(a, "%016llx", (unsigned long long)h);
+}
+
+/* Bytes to run it with a full cache, and to train it on one text of the whole context with AdamW, by the plan; in f32, as hone computes. */
+static bool memory(hn_arena *a, hone_model *m, int64_t *to_run, int64_t *to_train) {
+    static const hn_section *const sections[] = { &hn_section_model, &hn_section_train, &hn_section_optim, &hn_section_sched };
+    hn_settings *s = hn_settings_new(a, sections, HN_LEN(sections));
+    hn_plan plan;
+    *to_run = 4 * (hn_model_count(m) + 2 * m->layers * m->context * m->kv_width);
+    if (!hn_settings_set(s, a, "train.batch", "1", "info") || !hn_plan_make(a, s, NULL, m->vocab, m, &plan)) return false;
+    *to_train = plan.bytes_weights + plan.bytes_grads + plan.bytes_states + plan.bytes_activations;
+    return true;
 }
 
 /* An adapter by itself: its base model need not be here. */
@@ -59,11 +88,14 @@ extern const hn_cmd hn_cmd_info;
 static bool run(hn_cmd_call *c) {
     if (c->n_args != 1) return hn_usage(c, &hn_cmd_info, c->n_args ? "info takes one model" : "which model?");
     if (hn_is_peft(c->args[0])) return tell_adapter(c, c->args[0]);
-    hone_model *m = hn_model_load(c->a, c->args[0]);
-    if (!m) return false;
+    const flags *f = c->flags;
+    hone_model *m = hn_model_look(c->a, c->args[0]);
+    hn_tensors files = { 0 };
+    int64_t to_run, to_train;
+    if (!m || !memory(c->a, m, &to_run, &to_train) || (hn_path_is_dir(c->args[0]) && !hn_tensors_open(c->a, c->args[0], &files))) return false;
     json_t *o =
         hn_json_own(c->a, json_pack("{ss sI ss sI sI sI sI}", "arch", m->arch->item.name, "parameters", (json_int_t)hn_model_count(m),
-                                    "dtype", stored_dtype(c->a, c->args[0]), "vocab", (json_int_t)m->vocab, "context",
+                                    "dtype", files.n ? hone_dtype_name(files.v[0].dtype) : "f32", "vocab", (json_int_t)m->vocab, "context",
                                     (json_int_t)m->context, "layers", (json_int_t)m->layers, "width", (json_int_t)m->width));
     for (int64_t i = 0; i < m->arch->item.n_params; i++) {
         const hn_param *r = &m->arch->item.params[i];
@@ -80,19 +112,33 @@ static bool run(hn_cmd_call *c) {
     for (int64_t i = 0; i < m->n_members; i++) bytes += weight_bytes(c->a, m->members[i]->path);
     if (m->members) json_object_set_new(o, "members", json_integer(m->n_members));
     json_object_set_new(o, "bytes", json_integer(bytes));
+    json_object_set_new(o, "bytes_to_run", json_integer(to_run));
+    json_object_set_new(o, "bytes_to_train", json_integer(to_train));
+    if (f->checksum && files.n) json_object_set_new(o, "checksum", json_string(checksum(c->a, &files)));
+    if (c->json && files.n) json_object_set(o, "types", types_of(c->a, &files));
     if (c->json) return hn_out_json(c->a, o), true;
     const char *key;
-    json_t *v;
+    json_t *v, *types = types_of(c->a, &files);
     json_object_foreach(o, key, v) {
         if (json_is_string(v)) hn_out("%-12s %s\n", key, json_string_value(v));
         else if (json_is_null(v)) hn_out("%-12s none\n", key);
-        else if (!strcmp(key, "bytes")) hn_out("%-12s %s\n", key, hn_human_bytes(c->a, (double)json_integer_value(v)));
+        else if (!strncmp(key, "bytes", 5)) hn_out("%-12s %s\n", key, hn_human_bytes(c->a, (double)json_integer_value(v)));
         else if (!strcmp(key, "parameters"))
             hn_out("%-12s %lld (%s)\n", key, (long long)json_integer_value(v), hn_human(c->a, (double)json_integer_value(v)));
         else hn_out("%-12s %s\n", key, hn_json_text(c->a, v, false));
     }
+    json_object_foreach(types, key, v)
+        hn_out("%-12s %lld tensors, %s numbers\n", key, (long long)json_integer_value(json_array_get(v, 0)),
+               hn_human(c->a, (double)json_integer_value(json_array_get(v, 1))));
     return true;
 }
 
-const hn_cmd hn_cmd_info = { HN_ITEM0("info", "show what a model is: architecture, shape, size", NULL), .usage = "MODEL",
-                             .inline_work = true, .run = run, .examples = "  hone info runs/a/best\n  hone info gpt2/ --json" };
+const hn_cmd hn_cmd_info = {
+    HN_ITEM("info", "show what a model is: architecture, shape, size", NULL, flags, params),
+    .usage = "MODEL [--checksum]",
+    .inline_work = true,
+    .run = run,
+    .about = "Reads config, tokenizer and the headers of the weights, not the weights: a folder of any size is told at once. bytes_to_run is the\n"
+             "memory of weights and a full cache, bytes_to_train that of AdamW on one text of the whole context. hone inspect lists the tensors.",
+    .examples = "  hone info runs/a/best\n  hone info gpt2/ --checksum --json",
+};

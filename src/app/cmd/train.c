@@ -93,15 +93,16 @@ static bool note(hn_cmd_call *c, const char *out, const hn_corpus *corpus) {
     return hn_file_write(c->a, recipe, text, (int64_t)strlen(text)) && hn_corpus_set_aside(c->a, corpus, out);
 }
 
-static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
+static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r, double apart) {
     if (c->json) {
         hn_out_json(
-            c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so so sI so ss}", "step", (json_int_t)r->step, "tokens",
+            c->a, hn_json_own(c->a, json_pack("{sI sI so so so so so so sI so ss so}", "step", (json_int_t)r->step, "tokens",
                                               (json_int_t)r->tokens, "train_loss", hn_json_real(r->train_loss), "valid_loss",
                                               hn_json_real(r->valid_loss), "bits_per_byte", hn_json_real(r->bits_per_byte),
                                               "accuracy", hn_json_real(r->accuracy), "tokens_per_second",
                                               hn_json_real(r->tokens_per_second), "seconds", hn_json_real(r->seconds), "peak_rss_bytes",
-                                              (json_int_t)r->peak_rss, "flops", hn_json_real(r->flops), "out", out)));
+                                              (json_int_t)r->peak_rss, "flops", hn_json_real(r->flops), "out", out, "export_difference",
+                                              hn_json_real(apart))));
         return;
     }
     hn_out("steps        %lld%s, %s tokens, %s tok/s\n", (long long)r->step, r->stopped_early ? " (stopped early)" : "",
@@ -111,7 +112,7 @@ static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r) {
         hn_out("valid loss   %.4f (%.4f bits per byte), %.1f %% of the next tokens guessed right\n", r->valid_loss, r->bits_per_byte,
                100 * r->accuracy);
     hn_out("time         %s, peak memory %s\n", hn_human_seconds(c->a, r->seconds), hn_human_bytes(c->a, (double)r->peak_rss));
-    hn_out("model        %s\n", hn_path_join(c->a, out, "best"));
+    hn_out("model        %s; read back, its log-probabilities differ by %.2g at most\n", hn_path_join(c->a, out, "best"), apart);
 }
 
 static bool run(hn_cmd_call *c) {
@@ -141,8 +142,9 @@ static bool run(hn_cmd_call *c) {
     hn_log(c->a, "%s parameters, %s training tokens%s, %s held out; writing to %s",
            hn_human(c->a, (double)hn_model_count(hn_trainer_model(t))), hn_human(c->a, (double)d.train.n), learned(c->a, &d.train),
            hn_human(c->a, (double)d.valid.n), out);
-    if (!hn_trainer_run(t, out, &r)) return false;
-    tell(c, out, &r);
+    double apart;
+    if (!hn_trainer_run(t, out, &r) || !hn_export_check(c->a, hn_trainer_model(t), hn_path_join(c->a, out, "best"), true, &apart)) return false;
+    tell(c, out, &r, apart);
     return true;
 }
 

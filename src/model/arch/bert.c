@@ -163,6 +163,12 @@ static hone_tensor *loss(hone_tape *t, hone_model *m, hone_tensor *h, hone_tenso
     return hone_linear_cross_entropy(t, classify(t, m, h), own->identity, labels, o);
 }
 
+static void sharpen(hone_model *m, double by) {
+    const affine *f = &((const table *)m->own)->classifier;
+    for (int64_t i = 0, n = hn_count(f->w); i < n; i++) ((float *)f->w->data)[i] *= (float)by;
+    for (int64_t i = 0, n = hn_count(f->b); i < n; i++) ((float *)f->b->data)[i] *= (float)by;
+}
+
 /* ---- config.json ---- */
 
 static bool config_read(hone_model *m, const json_t *config, const char *where) {
@@ -222,6 +228,7 @@ const hn_arch hn_arch_bert = {
     .forward = forward,
     .logits = classify,
     .loss = loss,
+    .sharpen = sharpen,
     .hf_type = "bert",
     .config_read = config_read,
     .config_write = config_write,

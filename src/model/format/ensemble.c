@@ -91,7 +91,7 @@ static bool holds_only_a_model(const char *dir) {
     return only;
 }
 
-static bool save(hn_arena *parent, const hone_model *m, const char *path) {
+static bool save(hn_arena *parent, const hone_model *m, const char *path, const hn_save *how) {
     hn_arena *a = hn_arena_new(parent);
     char *dir = hn_strdup(a, path);
     for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/';) dir[--n] = 0;

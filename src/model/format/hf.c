@@ -7,6 +7,7 @@
  * A folder is saved as a whole: model/folder.c.
  * Source: https://huggingface.co/docs/transformers (config.json, sharded checkpoints). */
 #include "model/folder.h"
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -198,7 +199,7 @@ static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *whe
     return NULL;
 }
 
-static hone_model *load(hn_arena *a, const char *dir) {
+static hone_model *open_folder(hn_arena *a, const char *dir, bool numbers) {
     hn_arena *scratch = hn_arena_new(a);
     const char *where = hn_path_join(scratch, dir, "config.json"), *tokens = hn_path_join(scratch, dir, "tokenizer.json");
     json_t *config = read_object(a, where, CONFIG_MAX);
@@ -212,12 +213,17 @@ static hone_model *load(hn_arena *a, const char *dir) {
         (void)json_object_del(config, "hone");
         plan = lay_out(scratch, &s, arch, config, where, &again);
     }
-    if (plan && (m = hn_model_new(a, arch, plan->params, plan->vocab, false)))
-        for (int64_t j = 0; m && j < m->n_w; j++)
+    if (plan && (m = hn_model_new(a, arch, plan->params, plan->vocab, !numbers)))
+        for (int64_t j = 0; m && numbers && j < m->n_w; j++)
             if (!fill(a, &s, arch, m->w[j].t)) m = NULL;
     if (m) {
+        const char *generation = hn_path_join(scratch, dir, "generation_config.json");
         m->config = config;
-        if (hn_path_exists(tokens) && !(m->tok = hn_tokenizer_load(a, dir))) m = NULL;
+        m->metadata = s.n && s.files[0].metadata ? hn_json_own(a, json_deep_copy(s.files[0].metadata)) : NULL;
+        if (hn_path_exists(generation) && !(m->generation = read_object(a, generation, CONFIG_MAX))) m = NULL;
+    }
+    if (m) {
+        if (hn_tokenizer_is_in(scratch, dir) && !(m->tok = hn_tokenizer_load(a, dir))) m = NULL;
     }
     if (m && m->tok && m->tok->vocab > m->vocab) {
         (void)HN_FAIL(a, HONE_E_MODEL, .what = "the tokenizer has more tokens than the model", .where = tokens,
@@ -229,6 +235,9 @@ static hone_model *load(hn_arena *a, const char *dir) {
     return m;
 }
 
+static hone_model *load(hn_arena *a, const char *dir) { return open_folder(a, dir, true); }
+static hone_model *look(hn_arena *a, const char *dir) { return open_folder(a, dir, false); }
+
 /* ---- writing ---- */
 
 static bool write_json(hn_arena *a, const char *dir, const char *name, const json_t *v) {
@@ -237,10 +246,32 @@ static bool write_json(hn_arena *a, const char *dir, const char *name, const jso
     return hn_file_write(a, hn_path_join(a, dir, name), b.v, b.n);
 }
 
-static bool write_weights(hn_arena *a, const hone_model *m, const char *dir) {
+/* What is written, and how. */
+typedef struct { const hone_model *m; hn_save how; } writing;
+static const int64_t SHARD_BYTES = 5000000000; /* as transformers' max_shard_size */
+
+/* A weight's numbers as they go into the file. */
+static bool narrow(hn_arena *a, const hone_tensor *w, hone_dtype dtype, hn_st_tensor *t) {
+    if (dtype == HONE_F32) return true;
+    int64_t n = hn_count(w);
+    const float *x = w->data;
+    uint16_t *y = hn_new_n(a, uint16_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = hn_st_narrow(x[i], dtype);
+        if (dtype == HONE_F16 && (y[i] & 0x7fff) == 0x7c00 && isfinite(x[i]))
+            return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "tensor '%s' holds a number that f16 cannot", w->name), .wanted = "at most 65504",
+                           .found = hn_fmt(a, "%g at element %lld", (double)x[i], (long long)i), .hint = "take bf16 or f32");
+    }
+    t->dtype = dtype;
+    t->p = (const uint8_t *)y;
+    t->bytes = n * 2;
+    return true;
+}
+
+static int64_t tensors_of(hn_arena *a, const hone_model *m, hn_st_tensor **out) {
     hn_absent *absent = NULL;
     int64_t n_absent = m->arch->absent ? m->arch->absent(a, m, &absent) : 0, zeros = 0, n = 0;
-    hn_st_tensor *v = hn_new_n(a, hn_st_tensor, m->n_w + n_absent);
+    hn_st_tensor *v = *out = hn_new_n(a, hn_st_tensor, m->n_w + n_absent);
     for (int64_t j = 0; j < m->n_w; j++, n++) {
         const hone_tensor *w = m->w[j].t;
         v[n] = (hn_st_tensor){ .name = w->name, .dtype = HONE_F32, .dims = w->dims, .p = w->data, .bytes = hn_count(w) * 4 };
@@ -253,42 +284,118 @@ static bool write_weights(hn_arena *a, const hone_model *m, const char *dir) {
     }
     const uint8_t *nothing = hn_alloc(a, zeros + 1, 1, 8);
     for (int64_t j = m->n_w; j < n; j++) v[j].p = nothing;
-    json_t *metadata = hn_json_own(a, json_pack("{s:s}", "format", "pt"));
-    return hn_st_write(a, hn_path_join(a, dir, "model.safetensors"), v, n, metadata);
+    return n;
+}
+
+/* In the order of the weights, a new file where the next tensor would make it too large: (n) first tensors of the files. */
+static int64_t shards_of(hn_arena *a, const hn_st_tensor *v, int64_t n, const hn_save *how, int64_t **first) {
+    int64_t most = how->shard_bytes > 0 ? how->shard_bytes : SHARD_BYTES, at = 0, files = 0, narrow_by = how->dtype == HONE_F32 ? 1 : 2;
+    *first = hn_new_n(a, int64_t, n + 1);
+    for (int64_t j = 0; j < n; j++) {
+        int64_t bytes = v[j].bytes / narrow_by;
+        if (!j || at + bytes > most) (*first)[files++] = j, at = 0;
+        at += bytes;
+    }
+    (*first)[files] = n;
+    return files;
+}
+
+static const char *shard_name(hn_arena *a, int64_t i, int64_t files) {
+    return files == 1 ? "model.safetensors" : hn_fmt(a, "model-%05lld-of-%05lld.safetensors", (long long)i + 1, (long long)files);
+}
+
+static bool write_weights(hn_arena *a, const writing *w, const char *dir) {
+    const hone_model *m = w->m;
+    hn_st_tensor *v;
+    int64_t n = tensors_of(a, m, &v), *first, files = shards_of(a, v, n, &w->how, &first), total = 0;
+    json_t *metadata = hn_json_own(a, m->metadata ? json_deep_copy(m->metadata) : json_object()), *places = hn_json_own(a, json_object());
+    hn_json_put(a, metadata, "format", json_string("pt"));
+    for (int64_t i = 0; i < files; i++) {
+        hn_arena *s = hn_arena_new(a);
+        bool ok = true;
+        for (int64_t j = first[i]; ok && j < first[i + 1]; j++) {
+            if (j < m->n_w) ok = narrow(s, m->w[j].t, w->how.dtype, &v[j]);
+            else if (w->how.dtype != HONE_F32) v[j].dtype = w->how.dtype, v[j].bytes /= 2;
+            total += v[j].bytes;
+            hn_json_put(a, places, v[j].name, json_string(shard_name(s, i, files)));
+        }
+        ok = ok && hn_st_write(s, hn_path_join(s, dir, shard_name(s, i, files)), v + first[i], first[i + 1] - first[i], metadata);
+        hn_arena_free(s);
+        if (!ok) return false;
+    }
+    if (files == 1) return true;
+    return write_json(a, dir, "model.safetensors.index.json", hn_json_own(a, json_pack("{s:{s:I, s:I}, s:O}", "metadata", "total_size", (json_int_t)total,
+                                                                                       "total_parameters", (json_int_t)hn_model_count(m),
+                                                                                       "weight_map", places)));
 }
 
 static json_t *id_or_null(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
 
-static bool write_config(hn_arena *a, const hone_model *m, const char *dir) {
+static bool write_config(hn_arena *a, const hone_model *m, const hn_save *how, const char *dir) {
     json_t *config = hn_json_own(a, m->config ? json_deep_copy(m->config) : json_object()), *made = m->arch->config_write(a, m), *v;
     const char *key;
-    (void)json_object_del(config, "dtype"); /* newer name of torch_dtype; we write f32 */
+    const char *type = how->dtype == HONE_BF16 ? "bfloat16" : how->dtype == HONE_F16 ? "float16" : "float32";
+    bool newer = json_object_get(config, "dtype"); /* the newer name of torch_dtype */
     (void)json_object_del(config, "hone");
     hn_json_put(a, config, "model_type", json_string(m->arch->hf_type));
     json_object_foreach(made, key, v) hn_json_put(a, config, key, json_incref(v));
-    json_t *generation = hn_json_own(a, json_pack("{s:b}", "_from_model_config", 1));
+    hn_json_put(a, config, newer ? "dtype" : "torch_dtype", json_string(type));
+    if (newer) (void)json_object_del(config, "torch_dtype");
+    json_t *generation = hn_json_own(a, m->generation ? json_deep_copy(m->generation) : json_pack("{s:b}", "_from_model_config", 1));
     if (m->tok || !m->config) {
         hn_json_put(a, config, "bos_token_id", id_or_null(m->tok ? m->tok->bos : -1));
         hn_json_put(a, config, "eos_token_id", id_or_null(m->tok ? m->tok->eos : -1));
     }
     static const char *const both[] = { "bos_token_id", "eos_token_id" };
     for (int64_t i = 0; i < HN_LEN(both); i++)
-        if ((v = json_object_get(config, both[i]))) hn_json_put(a, generation, both[i], json_incref(v));
+        if ((v = json_object_get(config, both[i])) && !(m->generation && json_object_get(m->generation, both[i])))
+            hn_json_put(a, generation, both[i], json_incref(v));
     return write_json(a, dir, "generation_config.json", generation) && write_json(a, dir, "config.json", config);
 }
 
 static bool fill_folder(hn_arena *a, const char *stage, const void *arg) {
-    const hone_model *m = arg;
-    return write_weights(a, m, stage) && (!m->tok || hn_tokenizer_save(a, m->tok, stage)) && write_config(a, m, stage);
+    const writing *w = arg;
+    return write_weights(a, w, stage) && (!w->m->tok || hn_tokenizer_save(a, w->m->tok, stage)) && write_config(a, w->m, &w->how, stage);
+}
+
+static void add_name(hn_arena *a, hn_strs *names, const char *name) {
+    const char **v = hn_new_n(a, const char *, names->n + 1);
+    for (int64_t i = 0; i < names->n; i++) v[i] = names->v[i];
+    v[names->n++] = hn_strdup(a, name);
+    names->v = v;
+}
+
+/* The shards that an older model left in dir are ours too, and go with it. */
+static void old_shards(hn_arena *a, const char *dir, hn_strs *names) {
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        int part, of, n = 0;
+        if (sscanf(e->d_name, "model-%5d-of-%5d.safetensors%n", &part, &of, &n) == 2 && n && !e->d_name[n]) add_name(a, names, e->d_name);
+    }
+    if (d) closedir(d);
 }
 
 /* The config goes last: without it the folder is no model. */
-static bool save(hn_arena *a, const hone_model *m, const char *path) {
-    if (!hn_model_is_one(a, m, "written as one Hugging Face model")) return false;
-    static const char *names[] = { "model.safetensors", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                                   "chat_template.jinja",
-                                   "config.json" };
-    return hn_folder_replace(a, path, &(hn_strs){ names, HN_LEN(names) }, fill_folder, m);
+static bool save(hn_arena *parent, const hone_model *m, const char *path, const hn_save *how) {
+    static const char *const first[] = { "model.safetensors", "model.safetensors.index.json", "generation_config.json", "tokenizer.json",
+                                         "tokenizer_config.json", "chat_template.jinja" };
+    if (!hn_model_is_one(parent, m, "written as one Hugging Face model")) return false;
+    hn_arena *a = hn_arena_new(parent);
+    writing w = { .m = m, .how = *how };
+    hn_st_tensor *v;
+    int64_t n = tensors_of(a, m, &v), *starts, files = shards_of(a, v, n, how, &starts);
+    hn_strs names = { 0 };
+    if (hn_path_is_dir(path)) old_shards(a, path, &names);
+    for (int64_t i = 0; files > 1 && i < files; i++) {
+        bool there = false;
+        for (int64_t k = 0; k < names.n; k++) there |= !strcmp(names.v[k], shard_name(a, i, files));
+        if (!there) add_name(a, &names, shard_name(a, i, files));
+    }
+    for (int64_t i = 0; i < HN_LEN(first); i++) add_name(a, &names, first[i]);
+    add_name(a, &names, "config.json");
+    bool ok = hn_folder_replace(a, path, &names, fill_folder, &w);
+    hn_arena_free(a);
+    return ok;
 }
 
 static bool detect(const char *path) {
@@ -297,4 +404,4 @@ static bool detect(const char *path) {
 }
 
 const hn_format hn_format_hf = { HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
-                                 .detect = detect, .load = load, .save = save };
+                                 .detect = detect, .load = load, .look = look, .save = save };

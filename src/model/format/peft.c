@@ -352,7 +352,7 @@ static bool fill_folder(hn_arena *a, const char *stage, const void *arg) {
     return write_weights(a, m->adapter, stage) && (!m->tok || hn_tokenizer_save(a, m->tok, stage)) && write_config(a, m, stage);
 }
 
-static bool save(hn_arena *a, const hone_model *m, const char *path) {
+static bool save(hn_arena *a, const hone_model *m, const char *path, const hn_save *how) {
     static const char *names[] = { weights_name, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", config_name };
     if (!m->adapter) return HN_FAIL(a, HONE_E_MODEL, .what = "the model has no adapter to save", .where = path);
     return hn_folder_replace(a, path, &(hn_strs){ names, HN_LEN(names) }, fill_folder, m);

@@ -2,9 +2,8 @@
  *
  * GGUF v2 and v3, little endian: "GGUF", version, counts of tensors and of keys, then keys with typed values. Only keys that begin
  * with "tokenizer." are looked at; every length is checked against the file. Models `gpt2` (byte pairs with merges) and `llama`
- * (SentencePiece BPE: pairs join by the score of what they become, so the merges are all cuts of all pieces, best score first). */
+ * (SentencePiece BPE: spm.c). */
 #include "data/token/part/part.h"
-#include <stdlib.h>
 
 enum { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, TYPES };
 typedef struct { hn_arena *a; const char *where; const uint8_t *p; int64_t n, at; } cursor;
@@ -87,38 +86,6 @@ static bool pairs(cursor *c, uint64_t n, found *f) {
     return true;
 }
 
-/* ---- SentencePiece: merges from scores ---- */
-typedef struct { float score; int32_t left, right; int64_t n_left; } joined;
-
-static int better(const void *x, const void *y) {
-    const joined *p = x, *q = y;
-    if (p->score != q->score) return p->score > q->score ? -1 : 1;
-    if (p->n_left != q->n_left) return p->n_left > q->n_left ? -1 : 1;
-    return p->left != q->left ? (p->left < q->left ? -1 : 1) : (p->right > q->right) - (p->right < q->right);
-}
-
-static json_t *merges_by_score(hn_arena *a, const hn_bytes *token, const int32_t *type, const float *score, int64_t n) {
-    hn_arena *s = hn_arena_new(a);
-    hn_map *ids = hn_map_new(s);
-    HN_VEC(joined) all = { 0 };
-    for (int64_t i = 0; i < n; i++)
-        if (type[i] == 1) hn_map_put(ids, token[i].p, token[i].n, i);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 1; type[i] == 1 && k < token[i].n && token[i].n < 1024; k++) {
-            int64_t left, right;
-            if ((token[i].p[k] & 0xC0) != 0x80 && hn_map_get(ids, token[i].p, k, &left) && hn_map_get(ids, token[i].p + k, token[i].n - k, &right))
-                hn_push(s, &all, (joined){ score[i], (int32_t)left, (int32_t)right, k });
-        }
-    if (all.n) qsort(all.v, (size_t)all.n, sizeof *all.v, better);
-    json_t *out = hn_json_own(a, json_array());
-    for (int64_t i = 0; i < all.n; i++) {
-        hn_bytes l = token[all.v[i].left], r = token[all.v[i].right];
-        json_array_append_new(out, json_pack("[s#, s#]", l.p, (int)l.n, r.p, (int)r.n));
-    }
-    hn_arena_free(s);
-    return out;
-}
-
 /* ---- the tokenizer.json ---- */
 static json_t *words_of(hn_arena *a, hn_bytes pre, const char *where) {
     static const struct { const char *pre, *words; } known[] = { { "gpt-2", "gpt2" }, { "gpt2", "gpt2" }, { "default", "gpt2" }, { "", "gpt2" },
@@ -145,6 +112,7 @@ static json_t *build(hn_arena *a, cursor *c, const found *f) {
     c->at = f->tokens.at;
     for (int64_t i = 0; i < n; i++) {
         if (!string(c, &token[i])) return NULL;
+        if (spm) continue;
         char *key = hn_strndup(a, (const char *)token[i].p, token[i].n);
         if (!hn_utf8_valid(token[i].p, token[i].n, NULL) || (int64_t)strlen(key) != token[i].n || json_object_get(vocab, key))
             return (void)HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "token %lld is no text, or is there twice", (long long)i), .where = c->where), NULL;
@@ -153,16 +121,7 @@ static json_t *build(hn_arena *a, cursor *c, const found *f) {
             json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b}", "id", (json_int_t)i, "content", key, "normalized", 0, "special", type[i] == 3));
     }
     if (spm)
-        return hn_json_own(a, json_pack("{s:O, s:{s:s, s:[O?, {s:s, s:{s:s}, s:s}]}, s:n, s:{s:s, s:[{s:s, s:{s:s}, s:s}, {s:s}, {s:s}, O?]}, "
-                                        "s:{s:s, s:s, s:b, s:b, s:O, s:O}}",
-                                        "added_tokens", added, "normalizer", "type", "Sequence", "normalizers",
-                                        f->no_prefix ? NULL : hn_json_own(a, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", "\xE2\x96\x81")),
-                                        "type", "Replace", "pattern", "String", " ", "content", "\xE2\x96\x81", "pre_tokenizer", "decoder", "type",
-                                        "Sequence", "decoders", "type", "Replace", "pattern", "String", "\xE2\x96\x81", "content", " ", "type",
-                                        "ByteFallback", "type", "Fuse",
-                                        f->no_prefix ? NULL : hn_json_own(a, json_pack("{s:s, s:s, s:i, s:i}", "type", "Strip", "content", " ", "start", 1, "stop", 0)),
-                                        "model", "type", "BPE", "unk_token", "<unk>", "fuse_unk", 1, "byte_fallback", 1, "vocab", vocab, "merges",
-                                        merges_by_score(a, token, type, score, n)));
+        return hn_spm_json(a, c->where, &(hn_spm){ .piece = token, .type = type, .score = score, .n = n, .no_prefix = f->no_prefix, .bytes = true, .unk = -1 });
     json_t *pre = words_of(a, f->pre, c->where);
     c->at = f->merges.at;
     for (uint64_t i = 0; pre && i < f->merges.n; i++) {

@@ -132,6 +132,23 @@ json_t *hn_learn_bpe(hn_arena *a, const hn_learn *how, const hn_corpus *c, const
 /* ---- gpt2_files.c: a folder's vocab.json and merges.txt as a tokenizer.json; *where names them in errors ---- */
 json_t *hn_gpt2_files(hn_arena *a, const char *dir, const char **where) HN_CHECK;
 
+/* ---- spm.c: SentencePiece vocabularies ---- */
+enum { HN_SPM_NORMAL = 1, HN_SPM_UNKNOWN, HN_SPM_CONTROL, HN_SPM_USER, HN_SPM_UNUSED, HN_SPM_BYTE };   /* as in sentencepiece_model.proto */
+typedef struct hn_spm {
+    const hn_bytes *piece;           /* (n), blanks as U+2581 */
+    const int32_t *type;             /* (n) */
+    const float *score;              /* (n) */
+    int64_t n;
+    bool unigram;                    /* else BPE */
+    bool no_prefix, squeezes;        /* no blank before the text; blanks at its ends and doubled ones go */
+    bool bytes;                      /* byte pieces stand for what is not in the vocabulary */
+    bool adds_bos, adds_unknown;     /* texts begin with bos; the unknown piece is found in text */
+    int32_t bos, unk;                /* −1: none */
+} hn_spm;
+json_t *hn_spm_json(hn_arena *a, const char *where, const hn_spm *m) HN_CHECK;
+json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) HN_CHECK;                         /* tokenizer.model */
+json_t *hn_llama2c_tokenizer(hn_arena *a, const char *where, hn_bytes file, int64_t vocab) HN_CHECK;      /* tokenizer.bin; vocab 0: any */
+
 /* ---- gguf.c ---- */
 json_t *hn_gguf_tokenizer(hn_arena *a, const char *where, hn_bytes file) HN_CHECK;
 #endif
