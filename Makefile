@@ -122,6 +122,11 @@ bench: $(BUILD)/hone
 simulate: $(BUILD)/tests/sim/simulate
 	$< $(CURDIR)
 
+# What each gym task's dial does to a model of a million parameters (about twenty minutes): docs/results/gym.md. ARGS="compare sort:3" for some.
+.PHONY: gym-dial
+gym-dial: $(BUILD)/tests/sim/gym_dial
+	$< --flops 4e12 $(ARGS)
+
 .PHONY: improve lint format fuzz fuzz-run
 # The main job on an embedded default: text made from a seed, at most six minutes on two cores.
 improve:

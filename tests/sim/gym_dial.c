@@ -1,36 +1,36 @@
 /* gym_dial.c - how far the dial of each gym task moves a small model: trained from nothing at the lowest level and at the highest, what
- * share of unseen questions does it answer without an error? Behind bench/gym-dial.sh; results: docs/results/gym.md.
+ * share of unseen questions does it answer without an error?
  *
  *   gym_dial [--flops F] [--seed N] [--enough S] [--row] [TASK | TASK:LEVEL …]      default: every task, lowest and highest level
  *
- * The model is GPT-2 of 4 layers, 4 heads and width 144 over characters: 1.0 million parameters. Every batch is new questions of split train, an
- * item a row; the loss is that of the answer and of the end of its line alone. Each training gets the same FLOPs, so that a level of long items
- * gets fewer steps, not more time. It ends early when 97 % of a check set (split screen) are right. Accuracy is exact match on 500 items of
- * split valid, decoded greedily: that is right throughout exactly when, given the right beginning, the likeliest next character is right at
- * every place, which one forward pass tells. */
+ * The model is a llama of 5 layers, 4 heads and width 128 over bytes, a million parameters, trained by muon. Every batch is new
+ * questions of split train, an item a row; the loss is that of the answer and of the end of its line alone. Each training gets the same
+ * FLOPs, so that a level of long items gets fewer steps, not more time. It ends early when 97 % of a check set (split screen) are right.
+ * Accuracy is exact match on 500 items of split valid, decoded greedily: that is right throughout exactly when, given the right
+ * beginning, the likeliest next character is right at every place, which one forward pass tells. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "data/gym/gym.h"
-#include "train/train.h"
+#include "train/trainer.h"
 
-enum { VOCAB = 96, LAYERS = 4, WIDTH = 144, BATCH = 64, EVALUATED = 500, CHECKED = 128, WARMUP = 100, CHECK_EVERY = 250, MEASURED = 200 };
-static const double peak = 1e-3, least = 0.05, decay = 0.1, clip = 1;
+enum { BATCH = 64, EVALUATED = 500, CHECKED = 128, CHECK_EVERY = 250, MEASURED = 200 };
 
 typedef struct options { double flops, enough; int64_t seed; bool row; } options;
 typedef struct lab {
     hn_arena *a;
     const hn_gym_task *task;
     int64_t level, T;
-    hone_model *m;
-    hone_tape *tape;
+    hn_dataset d;
+    hn_trainer *t;               /* its x and y (BATCH,T) are the batch at hand */
+    hone_tape *tape;             /* for looking */
     hn_gym_item *item;
-    int32_t *x, *y, *best;       /* (BATCH,T) */
-    float **state;
+    int32_t *best;               /* (BATCH,T) */
+    int64_t steps;
 } lab;
 
-static int32_t token(char c) { return c == '\n' ? 0 : c - 31; }      /* printable ASCII from 1 */
+static int32_t token(char c) { return (uint8_t)c; }      /* the byte tokenizer's ids */
 
 /* Row r: prompt, answer, newline; the targets are the answer and the newline. Length of the item. */
 static int64_t put_row(lab *l, int64_t r) {
@@ -39,8 +39,8 @@ static int64_t put_row(lab *l, int64_t r) {
     for (int64_t i = 0; i < l->T; i++) {
         char c = i < it->prompt.n ? it->prompt.v[i] : i < n ? it->answer.v[i - it->prompt.n] : '\n';
         char next = i + 1 < n ? (i + 1 < it->prompt.n ? it->prompt.v[i + 1] : it->answer.v[i + 1 - it->prompt.n]) : '\n';
-        l->x[r * l->T + i] = token(c);
-        l->y[r * l->T + i] = i + 1 >= it->prompt.n && i < n ? token(next) : -1;
+        l->t->x[r * l->T + i] = token(c);
+        l->t->y[r * l->T + i] = i + 1 >= it->prompt.n && i < n ? token(next) : -1;
     }
     return n;
 }
@@ -57,23 +57,23 @@ static bool fill(lab *l, hn_gym_split s, uint64_t seed, int64_t first) {
     return true;
 }
 
-static hone_tensor *loss_of(lab *l, hone_mode mode, int64_t step, int32_t *best) {
-    hone_tape_begin(l->tape, mode, 1, (uint32_t)step);
-    hone_tensor *ids = hone_input_i32(l->tape, l->x, 2, (int64_t[]){ BATCH, l->T }),
-                *targets = hone_input_i32(l->tape, l->y, 2, (int64_t[]){ BATCH, l->T });
-    return hn_model_loss(l->tape, l->m, ids, targets, &(hone_cross_entropy_opts){ .best = best });
+/* The likeliest next character at every place. */
+static bool guess(lab *l) {
+    const int64_t shape[] = { BATCH, l->T };
+    hone_tape_begin(l->tape, HONE_EVAL, 1, 0);
+    hone_tensor *ids = hone_input_i32(l->tape, l->t->x, 2, shape), *targets = hone_input_i32(l->tape, l->t->y, 2, shape);
+    hn_model_loss(l->tape, l->t->m, ids, targets, &(hone_cross_entropy_opts){ .best = l->best });
+    return hone_ok(l->tape);
 }
 
 /* Share of n items, rounded up to whole batches, whose answer is right to the end of the line. */
 static bool accuracy(lab *l, hn_gym_split s, int64_t n, double *exact) {
     int64_t right = 0, all = 0;
     for (; all < n; all += BATCH) {
-        if (!fill(l, s, 1, all)) return false;
-        loss_of(l, HONE_EVAL, 0, l->best);
-        if (!hone_ok(l->tape)) return false;
+        if (!fill(l, s, 1, all) || !guess(l)) return false;
         for (int64_t r = 0; r < BATCH; r++) {
             bool ok = true;
-            for (int64_t i = r * l->T; i < (r + 1) * l->T; i++) ok = ok && (l->y[i] < 0 || l->best[i] == l->y[i]);
+            for (int64_t i = r * l->T; i < (r + 1) * l->T; i++) ok = ok && (l->t->y[i] < 0 || l->best[i] == l->t->y[i]);
             right += ok;
         }
     }
@@ -81,45 +81,34 @@ static bool accuracy(lab *l, hn_gym_split s, int64_t n, double *exact) {
     return true;
 }
 
-static void update(lab *l, int64_t step, int64_t steps, const double *betas) {
-    const hn_optim *o = (const hn_optim *)hn_kind_find(&hn_kind_optim, "adamw");
-    double norm = 0, along = (double)step / (double)steps;
-    for (int64_t j = 0; j < l->m->n_w; j++)
-        for (int64_t i = 0; i < hn_count(l->m->w[j].t); i++) norm += (double)l->m->w[j].t->grad[i] * l->m->w[j].t->grad[i];
-    hn_optim_state s = { .step = step + 1, .grad_scale = fmin(1, clip / (sqrt(norm) + 1e-6)), .params = betas };
-    s.share = fmin(1, (double)(step + 1) / WARMUP) * (least + (1 - least) * (1 + cos(M_PI * along)) / 2);
-    s.lr = peak * s.share;
-    for (int64_t j = 0; j < l->m->n_w; j++) {
-        hn_weight *w = &l->m->w[j];
-        s.decay = w->decay ? decay : 0;
-        o->step(&s, w->t->data, w->t->grad, l->state + 2 * j, hn_count(w->t));
-        memset(w->t->grad, 0, (size_t)hn_count(w->t) * sizeof(float));
-    }
-}
-
+/* A trainer of the recipe, on a text that only says what a token is: its batches are written over by fill. */
 static bool build(lab *l, const options *o) {
     hn_arena *a = l->a;
+    hn_buf text = { 0 };
     for (int64_t i = 0; i < MEASURED; i++) {
         if (!hn_gym_at(a, l->task, l->level, HN_GYM_TRAIN, 1, i, l->item)) return false;
         l->T = HN_MAX(l->T, l->item->prompt.n + l->item->answer.n);
+        hn_buf_fmt(a, &text, "%.*s%.*s\n", (int)l->item->prompt.n, (const char *)l->item->prompt.v, (int)l->item->answer.n,
+                   (const char *)l->item->answer.v);
     }
-    hn_settings *s = hn_settings_new(a, (const hn_section *[]){ &hn_section_model }, 1);
-    if (!hn_settings_set(s, a, "model.layers", hn_fmt(a, "%d", LAYERS), "gym_dial") ||
-        !hn_settings_set(s, a, "model.width", hn_fmt(a, "%d", WIDTH), "gym_dial") ||
-        !hn_settings_set(s, a, "model.context", hn_fmt(a, "%" PRId64, l->T), "gym_dial"))
+    const hn_section *const sections[] = { &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim, &hn_section_sched };
+    hn_settings *s = hn_settings_new(a, sections, HN_LEN(sections));
+    const char *const rows[][2] = {
+        { "model.arch", "llama" }, { "model.layers", "5" }, { "model.heads", "4" }, { "model.width", "128" }, { "model.context", hn_fmt(a, "%" PRId64, l->T) },
+        { "data.tokenizer", "byte" }, { "data.split", "tail" }, { "train.batch", hn_fmt(a, "%d", BATCH) },
+        { "train.steps", "1000000" }, { "optim.name", "muon" }, { "optim.lr", "0.02" }, { "optim.adamw_lr", "6e-3" },
+        { "sched.name", "linear" }, { "sched.warmup", "20" }, { "sched.min_ratio", "0" },
+    };
+    for (int64_t i = 0; i < HN_LEN(rows); i++)
+        if (!hn_settings_set(s, a, rows[i][0], rows[i][1], "gym_dial")) return false;
+    hn_plan plan;
+    if (!hn_corpus_from_text(a, "gym.txt", text.v, text.n, &l->d.corpus) ||
+        !hn_dataset_from_corpus(a, hn_settings_get(s, "data"), l->T, 1, NULL, &l->d) || !hn_plan_make(a, s, &l->d, 0, NULL, &plan))
         return false;
-    const hn_item *arch;
-    const void *params = hn_settings_variant(s, "model", &arch);
-    if (!(l->m = hn_model_new(a, (const hn_arch *)arch, params, VOCAB, false)) || !(l->tape = hone_tape_new(a->job, NULL))) return false;
-    hn_model_init(l->m, (uint64_t)o->seed);
-    l->state = hn_new_n(a, float *, 2 * l->m->n_w);
-    for (int64_t j = 0; j < l->m->n_w; j++) {
-        int64_t bytes = hn_count(l->m->w[j].t) * (int64_t)sizeof(float);
-        l->m->w[j].t->grad = hn_alloc_large(a, bytes);
-        for (int k = 0; k < 2; k++) l->state[2 * j + k] = hn_alloc_large(a, bytes);
-    }
-    l->x = hn_new_n(a, int32_t, BATCH * l->T);
-    l->y = hn_new_n(a, int32_t, BATCH * l->T);
+    l->steps = (int64_t)(o->flops / plan.flops_step);
+    if (!hn_settings_set(s, a, "train.steps", hn_fmt(a, "%" PRId64, l->steps), "gym_dial") ||
+        !(l->t = hn_trainer_new(a, s, &l->d, NULL, (uint64_t)o->seed)) || !(l->tape = hone_tape_new(a->job, NULL)))
+        return false;
     l->best = hn_new_n(a, int32_t, BATCH * l->T);
     return true;
 }
@@ -131,21 +120,15 @@ static bool measure(hone_job *job, void *arg, int64_t i) {
     lab *l = hn_new(hn_job_arena(job), lab);
     *l = (lab){ .a = hn_job_arena(job), .task = r->task, .level = r->level, .item = hn_new(hn_job_arena(job), hn_gym_item) };
     if (!build(l, r->o)) return false;
-    /* Six FLOPs a parameter and token: two forward, four backward. */
-    double per_step = 6.0 * (double)hn_model_count(l->m) * (double)(BATCH * l->T), begun = hn_now(), checked = 0, exact, loss = NAN;
-    int64_t steps = (int64_t)(r->o->flops / per_step), step = 0;
-    const double betas[] = { peak, 0.9, 0.99, 1e-8, decay };
-    for (; step < steps && checked < r->o->enough; step++) {
-        if (!fill(l, HN_GYM_TRAIN, (uint64_t)r->o->seed, step * BATCH)) return false;
-        hone_tensor *t = loss_of(l, HONE_TRAIN, step, NULL);
-        loss = hone_tensor_item(t, 0);
-        if (!hone_ok(l->tape) || !hone_backward(l->tape, t)) return false;
-        update(l, step, steps, betas);
+    double begun = hn_now(), checked = 0, exact, loss = NAN;
+    int64_t step = 0;
+    for (; step < l->steps && checked < r->o->enough; step++) {
+        if (!fill(l, HN_GYM_TRAIN, (uint64_t)r->o->seed, step * BATCH) || !hn_trainer_step_on(l->t, &loss)) return false;
         if ((step + 1) % CHECK_EVERY == 0 && !accuracy(l, HN_GYM_SCREEN, CHECKED, &checked)) return false;
     }
     if (!accuracy(l, HN_GYM_VALID, EVALUATED, &exact)) return false;
     printf("| %s | %lld | %lld | %lld%s | %.3f | %.1f %% | %.0f |\n", l->task->item.name, (long long)l->level, (long long)l->T, (long long)step,
-           step < steps ? "" : " (all)", loss, 100 * exact, hn_now() - begun);
+           step < l->steps ? "" : " (all)", loss, 100 * exact, hn_now() - begun);
     fflush(stdout);
     return true;
 }
