@@ -8,8 +8,8 @@ enum { PEOPLE = 22, NAMES = 26, FACT = 16 };
 static const char names[NAMES][4] = { "ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal", "ida", "jim", "kay", "leo", "mia",
                                       "ned", "ola", "pam", "qin", "ray", "sue", "tom", "una", "vic", "wes", "xia", "yan", "zoe" };
 static const char *const relations[] = { "parent", "sibling", "grandparent", "aunt or uncle", "great-grandparent", "cousin" };
-static const struct { int64_t people, from, to; /* of relations */ } levels[] = {
-    { 4, 0, 1 }, { 5, 0, 2 }, { 6, 0, 3 }, { 8, 1, 4 }, { 10, 1, 5 }, { 12, 2, 6 }, { 16, 3, 6 }, { PEOPLE, 3, 6 },
+static const struct { int64_t people, from, to; /* of relations */ int64_t names; /* 0: all */ } levels[] = {
+    { 3, 0, 1, 9 }, { 4, 0, 2 }, { 6, 0, 3 }, { 8, 1, 4 }, { 10, 1, 5 }, { 12, 2, 6 }, { 16, 3, 6 }, { PEOPLE, 3, 6 },
 };
 
 typedef struct tree { int64_t n, parent[PEOPLE], children[PEOPLE]; } tree;      /* −1: not told */
@@ -55,7 +55,7 @@ static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
         if (relative(&t, relation, x) >= 0) open[n++] = x;
     if (!n) return false;
     int64_t x = open[hn_gym_pick(d, n)];
-    hn_gym_pick_some(d, who, t.n, NAMES);
+    hn_gym_pick_some(d, who, t.n, levels[level - 1].names ? levels[level - 1].names : NAMES);
     hn_gym_pick_some(d, order, t.n - 1, t.n - 1);
     for (int64_t i = 0; i < t.n - 1; i++) {
         int64_t child = order[i] + 1;
@@ -73,5 +73,5 @@ static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
 }
 
 const hn_gym_task hn_gym_task_family = { HN_ITEM0("family", "conclude relations from who is whose parent", "arXiv:1908.06177"),
-                                         .dial = "people (4 … 22); parent, sibling, grandparent, aunt or uncle, great-grandparent, cousin",
+                                         .dial = "people (3 … 22); parent, sibling, grandparent, aunt or uncle, great-grandparent, cousin",
                                          .levels = HN_LEN(levels), .form = HN_GYM_WHOLE, .make = make };

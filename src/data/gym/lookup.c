@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 enum { ROWS = 12, COLUMNS = 5, LETTERS = 26, LINE = 64 };
-static const struct { int64_t rows, columns, below; } levels[] = {
-    { 3, 1, 10 }, { 4, 1, 100 }, { 6, 1, 100 }, { 4, 2, 100 }, { 6, 3, 100 }, { 8, 3, 1000 }, { 10, 4, 1000 }, { ROWS, COLUMNS, 1000 },
+/* in_order: the rows are a, b, c …, so that a name tells the place. */
+static const struct { int64_t rows, columns, below; bool in_order; } levels[] = {
+    { 3, 1, 10, true }, { 4, 1, 100 }, { 6, 1, 100 }, { 4, 2, 100 }, { 6, 3, 100 }, { 8, 3, 1000 }, { 10, 4, 1000 }, { ROWS, COLUMNS, 1000 },
 };
 
 static int by_text(const void *x, const void *y) { return strcmp(x, y); }
@@ -13,7 +14,9 @@ static int by_text(const void *x, const void *y) { return strcmp(x, y); }
 static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
     int64_t rows = levels[level - 1].rows, columns = levels[level - 1].columns, name[ROWS], asked = 0;
     char line[ROWS][LINE];
-    hn_gym_pick_some(d, name, rows, LETTERS);
+    if (levels[level - 1].in_order)
+        for (int64_t r = 0; r < rows; r++) name[r] = r;
+    else hn_gym_pick_some(d, name, rows, LETTERS);
     int64_t row = hn_gym_pick(d, rows), column = hn_gym_pick(d, columns);
     hn_gym_put(&out->prompt, "table");
     for (int64_t c = 0; columns > 1 && c < columns; c++) hn_gym_put(&out->prompt, " %c", (char)('A' + c));
@@ -41,5 +44,5 @@ static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
 }
 
 const hn_gym_task hn_gym_task_lookup = { HN_ITEM0("lookup", "find a cell of a given table", NULL),
-                                         .dial = "rows (3 … 12), columns (1 … 5) and digits of a cell (1 … 3)",
+                                         .dial = "rows in order or not (3 … 12), columns (1 … 5) and digits of a cell (1 … 3)",
                                          .levels = HN_LEN(levels), .form = HN_GYM_NUMBER, .make = make };

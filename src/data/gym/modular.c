@@ -3,8 +3,8 @@
 
 enum { PLUS, TIMES, BOTH /* a*b+c */, POWERS /* a^b+c^d */ };
 static const struct { int form; int64_t below, lo, hi; } levels[] = {
-    { PLUS, 100, 10, 10 }, { TIMES, 100, 10, 10 }, { PLUS, 100, 2, 12 }, { TIMES, 100, 2, 12 },
-    { TIMES, 1000, 11, 30 }, { BOTH, 1000, 11, 99 }, { BOTH, 10000, 101, 999 }, { POWERS, 1000, 101, 999 },
+    { PLUS, 100, 100, 100 }, { PLUS, 1000, 10, 10 }, { TIMES, 1000, 10, 10 }, { PLUS, 1000, 2, 12 },
+    { TIMES, 1000, 2, 12 }, { BOTH, 1000, 11, 99 }, { BOTH, 10000, 101, 999 }, { POWERS, 1000, 101, 999 },
 };
 
 static int64_t power(int64_t x, int64_t n, int64_t m) {

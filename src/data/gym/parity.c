@@ -3,15 +3,18 @@
  * Source: Shalev-Shwartz, Shamir and Shammah 2017, arXiv:1703.07950. */
 #include "data/gym/gym.h"
 
-static const struct { int64_t groups, bits; } levels[] = { { 4, 3 }, { 4, 4 }, { 5, 5 }, { 5, 6 }, { 6, 7 }, { 6, 8 }, { 8, 10 }, { 8, 16 } };
+static const struct { int64_t groups, bits; bool one; /* at most one bit of a group is 1 */ } levels[] = {
+    { 5, 3, true }, { 5, 3 }, { 5, 4 }, { 5, 5 }, { 6, 6 }, { 6, 8 }, { 8, 10 }, { 8, 16 },
+};
 
 static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
     hn_gym_put(&out->prompt, "parity");
     for (int64_t g = 0; g < levels[level - 1].groups; g++) {
-        int64_t odd = 0;
+        bool one = levels[level - 1].one;
+        int64_t odd = 0, place = one ? hn_gym_pick(d, levels[level - 1].bits + 1) : 0;      /* one past the last: no bit is 1 */
         hn_gym_put(&out->prompt, " ");
         for (int64_t i = 0; i < levels[level - 1].bits; i++) {
-            int64_t bit = hn_gym_pick(d, 2);
+            int64_t bit = one ? i == place : hn_gym_pick(d, 2);
             odd ^= bit;
             hn_gym_put(&out->prompt, "%c", (char)('0' + bit));
         }
@@ -23,5 +26,5 @@ static bool make(hn_gym_draw *d, int64_t level, hn_gym_item *out) {
 
 const hn_gym_task hn_gym_task_parity = { HN_ITEM0("parity", "tell for groups of bits whether their ones are odd in number",
                                                   "arXiv:1703.07950"),
-                                         .dial = "groups (4 … 8) and bits of a group (3 … 16)", .levels = HN_LEN(levels),
+                                         .dial = "groups (4 … 8) and bits of a group (3 … 16), of which one is 1 or any", .levels = HN_LEN(levels),
                                          .form = HN_GYM_LETTERS, .make = make };
