@@ -1,5 +1,5 @@
 /* generate.c - continue a prompt with a model folder, text shown as it comes.
- *     cc generate.c $(pkg-config --cflags --libs hone) -o generate && ./generate runs/first/best "Once upon" 100 */
+ *     cc generate.c $(pkg-config --cflags --libs hone) -o generate && ./generate runs/first/best "the " 100 */
 #include <hone/model.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -80,6 +80,8 @@ bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, 
 bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *times_before) HN_CHECK;   /* counts this opening; warns when opened before */
 json_t *hn_ledger_export(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;             /* everything of a run as JSON; run 0: the newest */
 /* The newest run of this recipe that is not done; *run 0: none. *plan is what it had fixed. */
+/* The newest finished run: its result, and whether its recipe was this one. *run 0: there is none. */
+bool hn_ledger_run_finished(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run, bool *same, json_t **result) HN_CHECK;
 bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run, json_t **plan) HN_CHECK;
 bool hn_ledger_note(hn_ledger *l, int64_t run, const char *key, const char *text) HN_CHECK;   /* notes(run, key, text): "sample start", "sample end" … */
 int64_t hn_ledger_latest(hn_ledger *l);                                                 /* 0: none */

@@ -119,6 +119,20 @@ bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe, int
     return hn_db_exec(l->db, "UPDATE runs SET state='running', finished=NULL WHERE id=?", "i", id);
 }
 
+bool hn_ledger_run_finished(hn_arena *a, hn_ledger *l, const char *recipe, int64_t *run, bool *same, json_t **result) {
+    *run = 0;
+    hn_row *r = hn_db_query(a, l->db, "SELECT id, recipe=?, result FROM runs WHERE state='done' ORDER BY id DESC LIMIT 1", "s", recipe);
+    if (!r) return false;
+    if (!hn_row_next(r)) return hone_error_code(a->job) == HONE_OK;
+    int64_t id = hn_row_i(r, 0);
+    *same = hn_row_i(r, 1) != 0;
+    const char *text = hn_row_s(a, r, 2);
+    hn_row_close(r);
+    *result = text ? hn_json_parse(a, l->path, text, (int64_t)strlen(text), HONE_E_MODEL) : hn_json_own(a, json_object());
+    *run = *result ? id : 0;
+    return *result != NULL;
+}
+
 bool hn_ledger_put(hn_ledger *l, int64_t run, const hn_measure *m) {
     hn_arena *scratch = hn_arena_new(l->a);   /* a ledger stays open for hours: nothing may gather in its arena */
     bool ok = hn_db_exec(l->db,

@@ -22,6 +22,10 @@ bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*o
     *r = (hn_runner){ .a = a, .out = out, .on_line = on_line, .user = user };
     json_t *result = NULL;
     if (!hn_runner_open(r, s)) return false;
+    if (r->finished) { /* nothing is left to do */
+        if (on_line) on_line(user, r->finished);
+        return true;
+    }
     bool ok = phases(r, &result);
     const char *state = ok ? "done" : hone_error_code(a->job) == HONE_E_INTERRUPTED ? "interrupted" : "failed";
     if (!hn_ledger_run_end(r->ledger, r->run, state, result)) return false;

@@ -153,6 +153,16 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
         hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
         return take_up(r, plan);
     }
+    bool same = false;
+    int64_t finished = 0;
+    if (!hn_ledger_run_finished(a, r->ledger, recipe, &finished, &same, &r->finished)) return false;
+    if (finished && !same)
+        return HN_FAIL(a, HONE_E_USAGE, .what = "this folder already holds a finished run with another recipe", .where = r->out,
+                       .hint = hn_fmt(a, "Choose another folder with out=DIR; `hone ledger show %s` tells what was found.", r->out));
+    if (finished) {
+        hn_warn(a, "run %lld of %s is finished: this is its result; another out=DIR begins a new run", (long long)finished, r->ledger_path);
+        return true;
+    }
     hn_speed speed;
     if (!hn_speed_measure(r, &speed) || !hn_plan_fix(r, &speed)) return false;
     hn_log(a, "plan: %lld levers, %lld steps a training, %.2g FLOPs each, %d side by side", (long long)r->n_levers, (long long)r->steps,

@@ -49,7 +49,10 @@ static double screen_units(hn_runner *r, const hn_lever *l, double *dearest) {
     for (int64_t k = 0; k < HN_LEVER_VARIANTS; k++) {
         double cost = 1, inference = 1;
         const char *did;
-        if (!hn_lever_pull(r, l, k, hn_settings_clone(r->a, r->base), &cost, &inference, &did)) hone_error_clear(r->a->job);
+        if (!hn_lever_pull(r, l, k, hn_settings_clone(r->a, r->base), &cost, &inference, &did)) {
+            hone_error_clear(r->a->job); /* a setting that does not apply is not trained */
+            continue;
+        }
         units += cost > 1 ? 2 * cost : 1;
         *dearest = fmax(*dearest, cost);
     }
@@ -78,22 +81,31 @@ static void count_units(hn_runner *r, int64_t n_levers, double *units, double *e
                    2 * s4 * (tokens[HN_SET_CONFIRM] + tokens[HN_SET_SEALED]);
 }
 
+/* The last lever but the placebo that has a setting to train; −1: none, or it is the only one. */
+static int64_t last_to_leave_out(hn_runner *r) {
+    int64_t last = -1, n = 0;
+    for (int64_t i = 0; i + 1 < r->n_levers; i++) {
+        double dearest = 1;
+        if (screen_units(r, r->levers[i], &dearest) > 0) last = i, n++;
+    }
+    return n > 1 ? last : -1;
+}
+
 bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
     double usable = r->budget->seconds * 0.9 * r->side, units = 1, tokens = 0;
     for (;;) {
         count_units(r, r->n_levers - 1, &units, &tokens);
         double steps = (usable - tokens / speed->eval_tokens_per_second) / units / speed->step_seconds;
         r->steps = r->budget->steps ? r->budget->steps : (int64_t)fmax(floor(steps), 0);
-        if (r->steps >= r->p->min_steps || r->budget->steps || r->n_levers <= 2) break;
-        hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds,
-                r->levers[r->n_levers - 2]->item.name);
-        r->levers[r->n_levers - 2] = r->levers[r->n_levers - 1];
-        r->n_levers--;
+        int64_t last = r->steps >= r->p->min_steps || r->budget->steps ? -1 : last_to_leave_out(r);
+        if (last < 0) break;
+        hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds, r->levers[last]->item.name);
+        for (r->n_levers--; last < r->n_levers; last++) r->levers[last] = r->levers[last + 1];
     }
     if (r->steps < r->p->min_steps && !r->budget->steps) {
         double need = (r->p->min_steps * units * speed->step_seconds + tokens / speed->eval_tokens_per_second) / 0.9 / r->side;
-        hn_warn(r->a, "a budget of %.0f s pays for %lld steps; going on with %lld, which will take about %.0f s", r->budget->seconds,
-                (long long)r->steps, (long long)r->p->min_steps, need);
+        hn_warn(r->a, "the budget of %.0f s is too short to prove anything: a training would have %lld steps; going on with %lld (improve.min_steps), "
+                   "which will take about %.0f s", r->budget->seconds, (long long)r->steps, (long long)r->p->min_steps, need);
         r->steps = r->p->min_steps;
     }
     return hn_settings_set(r->base, r->a, "train.steps", hn_fmt(r->a, "%lld", (long long)r->steps), "plan");

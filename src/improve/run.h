@@ -57,6 +57,7 @@ typedef struct hn_runner {
     int64_t n_levers; /* placebo last */
     void (*on_line)(void *user, const json_t *line);
     void *user;
+    json_t *finished; /* the result of a finished run of this recipe in this folder; NULL: there is none */
 } hn_runner;
 
 static inline bool hn_is_placebo(const hn_runner *r, const hn_lever *l) { return l && l == r->levers[r->n_levers - 1]; }

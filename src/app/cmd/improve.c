@@ -10,7 +10,7 @@ typedef struct flags {
     const char *resume;
 } flags;
 static const hn_param params[] = {
-    HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too"),
+    HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too, and shows the result of a finished run"),
 };
 static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_adapter, &hn_section_data,  &hn_section_train,
                                               &hn_section_optim, &hn_section_sched, &hn_section_improve, &hn_section_budget,
@@ -42,6 +42,12 @@ static const char *or_dash(hn_arena *a, bool gain, double x) {
     return isnan(x) ? "-" : gain ? hn_fmt(a, "%+.4f", x) : hn_fmt(a, "%.2g", x);
 }
 
+/* What was screened alone was not judged, as the report says it; in JSON it is undecided. */
+static const char *verdict(const json_t *l) {
+    const char *v = text(l, "verdict");
+    return isnan(num(l, "p_value")) && !strcmp(v, "undecided") ? "not judged" : v;
+}
+
 /* What the lever did, without the numbers that stand in the table; of a failure all of it. */
 static const char *short_why(hn_arena *a, const json_t *l) {
     const char *why = text(l, "why"), *colon = strstr(why, ": ");
@@ -70,7 +76,7 @@ static void on_line(void *user, const json_t *l) {
     else {
         if (!s->head) hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "WHAT IT DID");
         s->head = true;
-        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), text(l, "verdict"), or_dash(a, true, num(l, "gain")),
+        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), verdict(l), or_dash(a, true, num(l, "gain")),
                gain_interval(a, l), or_dash(a, false, num(l, "p_value")), short_why(a, l));
     }
     fflush(stdout);
@@ -140,7 +146,8 @@ const hn_cmd hn_cmd_improve = {
              "seeds on fresh\n"
              "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: "
              "below 0 is better.\n"
-             "Writes ledger.sqlite, best/ (the model), start/, report.html, and set-aside.jsonl if rows could not be read. Without arguments it works on a text that it makes itself.",
+             "Writes ledger.sqlite, best/ (the model), start/, report.html, and set-aside.jsonl if rows could not be read. Without arguments it works on a text that it makes itself.\n"
+             "Without a recipe the values of recipes/text.yaml stand in for the defaults told here.",
     .examples = "  hone improve my.txt\n  hone improve recipes/text.yaml data.train=my.txt budget.seconds=1800 out=runs/mine\n"
                 "  hone improve runs/mine/best more.txt"
 };

@@ -63,6 +63,9 @@ static bool load_data(hn_cmd_call *c, hone_model **start, hn_dataset *d) {
     int64_t context = 0;
     if (*mp->path) {
         if (!(*start = hn_model_load(c->a, mp->path))) return false;
+        if (!(*start)->tok && !hn_settings_is_set(c->settings, "data.tokenizer"))
+            return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = mp->path,
+                           .hint = "Put the tokenizer.json that it was trained with into its folder, or name it with data.tokenizer=FILE.");
         context = (*start)->context;
     } else {
         const char *text = hn_settings_value(c->a, c->settings, "model.context");
