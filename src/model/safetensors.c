@@ -129,18 +129,6 @@ const hn_st_tensor *hn_st_find(const hn_st *s, const char *name) {
     return s->n ? bsearch(&key, s->v, (size_t)s->n, sizeof key, by_name) : NULL;
 }
 
-static float from_bits(uint32_t u) {
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
-static float half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = (h >> 10) & 31, m = h & 0x3ff;
-    if (e == 31) return from_bits(sign | 0x7f800000 | m << 13);
-    return e ? from_bits(sign | (e + 112) << 23 | m << 13) : (sign ? -1.0f : 1.0f) * (float)m * 0x1p-24f;
-}
-
 uint16_t hn_st_narrow(float x, hone_dtype dtype) {
     uint32_t u;
     memcpy(&u, &x, 4);
@@ -157,14 +145,14 @@ uint16_t hn_st_narrow(float x, hone_dtype dtype) {
 
 /* Data in the file may stand at any address, so elements are copied out. */
 float hn_st_number(const hn_st_tensor *t, int64_t i) {
-    uint32_t w = 0;
-    uint16_t h = 0;
+    float f;
+    uint16_t h;
     if (t->dtype == HONE_F32) {
-        memcpy(&w, t->p + 4 * i, 4);
-        return from_bits(w);
+        memcpy(&f, t->p + 4 * i, 4);
+        return f;
     }
     memcpy(&h, t->p + 2 * i, 2);
-    return t->dtype == HONE_BF16 ? from_bits((uint32_t)h << 16) : half(h);
+    return t->dtype == HONE_BF16 ? hn_bf16_number(h) : hn_f16_number(h);
 }
 
 /* Wide elements first, then by name, as the reference implementation: every tensor is aligned to its element. */

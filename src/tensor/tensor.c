@@ -12,6 +12,18 @@ static const struct {
 int64_t hone_dtype_bytes(hone_dtype t) { return t >= 0 && t < HONE_DTYPE_COUNT ? dtypes[t].bytes : 0; }
 const char *hone_dtype_name(hone_dtype t) { return t >= 0 && t < HONE_DTYPE_COUNT ? dtypes[t].name : "?"; }
 
+static float from_bits(uint32_t u) {
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+float hn_bf16_number(uint16_t bits) { return from_bits((uint32_t)bits << 16); }
+float hn_f16_number(uint16_t bits) {
+    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, e = (bits >> 10) & 31, m = bits & 0x3ff;
+    if (e == 31) return from_bits(sign | 0x7f800000 | m << 13);
+    return e ? from_bits(sign | (e + 112) << 23 | m << 13) : (sign ? -1.0f : 1.0f) * (float)m * 0x1p-24f;
+}
+
 int hone_tensor_dims(const hone_tensor *x) { return x->dims; }
 const int64_t *hone_tensor_shape(const hone_tensor *x) { return x->shape; }
 hone_dtype hone_tensor_dtype(const hone_tensor *x) { return x->dtype; }
@@ -38,6 +50,8 @@ double hone_tensor_item(const hone_tensor *x, int64_t i) {
         return ((const uint8_t *)x->data)[at];
     case HONE_I64:
         return (double)((const int64_t *)x->data)[at];
+    case HONE_F16:
+        return hn_f16_number(((const uint16_t *)x->data)[at]);
     default:
         return NAN;
     }

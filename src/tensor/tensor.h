@@ -35,6 +35,7 @@ struct hone_tensor {
     hone_tensor *made_before;    /* list of the tensors that a block end looks at */
 };
 static inline int64_t hn_count(const hone_tensor *x) { int64_t n = 1; for (int i = 0; i < x->dims; i++) n *= x->shape[i]; return n; }
+float hn_bf16_number(uint16_t bits), hn_f16_number(uint16_t bits);
 static inline int64_t hn_cols(const hone_tensor *x) { return x->dims ? x->shape[x->dims - 1] : 1; }
 /* Stays until the tape is wound back, whoever used it last: what a stretch that runs anew reads besides its input. */
 static inline void hn_tensor_hold(hone_tensor *x) { x->uses++; }

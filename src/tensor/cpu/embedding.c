@@ -1,5 +1,6 @@
 /* embedding.c - gathers rows; backward is cut by blocks of 64 columns, each walking all ids in order, so that equal ids add in order. */
 #include "tensor/cpu/cpu.h"
+#include "tensor/cpu/few.h"
 #include "tensor/op/op.h"
 
 enum { ROWS = 64, COLS = 64 };
@@ -22,13 +23,22 @@ static job job_new(hn_call *c) {
                   NULL,
                   NULL };
 }
+static void add_wide(const job *j, float *y, const hone_tensor *p, int64_t row) {
+    float wide[COLS];
+    for (int64_t k = 0; k < j->C; k += COLS) {
+        int64_t n = HN_MIN(COLS, j->C - k);
+        hn_few_now()->widen(wide, hn_few_at(p->data, p->dtype, row * p->ld + k), p->dtype, n);
+        j->v->add(y + k, y + k, wide, n);
+    }
+}
 static void gather(void *arg, int64_t task, int worker) {
     job *j = arg;
     for (int64_t i = task * ROWS, end = HN_MIN(i + ROWS, j->n); i < end; i++) {
-        const float *w = hn_row_of(j->c->in[1], j->ids[i]);
+        const hone_tensor *w = j->c->in[1], *p = j->c->in[2];
         float *y = hn_row_of(j->c->out, i);
-        if (j->c->in[2]) j->v->add(y, w, hn_row_of(j->c->in[2], j->pos0 + i % j->T), j->C);
-        else memcpy(y, w, (size_t)j->C * sizeof *y);
+        hn_few_now()->widen(y, hn_few_at(w->data, w->dtype, j->ids[i] * w->ld), w->dtype, j->C);
+        if (p && p->dtype == HONE_F32) j->v->add(y, y, hn_row_of(p, j->pos0 + i % j->T), j->C);
+        else if (p) add_wide(j, y, p, j->pos0 + i % j->T);
     }
 }
 static void forward(hn_call *c) {

@@ -3,10 +3,14 @@
  * Forward: tiles of 128 rows by 512 columns; bias and activation run over a tile while it is warm. Backward: per tile of rows
  * dpre = dy·act′, its column sums and dx += dpre·w; then per tile of w dw += dpreᵀ·x. Many rows and few tiles of w (K ≥ 65536,
  * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
- * are copied to padded rows first (cpu.h). A call of few rows reads w once (decoding). */
+ * are copied to padded rows first (cpu.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
+ * of w (N,K), or of w (K,N) 128 rows in a block of columns, whose sums are added in order afterwards. w of 16 bits (for reading only)
+ * is widened there in registers, and for more rows a tile at a time. */
 #include "tensor/cpu/cpu.h"
+#include "tensor/cpu/few.h"
 
-enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, FEW = 2, GEMV_COLS = 256, PACK_ROWS = 256 };
+enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
+       FEW_COLS = 64, FEW_K = 128, FEW_COLS_T = 1024, WIDE_COLS = 128 };
 
 typedef struct {
     hn_call *c;
@@ -14,8 +18,11 @@ typedef struct {
     int64_t M, K, N, ldx, ldw, col_tiles, row_tiles, wrows, wcols; /* w is stored (wrows,wcols) */
     bool tr;
     hone_act act;
+    hone_dtype type; /* of w; where it is not f32, `w` is only handed on */
     const float *x, *w, *b;
     float *y, *pre, *packed_w;
+    float *part; /* (chunks of K, M,N) of few rows, or a widened tile for each worker */
+    int64_t chunks, few_blocks;
     /* backward */
     const float *dy, *d, *dw_x; /* d: gradient before the activation, dy itself or in scratch; dw_x: x or its padded copy */
     int64_t ldd, ld_dw_x;
@@ -39,11 +46,14 @@ static job job_new(hn_call *c) {
               .wcols = w->shape[1],
               .tr = at->transposed,
               .act = at->act,
+              .type = w->dtype,
               .x = x->data,
               .w = w->data,
               .b = c->in[2] ? c->in[2]->data : NULL };
     j.col_tiles = hn_cdiv(j.N, COLS);
     j.row_tiles = hn_cdiv(j.M, ROWS);
+    j.chunks = j.tr ? HN_MAX(1, hn_cdiv(j.K, FEW_K)) : 1;
+    j.few_blocks = hn_cdiv(j.N, j.tr ? FEW_COLS_T : FEW_COLS);
     return j;
 }
 
@@ -61,37 +71,78 @@ static void pack_w(job *j, float **scratch) {
     j->ldw = hn_pad_ld(j->wcols);
 }
 
+static void bias_act_row(const job *j, int64_t r, int64_t n0, int64_t n) {
+    float *y = j->y + r * j->N + n0;
+    if (j->b || j->act != HONE_ACT_NONE)
+        j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
+}
 static void forward_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r0 = task / j->col_tiles * ROWS, n0 = task % j->col_tiles * COLS;
     int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->N - n0);
     float *y = j->y + r0 * j->N + n0;
     hn_gemm(false, !j->tr, m, n, j->K, j->x + r0 * j->ldx, j->ldx, j->tr ? j->w + n0 : j->w + n0 * j->ldw, j->ldw, 0, y, j->N);
-    if (j->b || j->act != HONE_ACT_NONE)
-        for (int64_t i = 0; i < m; i++)
-            j->v->bias_act(y + i * j->N, j->pre ? j->pre + (r0 + i) * j->N + n0 : NULL, y + i * j->N, j->b ? j->b + n0 : NULL, n, j->act);
+    for (int64_t i = 0; i < m; i++) bias_act_row(j, r0 + i, n0, n);
 }
+/* ---- few rows ---- */
 static void forward_few(void *arg, int64_t task, int worker) {
     job *j = arg;
-    int64_t n0 = task * GEMV_COLS, n = HN_MIN(GEMV_COLS, j->N - n0);
-    for (int64_t r = 0; r < j->M; r++) {
-        float *y = j->y + r * j->N + n0;
-        j->v->gemv(y, j->x + r * j->ldx, j->tr ? j->w + n0 : j->w + n0 * j->ldw, j->ldw, j->tr, n, j->K);
-        if (j->b || j->act != HONE_ACT_NONE)
-            j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
+    int64_t chunk = task / j->few_blocks, cols = j->tr ? FEW_COLS_T : FEW_COLS, n0 = task % j->few_blocks * cols;
+    int64_t k0 = chunk * FEW_K, n = HN_MIN(cols, j->N - n0);
+    float *y = j->chunks > 1 ? j->part + chunk * j->M * j->N : j->y;
+    hn_few f = { y, j->x, j->w, j->type, j->N, j->ldx, j->ldw, j->M, j->K, j->tr };
+    if (j->chunks > 1) {
+        f.x += k0;
+        f.w = hn_few_at(j->w, j->type, k0 * j->ldw);
+        f.k = HN_MIN(FEW_K, j->K - k0);
+    }
+    hn_few_now()->product(&f, n0, n);
+    for (int64_t r = 0; j->chunks == 1 && r < j->M; r++) bias_act_row(j, r, n0, n);
+}
+static void add_chunks(void *arg, int64_t r, int worker) {
+    job *j = arg;
+    float *y = j->y + r * j->N;
+    j->v->add(y, j->part + r * j->N, j->part + (j->M + r) * j->N, j->N);
+    for (int64_t i = 2; i < j->chunks; i++) j->v->add(y, y, j->part + (i * j->M + r) * j->N, j->N);
+    bias_act_row(j, r, 0, j->N);
+}
+
+/* ---- w of 16 bits, many rows ---- */
+static int64_t wide_ld(const job *j) { return hn_pad_ld(j->tr ? WIDE_COLS : j->K); }
+static int64_t wide_floats(const job *j) { return hn_round((j->tr ? j->K : WIDE_COLS) * wide_ld(j)); }
+static void forward_wide(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t n0 = task * WIDE_COLS, n = HN_MIN(WIDE_COLS, j->N - n0), ld = wide_ld(j);
+    float *w = j->part + worker * wide_floats(j);
+    for (int64_t i = 0; i < (j->tr ? j->K : n); i++)
+        hn_few_now()->widen(w + i * ld, hn_few_at(j->w, j->type, j->tr ? i * j->ldw + n0 : (n0 + i) * j->ldw), j->type, j->tr ? n : j->K);
+    for (int64_t r0 = 0; r0 < j->M; r0 += ROWS) {
+        int64_t m = HN_MIN(ROWS, j->M - r0);
+        hn_gemm(false, !j->tr, m, n, j->K, j->x + r0 * j->ldx, j->ldx, w, ld, 0, j->y + r0 * j->N + n0, j->N);
+        for (int64_t i = 0; i < m; i++) bias_act_row(j, r0 + i, n0, n);
     }
 }
+
 static void forward(hn_call *c) {
     job j = job_new(c);
     j.y = c->out->data;
     j.pre = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
+    j.part = c->scratch;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
-    if (j.M <= FEW) hn_cpu_run(c, flops * 4, hn_cdiv(j.N, GEMV_COLS), forward_few, &j);
+    if (j.M <= HN_FEW_ROWS) {
+        hn_cpu_run(c, flops * 4, j.chunks * j.few_blocks, forward_few, &j);
+        if (j.chunks > 1) hn_cpu_run(c, 8.0 * (double)(j.chunks * j.M * j.N), j.M, add_chunks, &j);
+    } else if (j.type != HONE_F32) hn_cpu_run(c, flops, hn_cdiv(j.N, WIDE_COLS), forward_wide, &j);
     else {
         float *s = c->scratch;
         if (packs_w(&j, false)) pack_w(&j, &s);
         hn_cpu_run(c, flops, j.row_tiles * j.col_tiles, forward_tile, &j);
     }
+}
+static int64_t forward_floats(const job *j, int threads) {
+    if (j->M <= HN_FEW_ROWS) return j->chunks > 1 ? j->chunks * j->M * j->N : 0;
+    if (j->type != HONE_F32) return threads * wide_floats(j);
+    return packs_w(j, false) ? hn_round(j->wrows * hn_pad_ld(j->wcols)) : 0;
 }
 
 static void backward_rows(job *j, int64_t task) {
@@ -158,7 +209,7 @@ static int64_t backward_cut(job *j, float *s) {
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     if (back) return backward_cut(&j, NULL);
-    return packs_w(&j, false) ? hn_round(j.wrows * hn_pad_ld(j.wcols)) * (int64_t)sizeof(float) : 0;
+    return forward_floats(&j, hn_pool_threads(c->pool)) * (int64_t)sizeof(float);
 }
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);

@@ -4,6 +4,7 @@
  * by size. dnnl_sgemm needs no primitives and reached 80-95 % of the f32 peak on tiles of 128 rows (Zen 3, 2.6.3: 128x384x128
  * 93 GF/s, 128x1536x384 89, 64x64x32 81 of about 100). HONE_ISA limits oneDNN as it limits our own code. */
 #include "tensor/cpu/cpu.h"
+#include "tensor/cpu/few.h"
 #include <dnnl.h>
 #include <pthread.h>
 

@@ -32,6 +32,10 @@ static inline vu v_mul32(vu a, vu b) { return (vu)_mm512_mul_epu32((__m512i)a, (
 static inline vf v_ldexp(vf x, vf n) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23)));
 }
+static inline vf v_bf16(const uint16_t *p) { /* VW numbers of 16 bits, widened */
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+static inline vf v_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline vf v_widen(const hn_bf16 *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
@@ -70,6 +74,10 @@ static inline vu v_mul32(vu a, vu b) { return (vu)_mm256_mul_epu32((__m256i)a, (
 static inline vf v_ldexp(vf x, vf n) {
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
 }
+static inline vf v_bf16(const uint16_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+static inline vf v_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); } /* F16C is older than AVX2 */
 static inline vf v_widen(const hn_bf16 *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
@@ -85,6 +93,7 @@ static inline void v_narrow(hn_bf16 *p, vf v) {
 enum { VW = 4 };
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint32_t vu32 __attribute__((vector_size(16)));
 typedef uint64_t vu __attribute__((vector_size(16)));
 static inline vu v_mul32(vu a, vu b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 static inline vf v_set(float x) { return (vf){ x, x, x, x }; }
@@ -119,6 +128,12 @@ static inline vf v_round(vf x) {
 static inline vf v_ldexp(vf x, vf n) {
     vi k = (vi)(n + v_set(12582912.0f)) - (vi)v_set(12582912.0f);
     return (vf)((vi)x + (k << 23));
+}
+static inline vf v_bf16(const uint16_t *p) { return (vf)((vu32){ p[0], p[1], p[2], p[3] } << 16); }
+/* The exponent is moved by a product, which makes subnormal numbers normal; those of the largest are infinity and NaN. */
+static inline vf v_f16(const uint16_t *p) {
+    vu32 h = { p[0], p[1], p[2], p[3] }, m = (h & 0x7fff) << 13;
+    return (vf)((vu32)((vf)m * v_set(0x1p112f)) | (0x7f800000 & (vu32)(m >= 0x0f800000)) | (h & 0x8000) << 16);
 }
 static inline vf v_widen(const hn_bf16 *p) { return (vf){ hn_widen(p[0]), hn_widen(p[1]), hn_widen(p[2]), hn_widen(p[3]) }; }
 static inline void v_narrow(hn_bf16 *p, vf v) {

@@ -1,4 +1,4 @@
-/* embedding.c - y[b,t] = w[ids[b,t]] + p[pos0+t]. Backward adds each dy row into the row it came from. Keeps ids. */
+/* embedding.c - y[b,t] = w[ids[b,t]] + p[pos0+t], w and p of 16 bits too where nothing is recorded. Backward adds each dy row into the row it came from. Keeps ids. */
 #include "tensor/op/op.h"
 
 static int64_t pos0(const hn_call *c) { return ((const hn_embedding_attr *)c->attr)->pos0; }
@@ -7,7 +7,9 @@ static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *ids = c->in[0], *w = c->in[1], *p = c->in[2];
     if (!ids || ids->dtype != HONE_I32 || ids->dims >= HONE_MAX_DIMS)
         return HN_MISFIT(c, "embedding: ids must be i32 of 1 to %d dimensions", HONE_MAX_DIMS - 1);
-    if (!hn_is_f32(w, 2) || (p && !hn_is_f32(p, 2))) return HN_MISFIT(c, "embedding: w and p must be f32 of two dimensions");
+    if (!hn_is_real(w, 2) || (p && !hn_is_real(p, 2))) return HN_MISFIT(c, "embedding: w and p must be f32, bf16 or f16 of two dimensions");
+    if (c->training && (w->dtype != HONE_F32 || (p && p->dtype != HONE_F32)))
+        return HN_MISFIT(c, "embedding: tables of 16 bits are for reading only");
     if (p && p->shape[1] != w->shape[1]) return HN_MISFIT(c, "embedding: w is (%s) but p is (%s)", HN_SHAPE(c, w), HN_SHAPE(c, p));
     if (p && pos0(c) + hn_cols(ids) > p->shape[0])
         return hn_tape_fail(c->t, HONE_E_SHAPE,
@@ -27,9 +29,8 @@ static void forward(hn_call *c) {
     const int32_t *ids = hn_ids(c->in[0]);
     if (!hn_ids_in_range(c, "embedding", ids, n, 0, w->shape[0])) return;
     for (int64_t i = 0; i < n; i++) {
-        const float *from = hn_row_of(w, ids[i]), *pos = p ? hn_row_of(p, pos0(c) + i % T) : NULL;
         float *y = hn_row_of(c->out, i);
-        for (int64_t k = 0; k < C; k++) y[k] = from[k] + (pos ? pos[k] : 0);
+        for (int64_t k = 0; k < C; k++) y[k] = hn_real(w, ids[i] * w->ld + k) + (p ? hn_real(p, (pos0(c) + i % T) * p->ld + k) : 0);
     }
 }
 

@@ -1,5 +1,6 @@
 /* linear.c - y = act(z), z = x·wᵀ + b. w is (N,K), or (K,N) when transposed.
  *
+ * w may be of 16 bits where nothing is recorded.
  * dz = dy·act'(z) · dx += dz·w · dw += dzᵀ·x · db += Σ dz. Keeps x, w and, when there is an activation, z. */
 #include "tensor/op/op.h"
 
@@ -7,8 +8,9 @@ static const hn_linear_attr *attr(const hn_call *c) { return c->attr; }
 
 static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
-    if (!x || x->dtype != HONE_F32 || x->dims < 1 || !hn_is_f32(w, 2))
-        return HN_MISFIT(c, "linear: x must be f32 of (…,K) and w f32 of two dimensions");
+    if (!x || x->dtype != HONE_F32 || x->dims < 1 || !hn_is_real(w, 2))
+        return HN_MISFIT(c, "linear: x must be f32 of (…,K) and w f32, bf16 or f16 of two dimensions");
+    if (w->dtype != HONE_F32 && c->training) return HN_MISFIT(c, "linear: w is %s, which is for reading only", hone_dtype_name(w->dtype));
     int64_t N = w->shape[attr(c)->transposed ? 1 : 0], K = w->shape[attr(c)->transposed ? 0 : 1];
     if (hn_cols(x) != K)
         return HN_MISFIT(c, "linear: x is (%s) but w is (%s)%s", HN_SHAPE(c, x), HN_SHAPE(c, w), attr(c)->transposed ? " transposed" : "");
@@ -36,15 +38,12 @@ static void forward(hn_call *c) {
         const float *xr = hn_row_of(x, r);
         for (int64_t n = 0; n < N; n++) z[n] = b ? ((const float *)b->data)[n] : 0;
         if (attr(c)->transposed)
-            for (int64_t k = 0; k < K; k++) {
-                const float *wk = hn_row_of(w, k);
-                for (int64_t n = 0; n < N; n++) z[n] += (double)xr[k] * wk[n];
-            }
+            for (int64_t k = 0; k < K; k++)
+                for (int64_t n = 0; n < N; n++) z[n] += (double)xr[k] * hn_real(w, k * w->ld + n);
         else
             for (int64_t n = 0; n < N; n++) {
-                const float *wn = hn_row_of(w, n);
                 double s = 0;
-                for (int64_t k = 0; k < K; k++) s += (double)xr[k] * wn[k];
+                for (int64_t k = 0; k < K; k++) s += (double)xr[k] * hn_real(w, n * w->ld + k);
                 z[n] += s;
             }
         for (int64_t n = 0; n < N; n++) hn_row_of(c->out, r)[n] = (float)hn_act_f(z[n], attr(c)->act);

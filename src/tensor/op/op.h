@@ -23,10 +23,19 @@ static inline bool hn_shape_alike(const hone_tensor *x, const hone_tensor *y) {
     return same;
 }
 static inline bool hn_is_f32(const hone_tensor *x, int dims) { return x && x->dtype == HONE_F32 && x->dims == dims; }
+/* f32, or a weight of 16 bits that is only read. */
+static inline bool hn_is_real(const hone_tensor *x, int dims) {
+    return x && x->dims == dims && (x->dtype == HONE_F32 || x->dtype == HONE_BF16 || x->dtype == HONE_F16);
+}
+static inline float hn_real(const hone_tensor *x, int64_t i) { /* number i of the storage of such a tensor */
+    if (x->dtype == HONE_F32) return ((const float *)x->data)[i];
+    uint16_t u = ((const uint16_t *)x->data)[i];
+    return x->dtype == HONE_BF16 ? hn_bf16_number(u) : hn_f16_number(u);
+}
 static inline double hn_bytes_moved(const hn_call *c) /* each input and the result once */
 {
     double n = (double)hn_count(c->out) * 4;
-    for (int i = 0; i < c->n_in; i++) n += c->in[i] ? (double)hn_count(c->in[i]) * 4 : 0;
+    for (int i = 0; i < c->n_in; i++) n += c->in[i] ? (double)hn_count(c->in[i]) * (double)hone_dtype_bytes(c->in[i]->dtype) : 0;
     return n;
 }
 
