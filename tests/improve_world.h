@@ -12,9 +12,8 @@
 #include <cmocka.h>
 #include "near.h"
 
-static const hn_section *const sections[] = { &hn_section_model, &hn_section_data, &hn_section_train, &hn_section_optim,
-                                              &hn_section_sched, &hn_section_improve, &hn_section_budget,
-                                              &hn_section_finish };
+static const hn_section *const sections[] = { &hn_section_model, &hn_section_adapter, &hn_section_data, &hn_section_train, &hn_section_optim,
+                                              &hn_section_sched, &hn_section_improve, &hn_section_budget, &hn_section_finish };
 
 static inline hn_settings *recipe(hn_arena *a) {
     hn_settings *s = hn_settings_new(a, sections, HN_LEN(sections));

@@ -43,6 +43,13 @@ static void recipe_levers(void **state) {
     pull(a, s, "llama-block", 1, &c);
     assert_string_equal(value(a, s, "model.arch"), "llama");
     assert_string_equal(value(a, s, "model.family"), "qwen3");
+    for (int64_t v = 0; v < HN_LEVER_VARIANTS; v++) {
+        assert_true(hn_settings_set(s = hn_settings_clone(a, old), a, "model.path", "some/folder", "test"));
+        pull(a, s, "lora", v, &c);
+        assert_string_equal(value(a, s, "adapter.method"), "lora");
+        assert_near(number(a, s, "adapter.rank"), v ? 32 : 8, 0);
+        assert_near(number(a, s, "optim.lr"), 10 * lr, 1e-9);
+    }
     pull(a, s = hn_settings_clone(a, old), "schedule", 0, &c);
     assert_string_equal(value(a, s, "sched.name"), "wsd");
     hone_close(job);
@@ -64,6 +71,8 @@ static void levers_that_do_not_apply_say_why(void **state) {
     assert_true(refuses(a, s, "warm-start", "improve.warm_start"));
     hone_error_clear(job);
     assert_true(hn_settings_set(s, a, "train.batch", "1", "test"));
+    assert_true(refuses(a, s, "lora", "from scratch"));
+    hone_error_clear(job);
     assert_true(refuses(a, s, "batch", "no half"));
     hone_error_clear(job);
     assert_true(hn_settings_set(s = recipe(a), a, "optim.name", "muon", "test"));
@@ -71,6 +80,9 @@ static void levers_that_do_not_apply_say_why(void **state) {
     hone_error_clear(job);
     assert_true(hn_settings_set(s = recipe(a), a, "model.path", "some/folder", "test"));
     assert_true(refuses(a, s, "heads", "would not fit"));
+    hone_error_clear(job);
+    assert_true(hn_settings_set(s, a, "adapter.method", "lora", "test"));
+    assert_true(refuses(a, s, "lora", "adapter already"));
     hone_close(job);
 }
 

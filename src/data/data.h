@@ -23,7 +23,7 @@ typedef struct hn_data_params {
     const char *learn;           /* answers|all: of samples */
     const char *chat_template;   /* file; "": the tokenizer's own */
     const char *ends;            /* none|bos|eos|both: tokens around each document of plain text */
-    int64_t max_length;          /* tokens of a row: the longest sample, the rest is cut off; the window of plain text. 0: the context */
+    int64_t max_length;          /* tokens of a row: the longest sample, the rest is cut off; the window of plain text. 0, or more than it: the context */
     bool pack;                   /* several samples, or ends of texts, beside each other in a row */
 } hn_data_params;
 extern const hn_section hn_section_data;

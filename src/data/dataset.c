@@ -41,9 +41,8 @@ static hn_tokenizer *tokenizer_for(hn_arena *a, const hn_data_params *p, const h
 
 static bool limit(hn_arena *a, const hn_data_params *p, int64_t context, hn_dataset *d) {
     int64_t most = p->max_length ? p->max_length : context;
-    if (most > context)
-        return HN_FAIL(a, HONE_E_VALUE, .what = "data.max_length is beyond the model's context",
-                       .wanted = hn_fmt(a, "at most %lld", (long long)context), .found = hn_fmt(a, "%lld", (long long)most));
+    if (most > context) hn_log(a, "the model's context holds %lld tokens: rows are so long", (long long)context);
+    most = HN_MIN(most, context);
     if (!d->corpus.n_samples) return true;
     hn_tokens_limit(a, &d->corpus, most, &d->train, &d->cut);
     hn_tokens_limit(a, &d->corpus, most, &d->valid, &d->cut);

@@ -29,7 +29,7 @@ static const hn_param rows[] = {
     HN_PARAM(hn_data_params, ends, .def = "none", .choices = "none|bos|eos|both",
              .doc = "the tokenizer's first and last token around each document of plain text; a prompt with its answer always has them"),
     HN_PARAM(hn_data_params, max_length, .def = "0", .min = 0, .max = 1048576, .unit = "tokens",
-             .doc = "tokens of a row: windows of plain text are so long, samples at most: what is beyond is cut off, counted and told; 0: the model's context"),
+             .doc = "tokens of a row: windows of plain text are so long, samples at most: what is beyond is cut off, counted and told; 0, or more than it: the model's context"),
     HN_PARAM(hn_data_params, pack, .def = "false",
              .doc = "lay several samples, or whole short texts, into one row; none sees the others. Then train.order is epochs"),
     HN_PARAM(hn_data_params, decontaminate, .def = "false", .doc = "remove training text that shares 13 words in a row with held-out text"),
