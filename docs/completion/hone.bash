@@ -2,7 +2,7 @@
 _hone() {
     local cur=${COMP_WORDS[COMP_CWORD]} words_here
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "help list doctor bench version info tokenize generate chat score eval merge data train improve ledger report" -- "$cur"))
+        COMPREPLY=($(compgen -W "help list doctor bench version info inspect convert tokenize generate chat score eval merge data train improve ledger report" -- "$cur"))
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -11,7 +11,9 @@ _hone() {
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     bench) words_here='--filter --seconds --no-floor --compare --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
-    info) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
+    info) words_here='--checksum --json --quiet --help --version --seed --threads --device --out' ;;
+    inspect) words_here='--all --json --quiet --help --version --seed --threads --device --out' ;;
+    convert) words_here='--dtype --shard-gigabytes --json --quiet --help --version --seed --threads --device --out' ;;
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;
     generate) words_here='--prompt --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
     chat) words_here='--system --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
