@@ -81,7 +81,7 @@ static void an_ensemble_is_a_folder_of_models(void **state) {
     hn_model_sharpen(v[1], 2);
     hone_model *m = hn_ensemble_new(a, v, 2);
     extern const hn_format hn_format_hf;
-    assert_false(hn_format_hf.save(a, m, dir)); /* one model it is not */
+    assert_false(hn_format_hf.save(a, m, dir, &(hn_save){ .dtype = HONE_F32 })); /* one model it is not */
     assert_non_null(strstr(hone_error_message(job), "an ensemble cannot be written as one"));
     hone_error_clear(job);
     assert_true(hn_model_save(a, v[0], dir)); /* what stood there gives way as a whole */
