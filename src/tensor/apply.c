@@ -122,12 +122,12 @@ static void compute(hone_tape *t, hn_call *c) {
     if (t->watch) t->watch(t->watch_user, c, false, hn_now() - began);
 }
 
-/* The operator's shapes, to which bf16 is shown as f32: what type the results are is the tape's affair. */
+/* The operator's shapes, to which bf16 activations are shown as f32: what type the results are is the tape's affair. */
 static bool shapes(hone_tape *t, hn_call *c) {
     hone_tensor shown[HN_MAX_IN], *in[HN_MAX_IN];
     for (int i = 0; i < c->n_in; i++) {
         in[i] = c->in[i];
-        if (!in[i] || in[i]->dtype != HONE_BF16) continue;
+        if (!in[i] || in[i]->dtype != HONE_BF16 || in[i]->is_weight) continue;
         shown[i] = *in[i];
         shown[i].dtype = HONE_F32;
         c->in[i] = &shown[i];

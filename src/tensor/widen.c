@@ -1,14 +1,16 @@
 /* widen.c - bf16 tensors for kernels and references that know f32 only: what they read is copied to f32 scratch, what they write is
  * rounded from there. So every operator runs on a bf16 tape; one that a profile shows hot takes bf16 itself (hn_kernel.bf16) and spares
- * the copies. Scratch counts on the null backend too. */
+ * the copies. Scratch counts on the null backend too. Weights are left alone: one of 16 bits comes only to an operator that reads it in
+ * place (decoding), and a copy of it at every call would undo that. */
 #include "tensor/cpu/cpu.h"
 #include "tensor/tape.h"
 
 enum { PIECE = 1 << 15 }; /* numbers of a task */
 
+static bool activation(const hone_tensor *x) { return x && x->dtype == HONE_BF16 && !x->is_weight; }
 bool hn_call_narrow(const hn_call *c) {
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i] && c->in[i]->dtype == HONE_BF16) return true;
+        if (activation(c->in[i])) return true;
     for (int i = 0; i < c->n_aux; i++)
         if (c->aux[i] && c->aux[i]->dtype == HONE_BF16) return true;
     return c->out->dtype == HONE_BF16;
@@ -18,7 +20,7 @@ bool hn_call_narrow(const hn_call *c) {
  * of, one for all views of it. So every layout stays, as kernels rely on that of a gradient being its input's. */
 static void stand_in(hn_widened *w, hone_tensor **place, int number, bool looked_at) {
     hone_tensor *x = *place, *y = &w->stand_in[number], *root = x ? hn_root(x) : NULL;
-    if (!x || x->dtype != HONE_BF16) return;
+    if (!activation(x)) return;
     *y = *x;
     y->dtype = HONE_F32;
     y->data = NULL;
