@@ -54,7 +54,9 @@ static bool activate_shape(hn_call *c, hn_arena *a) {
     memcpy(c->out->shape, c->in[0]->shape, sizeof c->out->shape);
     return true;
 }
-static void activate_forward(hn_call *c) { memcpy(c->out->data, c->in[0]->data, (size_t)hn_count(c->out) * sizeof(float)); }
+static void activate_forward(hn_call *c) { /* a tensor of no numbers has no memory */
+    if (hn_count(c->out)) memcpy(c->out->data, c->in[0]->data, (size_t)hn_count(c->out) * sizeof(float));
+}
 static void activate_backward(hn_call *c, hone_tensor *const dx[]) {
     for (int64_t i = 0; i < hn_count(c->out) && dx[0]; i++) ((float *)dx[0]->data)[i] += c->out->grad[i];
 }
