@@ -15,6 +15,9 @@ CFLAGS  += -std=gnu11 $(OPT) -g -Wall -Wextra -Wno-missing-field-initializers -W
            -fvisibility=hidden -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc \
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DHN_SAN)
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3 -lpcre2-8) -ldnnl -lgomp -lm -ldl -lpthread
+# Optional: libcurl, for `hone get` alone; the library does without.
+CURL    := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
+APPLIBS := $(if $(CURL),$(shell pkg-config --libs libcurl))
 
 LIBSRC  := $(filter-out src/app/%,$(shell find src -name '*.c' ! -path '*/isa/*' | LC_ALL=C sort))
 APPSRC  := $(shell find src/app -name '*.c' | LC_ALL=C sort)
@@ -51,7 +54,7 @@ $(BUILD)/libhone.so: $(LIBOBJ)
 	$(CC) $(CFLAGS) -shared -Wl,-soname,libhone.so.0 $^ -o $@ $(LIBS)
 	@ln -sf libhone.so $(BUILD)/libhone.so.0
 $(BUILD)/hone: $(APPOBJ) $(BUILD)/libhone.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LIBS)
+	$(CC) $(CFLAGS) $^ -o $@ $(LIBS) $(APPLIBS)
 $(BUILD)/hone.pc: Makefile
 	@mkdir -p $(@D)
 	@printf 'prefix=$(PREFIX)\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: hone\nDescription: makes a language model measurably smarter\nVersion: $(VERSION)\nLibs: -L$${libdir} -lhone\nLibs.private: $(LIBS)\nCflags: -I$${includedir}\n' > $@
@@ -108,6 +111,13 @@ $(BUILD)/commit.h: FORCE
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/src/app/cmd/bench.o: CFLAGS += -include $(BUILD)/commit.h
 $(BUILD)/src/app/cmd/bench.o: $(BUILD)/commit.h
+# Which optional libraries there are; what depends on it is made again when one comes or goes.
+$(BUILD)/optional.h: FORCE
+	@mkdir -p $(@D)
+	@echo "$(if $(CURL),#define HN_CURL 1,/* no libcurl */)" > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/src/app/fetch.o: CFLAGS += -include $(BUILD)/optional.h $(if $(CURL),$(shell pkg-config --cflags libcurl))
+$(BUILD)/src/app/fetch.o: $(BUILD)/optional.h
 FORCE:
 .PHONY: bench FORCE
 # How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.

@@ -1,5 +1,6 @@
 /* libs.c - which libraries this program runs with, and what it was built without. Versions are asked of the libraries themselves. */
 #include "app/app.h"
+#include "app/fetch.h"
 #include <dnnl.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -28,7 +29,7 @@ int64_t hn_libs(hn_arena *a, const hn_lib **out) {
         { "zstd", ZSTD_versionString(), ".zst files" },
         { "CUDA", NULL, "training on NVIDIA GPUs (device: cuda)" },
         { "MPI", NULL, "one training over many machines" },
-        { "libcurl", NULL, "fetching data and models over HTTP" },
+        { "libcurl", hn_fetch_version(a), "fetching data and models over HTTP" },
         { "libmicrohttpd", NULL, "serving a model over HTTP" },
         { "libpq", NULL, "a ledger that several machines share" },
         { "libjpeg, libpng", NULL, "images" },

@@ -148,6 +148,12 @@ uint64_t hn_file_hash(hn_bytes b);
 double hn_now(void);                                       /* seconds, monotonic */
 char *hn_time_utc(hn_arena *a);                            /* ISO 8601 */
 
+/* ---- sha256.c: checksums that others wrote ---- */
+typedef struct hn_sha256 { uint32_t h[8]; int64_t n; uint8_t part[64]; } hn_sha256;
+hn_sha256 hn_sha256_new(void);
+void hn_sha256_add(hn_sha256 *s, const void *bytes, int64_t n);
+void hn_sha256_hex(hn_sha256 s, char out[65]);             /* s may be added to further */
+
 /* ---- cpu.c ---- */
 typedef enum hn_isa { HN_ISA_PLAIN, HN_ISA_AVX2, HN_ISA_AVX512, HN_ISA_AVX512BF16, HN_ISA_COUNT } hn_isa;
 #define HN_ISA_NAMES "plain|avx2|avx512|avx512bf16"
