@@ -65,7 +65,8 @@ static size_t on_header(char *p, size_t one, size_t n, void *user) {
     bool etag = name == 4 && !strncasecmp(p, "etag", 4), linked = name == 13 && !strncasecmp(p, "x-linked-etag", 13);
     if (name == 13 && !strncasecmp(p, "content-range", 13)) {
         long long from, to, total;
-        if (sscanf(v, "bytes %lld-%lld/%lld", &from, &to, &total) == 3 && from >= 0 && to >= from && total > to) g->range_from = from, g->range_total = total;
+        if (sscanf(v, "bytes %lld-%lld/%lld", &from, &to, &total) == 3 && from >= 0 && to >= from && total > to)
+            g->range_from = from, g->range_total = total;
     }
     if (etag && v[0] == '"') snprintf(g->fresh_tag, TAG, "%s", v); /* weak ones are of no use for a range */
     if (g->f->hub && name == 13 && !strncasecmp(p, "x-linked-size", 13) && g->size < 0) {
@@ -142,12 +143,14 @@ static const char *part(hn_arena *a, CURLU *u, CURLUPart what) {
 static bool same_origin(hn_arena *a, const char *x, const char *y) {
     CURLU *u = parse(a, x), *v = parse(a, y);
     return u && v && !strcasecmp(part(a, u, CURLUPART_SCHEME), part(a, v, CURLUPART_SCHEME)) &&
-           !strcasecmp(part(a, u, CURLUPART_HOST), part(a, v, CURLUPART_HOST)) && !strcmp(part(a, u, CURLUPART_PORT), part(a, v, CURLUPART_PORT));
+           !strcasecmp(part(a, u, CURLUPART_HOST), part(a, v, CURLUPART_HOST)) &&
+           !strcmp(part(a, u, CURLUPART_PORT), part(a, v, CURLUPART_PORT));
 }
 
 static const char *without_secrets(hn_arena *a, const char *url) {
     CURLU *u = parse(a, url);
-    return u ? hn_fmt(a, "%s://%s:%s%s", part(a, u, CURLUPART_SCHEME), part(a, u, CURLUPART_HOST), part(a, u, CURLUPART_PORT), part(a, u, CURLUPART_PATH))
+    return u ? hn_fmt(a, "%s://%s:%s%s", part(a, u, CURLUPART_SCHEME), part(a, u, CURLUPART_HOST), part(a, u, CURLUPART_PORT),
+                      part(a, u, CURLUPART_PATH))
              : "the URL";
 }
 
@@ -201,12 +204,19 @@ static bool stopped(get *g) {
 static bool refused(get *g, long code) {
     hn_arena *a = g->a;
     bool who = code == 401 || code == 403;
-    return HN_FAIL(a, HONE_E_IO, .what = hn_fmt(a, "the server answers %ld%s", code, code == 404 ? " (not found)" : who ? " (not allowed)" : ""), .where = g->shown,
-                   .hint = who ? (g->f->token ? "the token does not open it: accept the terms on the model's page, or use a token with the right to read it"
-                                              : "is the name right? For what is not public set HF_TOKEN to an access token")
-                           : code == 404 ? "check the name, the file and the revision"
-                           : code == 429 ? "the server asks for patience: try again later, or with HF_TOKEN set"
-                                         : "try again later");
+    return HN_FAIL(
+        a, HONE_E_IO,
+        .what = hn_fmt(a, "the server answers %ld%s", code,
+                       code == 404 ? " (not found)"
+                       : who       ? " (not allowed)"
+                                   : ""),
+        .where = g->shown,
+        .hint = who           ? (g->f->token
+                                     ? "the token does not open it: accept the terms on the model's page, or use a token with the right to read it"
+                                     : "is the name right? For what is not public set HF_TOKEN to an access token")
+                : code == 404 ? "check the name, the file and the revision"
+                : code == 429 ? "the server asks for patience: try again later, or with HF_TOKEN set"
+                              : "try again later");
 }
 
 static bool keep_tag(get *g) {
@@ -228,6 +238,7 @@ static bool restart(get *g) {
 /* Until all bytes are here. Tries are counted from the last one that brought some. */
 static bool transfer(get *g) {
     hn_arena *a = g->a;
+    int64_t best = g->have;
     for (int64_t tries = 1;; tries++) {
         int64_t before = g->have;
         long code;
@@ -241,9 +252,13 @@ static bool transfer(get *g) {
         if (hn_stopped(a->job)) return keep_tag(g) && stopped(g);
         if (why) return HN_FAIL(a, HONE_E_IO, .what = why, .where = g->shown, .hint = "this server is not to be trusted with a download");
         if (g->too_long) {
-            if (g->memory && g->size < 0) return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "the answer is longer than %lld bytes", (long long)g->max), .where = g->shown);
-            return HN_FAIL(a, HONE_E_DATA, .what = "the file has the wrong length", .where = g->shown, .wanted = hn_fmt(a, "%lld bytes", (long long)g->size),
-                           .found = g->have > g->size || !g->begun ? hn_fmt(a, "%lld", (long long)g->have) : hn_fmt(a, "another length (%lld or more)", (long long)g->have),
+            if (g->memory && g->size < 0)
+                return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "the answer is longer than %lld bytes", (long long)g->max),
+                               .where = g->shown);
+            return HN_FAIL(a, HONE_E_DATA, .what = "the file has the wrong length", .where = g->shown,
+                           .wanted = hn_fmt(a, "%lld bytes", (long long)g->size),
+                           .found = g->have > g->size || !g->begun ? hn_fmt(a, "%lld", (long long)g->have)
+                                                                   : hn_fmt(a, "another length (%lld or more)", (long long)g->have),
                            .hint = "the server sends another file than it promised; try again later");
         }
         if (!keep_tag(g)) return false;
@@ -257,17 +272,22 @@ static bool transfer(get *g) {
         bool later = code == 408 || code == 429 || code == 500 || code == 502 || code == 503 || code == 504;
         if (!e && !later && !whole) return refused(g, code);
         if (e == CURLE_URL_MALFORMAT || e == CURLE_UNSUPPORTED_PROTOCOL || e == CURLE_PEER_FAILED_VERIFICATION) tries = g->f->tries;
-        if (g->have > before) tries = 1;
+        if (g->have > best) tries = 0, best = g->have;
         curl_off_t ask = 0;
         curl_easy_getinfo(g->curl, CURLINFO_RETRY_AFTER, &ask);
         if (tries >= g->f->tries || (double)ask > longest_wait) {
             if (later) return refused(g, code);
-            return HN_FAIL(a, HONE_E_IO, .what = hn_fmt(a, "the download failed: %s", e ? curl_easy_strerror(e) : "the answer ended too early"), .where = g->shown,
-                           .found = g->have ? hn_fmt(a, "%lld bytes", (long long)g->have) : NULL,
+            return HN_FAIL(a, HONE_E_IO,
+                           .what = hn_fmt(a, "the download failed: %s", e ? curl_easy_strerror(e) : "the answer ended too early"),
+                           .where = g->shown, .found = g->have ? hn_fmt(a, "%lld bytes", (long long)g->have) : NULL,
                            .hint = "check the network and the proxy settings; the same command goes on from where it stopped");
         }
         double seconds = ask > 0 ? (double)ask : HN_MIN(0.25 * (double)((int64_t)1 << HN_MIN(tries, 8)), 30);
-        hn_log(a, "%s: %s; trying again in %.1f s", g->shown, later ? hn_fmt(a, "the server answers %ld", code) : e ? curl_easy_strerror(e) : "cut short", seconds);
+        hn_log(a, "%s: %s; trying again in %.1f s", g->shown,
+               later ? hn_fmt(a, "the server answers %ld", code)
+               : e   ? curl_easy_strerror(e)
+                     : "cut short",
+               seconds);
         if (!wait_for(g, seconds)) return stopped(g);
     }
 }
@@ -278,7 +298,8 @@ static bool open_curl(hn_arena *a, get *g) {
     g->size = g->f->size;
     g->sum = hn_sha256_new();
     snprintf(g->want, sizeof g->want, "%s", g->f->sha256 ? g->f->sha256 : "");
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(g->curl = curl_easy_init())) return HN_FAIL(a, HONE_E_IO, .what = "libcurl does not start");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(g->curl = curl_easy_init()))
+        return HN_FAIL(a, HONE_E_IO, .what = "libcurl does not start");
     hn_defer(a, free_curl, g->curl);
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(g->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -317,7 +338,8 @@ static bool sum_of(hn_arena *a, int fd, const char *path, hn_sha256 *sum, int64_
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) return hn_fail_errno(a->job, "read", path);
         if (!k) return true;
-        if (hn_stopped(a->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped", .where = path, .hint = "run the same command again");
+        if (hn_stopped(a->job))
+            return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped", .where = path, .hint = "run the same command again");
         hn_sha256_add(sum, buf, k);
         *n += k;
     }
@@ -351,7 +373,12 @@ bool hn_fetch_file(hn_arena *parent, const hn_fetch *f, hn_fetched *out) {
     *g = (get){ .a = a, .f = f };
     if (!open_curl(a, g)) return false;
     if ((g->fd = opened(a, part_path, O_RDWR | O_CREAT | O_NOFOLLOW)) < 0) return hn_fail_errno(a->job, "write", part_path);
-    if (flock(g->fd, LOCK_EX | LOCK_NB)) return HN_FAIL(a, HONE_E_BUSY, .what = "another process is fetching this file", .where = part_path);
+    if (flock(g->fd, LOCK_EX | LOCK_NB))
+        return HN_FAIL(a, HONE_E_BUSY, .what = "another process is fetching this file", .where = part_path);
+    struct stat ours, named;
+    if (fstat(g->fd, &ours) || stat(part_path, &named) || ours.st_ino != named.st_ino ||
+        ours.st_nlink != 1) /* renamed under us, or linked */
+        return HN_FAIL(a, HONE_E_BUSY, .what = "another process has just fetched this file", .where = part_path);
     hn_bytes tag = { 0 };
     if (hn_path_exists(tag_path) && !hn_file_read(a, tag_path, TAG - 1, &tag)) hone_error_clear(a->job);
     bool fit = tag.n > 1 && tag.p[0] == '"' && !memchr(tag.p, '\n', (size_t)tag.n) && !memchr(tag.p, '\r', (size_t)tag.n);
@@ -368,7 +395,8 @@ bool hn_fetch_file(hn_arena *parent, const hn_fetch *f, hn_fetched *out) {
         unlink(tag_path);
         if (!left) {
             unlink(part_path);
-            return HN_FAIL(a, HONE_E_DATA, .what = "the file does not have its checksum", .where = g->shown, .wanted = hn_fmt(a, "sha256 %s", g->want), .found = out->sha256,
+            return HN_FAIL(a, HONE_E_DATA, .what = "the file does not have its checksum", .where = g->shown,
+                           .wanted = hn_fmt(a, "sha256 %s", g->want), .found = out->sha256,
                            .hint = "it was damaged on the way or on the server; run the same command again");
         }
     }
@@ -389,7 +417,8 @@ const char *hn_fetch_version(hn_arena *a) {
 }
 #else
 static bool without(hn_arena *a) {
-    return HN_FAIL(a, HONE_E_IO, .what = "this hone was built without libcurl", .hint = "apt-get install libcurl4-openssl-dev, then make again");
+    return HN_FAIL(a, HONE_E_IO, .what = "this hone was built without libcurl",
+                   .hint = "apt-get install libcurl4-openssl-dev, then make again");
 }
 bool hn_fetch_file(hn_arena *a, const hn_fetch *f, hn_fetched *out) { return without(a); }
 bool hn_fetch_bytes(hn_arena *a, const hn_fetch *f, int64_t max, hn_bytes *out) { return without(a); }

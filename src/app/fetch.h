@@ -20,5 +20,5 @@ typedef struct hn_fetched {
 } hn_fetched;
 bool hn_fetch_file(hn_arena *a, const hn_fetch *f, hn_fetched *out) HN_CHECK;
 bool hn_fetch_bytes(hn_arena *a, const hn_fetch *f, int64_t max, hn_bytes *out) HN_CHECK; /* f->to is not used */
-const char *hn_fetch_version(hn_arena *a);                                               /* NULL: built without libcurl */
+const char *hn_fetch_version(hn_arena *a);                                                /* NULL: built without libcurl */
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# get.sh - downloads from a server that behaves as the Hub does, and as it should not: what is fetched, resumed, refused, and where the token goes.
+# get.sh - downloads from a server that behaves as the Hub does, and as it should not: what is fetched, resumed and refused; whither the token goes.
 # usage: tests/cli/get.sh [build/hone]
 set -u
 hone=${1:-${HONE:-build/hone}}

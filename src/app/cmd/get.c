@@ -18,10 +18,15 @@ static const hn_param params[] = {
     HN_PARAM(flags, sha256, .doc = "checksum that a single file must have (64 hexadecimal digits)"),
     HN_PARAM(flags, tries, .def = "5", .min = 1, .max = 1000, .doc = "give up after so many tries in a row that brought nothing"),
 };
-static const char *const wanted[] = { "config.json",     "generation_config.json", "tokenizer*",           "vocab.json",           "vocab.txt",
-                                      "merges.txt",      "added_tokens.json",      "special_tokens_map.json", "chat_template.jinja", "adapter_config.json",
-                                      "*.safetensors",   "*.safetensors.index.json" };
-static const char *const pickles[] = { "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "pytorch_model*.bin", "adapter_model.bin", "training_args.bin" };
+static const char *const wanted[] = { "config.json",         "generation_config.json",
+                                      "tokenizer*",          "vocab.json",
+                                      "vocab.txt",           "merges.txt",
+                                      "added_tokens.json",   "special_tokens_map.json",
+                                      "chat_template.jinja", "adapter_config.json",
+                                      "*.safetensors",       "*.safetensors.index.json" };
+static const char *const pickles[] = {
+    "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "pytorch_model*.bin", "adapter_model.bin", "training_args.bin"
+};
 enum { LIST_BYTES = 16 << 20, TOKEN_BYTES = 4096, NAME = 255 };
 #define OF_NAMES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
@@ -59,7 +64,8 @@ static bool find_token(hn_arena *a, const char **out) {
     hn_bytes b = { (const uint8_t *)env, env ? (int64_t)strlen(env) : 0 };
     *out = NULL;
     if (!b.n) {
-        if (!path || !*path) path = hub && *hub ? hn_path_join(a, hub, "token") : home && *home ? hn_path_join(a, home, ".cache/huggingface/token") : NULL;
+        if (!path || !*path)
+            path = hub && *hub ? hn_path_join(a, hub, "token") : home && *home ? hn_path_join(a, home, ".cache/huggingface/token") : NULL;
         if (!path || !hn_path_exists(path)) return true;
         if (!hn_file_read(a, path, TOKEN_BYTES, &b)) return false;
     }
@@ -67,8 +73,8 @@ static bool find_token(hn_arena *a, const char **out) {
     while (b.n && *b.p <= 32) b.p++, b.n--;
     for (int64_t i = 0; i < b.n; i++)
         if (b.p[i] <= 32 || b.p[i] > 126)
-            return HN_FAIL(a, HONE_E_USAGE, .what = "the access token holds a character that none has", .where = env && *env ? "HF_TOKEN" : path,
-                           .hint = "copy it again from huggingface.co/settings/tokens");
+            return HN_FAIL(a, HONE_E_USAGE, .what = "the access token holds a character that none has",
+                           .where = env && *env ? "HF_TOKEN" : path, .hint = "copy it again from huggingface.co/settings/tokens");
     if (b.n) *out = hn_strndup(a, (const char *)b.p, b.n);
     return true;
 }
@@ -88,11 +94,13 @@ static bool fetch(job *j, const hn_fetch *f) {
     j->bytes += got.bytes;
     if (!c->json)
         return hn_out("%s  %s%s%s\n", f->to, hn_human_bytes(c->a, (double)got.bytes), got.verified ? ", checksum right" : "",
-                      got.here ? ", was here already" : got.resumed ? hn_fmt(c->a, ", of which %s were here", hn_human_bytes(c->a, (double)got.resumed)) : ""),
+                      got.here      ? ", was here already"
+                      : got.resumed ? hn_fmt(c->a, ", of which %s were here", hn_human_bytes(c->a, (double)got.resumed))
+                                    : ""),
                true;
-    hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss sI sI ss sb sb so}", "file", f->to, "bytes", (json_int_t)got.bytes, "resumed", (json_int_t)got.resumed,
-                                                  "sha256", got.sha256, "verified", got.verified, "here", got.here, "seconds",
-                                                  hn_json_real(hn_now() - began))));
+    hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss sI sI ss sb sb so}", "file", f->to, "bytes", (json_int_t)got.bytes, "resumed",
+                                                  (json_int_t)got.resumed, "sha256", got.sha256, "verified", got.verified, "here", got.here,
+                                                  "seconds", hn_json_real(hn_now() - began))));
     return true;
 }
 
@@ -110,8 +118,14 @@ static bool get_file(job *j, const char *url, const char *name, bool hub, const 
     const flags *f = j->c->flags;
     const char *to = in_place(a, out, name), *slash = strrchr(to, '/');
     if (slash && slash > to && !hn_mkdirs(a, hn_strndup(a, to, slash - to))) return false;
-    return fetch(j, &(hn_fetch){ .url = url, .home = j->home, .token = j->token, .to = to, .sha256 = *f->sha256 ? f->sha256 : NULL, .size = -1,
-                                 .hub = hub, .tries = f->tries });
+    return fetch(j, &(hn_fetch){ .url = url,
+                                 .home = j->home,
+                                 .token = j->token,
+                                 .to = to,
+                                 .sha256 = *f->sha256 ? f->sha256 : NULL,
+                                 .size = -1,
+                                 .hub = hub,
+                                 .tries = f->tries });
 }
 
 static bool get_repo(job *j, const char *out) {
@@ -120,7 +134,8 @@ static bool get_repo(job *j, const char *out) {
     const char *url = hn_fmt(a, "%s/api/models/%s/revision/%s?blobs=true", j->home, j->repo, escaped(a, f->revision));
     if (!strcmp(f->revision, "main")) url = hn_fmt(a, "%s/api/models/%s?blobs=true", j->home, j->repo);
     hn_bytes text;
-    if (!hn_fetch_bytes(a, &(hn_fetch){ .url = url, .home = j->home, .token = j->token, .size = -1, .tries = f->tries }, LIST_BYTES, &text)) return false;
+    if (!hn_fetch_bytes(a, &(hn_fetch){ .url = url, .home = j->home, .token = j->token, .size = -1, .tries = f->tries }, LIST_BYTES, &text))
+        return false;
     const char *where = hn_fmt(a, "the file list of %s", j->repo);
     json_t *list = hn_json_parse(a, where, text.p, text.n, HONE_E_DATA), *files = json_object_get(list, "siblings"), *file;
     if (!list) return false;
@@ -134,25 +149,32 @@ static bool get_repo(job *j, const char *out) {
         json_t *lfs = json_object_get(file, "lfs"), *size = json_object_get(file, "size");
         const char *sum = json_string_value(json_object_get(lfs, "sha256"));
         if (!name || *name == '/' || strstr(name, "..") || strchr(name, '\\'))
-            return HN_FAIL(a, HONE_E_DATA, .what = "the server names a file that would lie outside of the folder", .where = where, .found = name ? name : "no name",
-                           .hint = "nothing was fetched; is this server to be trusted?");
+            return HN_FAIL(a, HONE_E_DATA, .what = "the server names a file that would lie outside of the folder", .where = where,
+                           .found = name ? name : "no name", .hint = "nothing was fetched; is this server to be trusted?");
         if (!is_path(name) || strchr(name, '/') || !matches(wanted, HN_LEN(wanted), name) || is_pickle(name)) continue;
         bool weight = !fnmatch("*.safetensors", name, 0);
         weights += weight;
         if (sum && (strlen(sum) != 64 || strspn(sum, "0123456789abcdef") != 64)) sum = NULL;
-        hn_push(a, &take, (hn_fetch){ .url = file_url(j, name), .home = j->home, .token = j->token, .to = hn_path_join(a, out, name), .sha256 = sum,
-                                      .size = json_is_integer(size) && json_integer_value(size) >= 0 ? (int64_t)json_integer_value(size) : -1,
-                                      .hub = true, .tries = f->tries });
+        hn_push(a, &take,
+                (hn_fetch){ .url = file_url(j, name),
+                            .home = j->home,
+                            .token = j->token,
+                            .to = hn_path_join(a, out, name),
+                            .sha256 = sum,
+                            .size = json_is_integer(size) && json_integer_value(size) >= 0 ? (int64_t)json_integer_value(size) : -1,
+                            .hub = true,
+                            .tries = f->tries });
     }
     if (!weights)
-        return HN_FAIL(a, HONE_E_MODEL, .what = "this repository holds no safetensors at its top", .where = j->repo,
-                       .hint = "pickled weights run code when they are opened and are not fetched; look for a converted copy, or name one file");
+        return HN_FAIL(
+            a, HONE_E_MODEL, .what = "this repository holds no safetensors at its top", .where = j->repo,
+            .hint = "pickled weights run code when they are opened and are not fetched; look for a converted copy, or name one file");
     if (!hn_mkdirs(a, out)) return false;
     for (int64_t k = 0; k < take.n; k++)
         if (!fetch(j, &take.v[k])) return false;
     if (j->c->json)
-        hn_out_json(a, hn_json_own(a, json_pack("{ss ss ss sI sI}", "out", out, "repository", j->repo, "revision", j->revision, "files", (json_int_t)j->files, "bytes",
-                                                (json_int_t)j->bytes)));
+        hn_out_json(a, hn_json_own(a, json_pack("{ss ss ss sI sI}", "out", out, "repository", j->repo, "revision", j->revision, "files",
+                                                (json_int_t)j->files, "bytes", (json_int_t)j->bytes)));
     else hn_out("%s: %lld files, %s, revision %s\n", out, (long long)j->files, hn_human_bytes(a, (double)j->bytes), j->revision);
     return true;
 }
@@ -161,12 +183,14 @@ extern const hn_cmd hn_cmd_get;
 static bool run(hn_cmd_call *c) {
     hn_arena *a = c->a;
     const flags *f = c->flags;
-    if (c->n_args < 1 || c->n_args > 2) return hn_usage(c, &hn_cmd_get, c->n_args ? "get takes one source and one place for it" : "get what?");
+    if (c->n_args < 1 || c->n_args > 2)
+        return hn_usage(c, &hn_cmd_get, c->n_args ? "get takes one source and one place for it" : "get what?");
     if (*f->sha256 && (strlen(f->sha256) != 64 || strspn(f->sha256, "0123456789abcdefABCDEF") != 64))
         return hn_usage(c, &hn_cmd_get, "--sha256 wants 64 hexadecimal digits");
     const char *source = c->args[0], *out = c->n_args == 2 && *c->args[1] ? c->args[1] : NULL, *home = getenv("HF_ENDPOINT");
     if (!home || !*home) home = "https://huggingface.co";
-    if (strncmp(home, "https://", 8) && strncmp(home, "http://", 7)) return hn_usage(c, &hn_cmd_get, "HF_ENDPOINT must begin with https:// or http://");
+    if (strncmp(home, "https://", 8) && strncmp(home, "http://", 7))
+        return hn_usage(c, &hn_cmd_get, "HF_ENDPOINT must begin with https:// or http://");
     size_t n = strlen(home);
     while (n && home[n - 1] == '/') n--;
     job j = { .c = c, .home = hn_strndup(a, home, (int64_t)n), .revision = f->revision };
@@ -176,7 +200,8 @@ static bool run(hn_cmd_call *c) {
         path[strcspn(path, "?#")] = 0;
         const char *name = strchr(path, '/') ? hn_path_base(path) : "";
         if (is_pickle(name)) return hn_usage(c, &hn_cmd_get, "pickles run code when they are opened and are not fetched");
-        if (!is_path(name) && (!out || hn_path_is_dir(out))) return hn_usage(c, &hn_cmd_get, "the URL ends in no file name: say which file to write");
+        if (!is_path(name) && (!out || hn_path_is_dir(out)))
+            return hn_usage(c, &hn_cmd_get, "the URL ends in no file name: say which file to write");
         return get_file(&j, source, name, false, out);
     }
     if (strncmp(source, "hf:", 3)) return hn_usage(c, &hn_cmd_get, "a source is hf:owner/name, hf:owner/name/file or a URL");
@@ -194,10 +219,13 @@ static bool run(hn_cmd_call *c) {
     return get_file(&j, file_url(&j, file), hn_path_base(file), true, out);
 }
 
-const hn_cmd hn_cmd_get = { HN_ITEM("get", "download a model of the Hub, or a file", NULL, flags, params),
-                            .usage = "hf:OWNER/NAME[/FILE] | URL [OUT]", .run = run,
-                            .about = "Of a repository: configuration, tokenizer and safetensors, never pickles. What was cut short goes on where it stopped; lengths and "
-                                     "SHA-256 checksums are checked where the server tells them. HF_ENDPOINT names another Hub; HF_TOKEN, or the file that the Hub's "
-                                     "own tools keep, opens what is not public and is sent to that host alone. Without OUT it goes to ./NAME.",
-                            .examples = "  hone get hf:openai-community/gpt2\n  hone get hf:openai-community/gpt2/config.json a/\n"
-                                        "  hone get https://example.org/text.txt.gz data/text.txt.gz" };
+const hn_cmd hn_cmd_get = {
+    HN_ITEM("get", "download a model of the Hub, or a file", NULL, flags, params), .usage = "hf:OWNER/NAME[/FILE] | URL [OUT]", .run = run,
+    .about =
+        "Of a repository: configuration, tokenizer and safetensors, never pickles. What was cut short goes on where it stopped; lengths "
+        "and "
+        "SHA-256 checksums are checked where the server tells them. HF_ENDPOINT names another Hub; HF_TOKEN, or the file that the Hub's "
+        "own tools keep, opens what is not public and is sent to that host alone. Without OUT it goes to ./NAME.",
+    .examples = "  hone get hf:openai-community/gpt2\n  hone get hf:openai-community/gpt2/config.json a/\n"
+                "  hone get https://example.org/text.txt.gz data/text.txt.gz"
+};
