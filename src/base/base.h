@@ -139,6 +139,10 @@ bool hn_file_write(hn_arena *a, const char *path, const void *p, int64_t n) HN_C
 bool hn_dir_sync(hn_arena *a, const char *dir) HN_CHECK;
 bool hn_remove_tree(hn_arena *a, const char *dir) HN_CHECK;                                     /* never follows links */
 bool hn_lock_dir(hn_arena *a, const char *dir) HN_CHECK;   /* dir/.lock by flock until a is freed; E_BUSY with the holder's pid */
+/* Several processes in one folder: the first holds the lock alone until it shares it; those that join wait up to a minute for that. */
+bool hn_lock_dir_first(hn_arena *a, const char *dir, int *fd) HN_CHECK;
+void hn_lock_dir_share(int fd);
+bool hn_lock_dir_join(hn_arena *a, const char *dir) HN_CHECK;
 bool hn_append_line(hn_arena *a, const char *path, const char *line) HN_CHECK;                 /* O_APPEND, one write */
 /* Streams of bytes from plain, .gz or .zst files, told apart by content. */
 typedef struct hn_reader hn_reader;

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- system calls with faults; both go on after a signal ---- */
@@ -206,20 +207,40 @@ bool hn_remove_tree(hn_arena *a, const char *dir) {
     return (empty_dir(fd, 0) && !rmdir(dir)) || hn_fail_errno(a->job, "remove", dir);
 }
 
+enum { JOIN_SECONDS = 60 };
+
 /* The lock is the kernel's, so it goes with the process, however that ends; the number inside is for people. */
-bool hn_lock_dir(hn_arena *a, const char *dir) {
+static bool lock_dir(hn_arena *a, const char *dir, bool shared, double patience, int *out) {
     char *path = hn_path_join(a, dir, ".lock"), text[32] = "";
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return hn_fail_errno(a->job, "lock the folder", dir);
     hn_defer_fd(a, fd);
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
+    double end = hn_now() + patience;
+    int rc;
+    while ((rc = flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB)) && errno == EWOULDBLOCK && hn_now() < end && !hn_stopped(a->job))
+        nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+    *out = fd;
+    if (rc) {
         if (errno != EWOULDBLOCK) return hn_fail_errno(a->job, "lock the folder", dir);
         if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
         text[strcspn(text, "\n")] = 0;
         return HN_FAIL(a, HONE_E_BUSY, .what = *text ? hn_fmt(a, "the folder is in use by process %s", text) : "the folder is in use by another process",
                        .where = dir, .hint = "Wait until it ends, or choose another folder.");
     }
+    if (shared) return true;
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n) return hn_fail_errno(a->job, "write", path);
     return true;
+}
+
+bool hn_lock_dir(hn_arena *a, const char *dir) {
+    int fd;
+    return lock_dir(a, dir, false, 0, &fd);
+}
+
+bool hn_lock_dir_first(hn_arena *a, const char *dir, int *fd) { return lock_dir(a, dir, false, 0, fd); }
+void hn_lock_dir_share(int fd) { (void)!flock(fd, LOCK_SH); }
+bool hn_lock_dir_join(hn_arena *a, const char *dir) {
+    int fd;
+    return lock_dir(a, dir, true, JOIN_SECONDS, &fd);
 }

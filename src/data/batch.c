@@ -4,20 +4,12 @@
  * "epochs": every window of an epoch once, in shuffled order. Windows of a span lie end to end (stride T) from a phase that is
  * drawn anew in each epoch; a span of eight windows or more gives one up so that the phase can be anything below T.
  * The order is a pseudo-random permutation (shuffle.c), so it needs no table of windows.
+ * Sources may be mixed by other weights than their sizes and easy windows may come first: mix.c, lesson.c.
  * A span too short for T+1 tokens is one window: the rest of x is 0 and of y is −1. Where a token is not to be learned y is −1 too; tokens
  * of a sample that does not fit into a window are windows of their own. Nothing is allocated per batch. */
-#include "data/data.h"
+#include "data/batch.h"
 
-typedef struct { int64_t start, n, first, windows; } run;       /* first: number of its first window (or start) */
-
-struct hn_batches {
-    const hn_tokens *t;
-    int64_t B, T, total;         /* total: windows of an epoch, or starts */
-    bool epochs;
-    uint64_t seed;
-    run *runs; int64_t n_runs;
-    hn_shuffle order;            /* of an epoch's windows */
-};
+typedef hn_run run;
 
 hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T, const char *order, uint64_t seed) {
     HN_ASSERT(B > 0 && T > 0);
@@ -28,13 +20,13 @@ hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T
     }
     hn_batches *b = hn_new(a, hn_batches);
     *b = (hn_batches){
-        .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans)
+        .t = t, .B = B, .T = T, .epochs = epochs, .seed = seed, .runs = hn_new_n(a, run, t->n_spans), .walks = hn_new(a, hn_walk), .n_walks = 1
     };
     for (int64_t i = 0; i < t->n_spans; i++) {
         hn_span s = t->spans[i];
         if (s.n < 2) continue;
         int64_t fit = (s.n - 1) / T, w = HN_MAX(epochs ? fit - (fit >= 8) : s.n - T, 1);
-        b->runs[b->n_runs++] = (run){ s.start, s.n, b->total, w };
+        b->runs[b->n_runs++] = (run){ s.start, s.n, b->total, w, (int32_t)i };
         b->total += w;
     }
     if (!b->total) {
@@ -42,20 +34,20 @@ hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T
                        .found = hn_fmt(a, "%lld tokens in %lld pieces", (long long)t->n, (long long)t->n_spans));
         return NULL;
     }
-    b->order = hn_shuffle_new(b->total, seed);
+    *b->walks = (hn_walk){ .total = b->total, .order = hn_shuffle_new(b->total, seed) };
     return b;
 }
 
 int64_t hn_batches_windows(const hn_batches *b) { return b->total; }
 
-static uint64_t draw(const hn_batches *b, int64_t epoch, uint64_t index) {
+uint64_t hn_batches_draw(const hn_batches *b, int64_t epoch, uint64_t index) {
     uint32_t r[4];
     hn_philox(b->seed, HN_STREAM_SHUFFLE, (uint32_t)epoch, index, r);
     return (uint64_t)r[0] << 32 | r[1];
 }
 
 /* Uniform below n by the high half of a product; its bias of n/2^64 cannot be seen. */
-static int64_t below(uint64_t r, int64_t n) { return (int64_t)((unsigned __int128)r * (uint64_t)n >> 64); }
+int64_t hn_batches_below(uint64_t r, int64_t n) { return (int64_t)((unsigned __int128)r * (uint64_t)n >> 64); }
 
 static int64_t find_run(const hn_batches *b, int64_t w) {
     int64_t lo = 0, hi = b->n_runs;
@@ -69,13 +61,16 @@ static int64_t find_run(const hn_batches *b, int64_t w) {
 
 /* Where window g begins and how many of its tokens exist, at most T+1. */
 static int64_t locate(hn_batches *b, int64_t g, int64_t *len) {
-    int64_t epoch = b->epochs ? g / b->total : 0;
-    int64_t w = b->epochs ? hn_shuffle_at(&b->order, epoch, g % b->total) : below(draw(b, 0, (uint64_t)g), b->total);
+    int64_t own = g - b->learning;
+    if (own < 0) return hn_lesson_at(b, g, len);
+    hn_walk *x = b->n_walks > 1 ? hn_walk_of(b, &own) : b->walks;
+    int64_t epoch = b->epochs ? own / x->total : 0;
+    int64_t w = x->first + (b->epochs ? hn_shuffle_at(&x->order, epoch, own % x->total) : hn_batches_below(hn_batches_draw(b, 0, (uint64_t)g), x->total));
     int64_t i = find_run(b, w), k = w - b->runs[i].first, at = k;
     const run *r = &b->runs[i];
     if (b->epochs) {
         int64_t slack = r->n - 1 - r->windows * b->T;
-        at = k * b->T + (slack > 0 ? below(draw(b, epoch, UINT64_C(1) << 63 | (uint64_t)i), HN_MIN(slack + 1, b->T)) : 0);
+        at = k * b->T + (slack > 0 ? hn_batches_below(hn_batches_draw(b, epoch, UINT64_C(1) << 63 | (uint64_t)i), HN_MIN(slack + 1, b->T)) : 0);
     }
     *len = HN_MIN(b->T + 1, r->n - at);
     return r->start + at;

@@ -8,6 +8,7 @@
 /* ---- the `data` section of a recipe ---- */
 typedef struct hn_data_params {
     hn_strs train;               /* files or folders */
+    hn_strs extra;               /* more text to learn from: none of it is held out */
     hn_strs valid;               /* held-out files; none: cut from train by `split` */
     const char *split;           /* auto|tail|blocks|hash. auto: hash for many documents (10 / valid_fraction or more), else blocks */
     double valid_fraction;       /* 0.1 */
@@ -158,6 +159,7 @@ typedef struct hn_dataset {
     bool labelled;               /* whoever fills the batches puts a label where a text begins and −1 elsewhere */
 } hn_dataset;
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) HN_CHECK;
+bool hn_dataset_extra(hn_arena *a, const hn_data_params *p, const hn_tokenizer *tokenizer, hn_dataset *d) HN_CHECK;   /* data.extra joins what was split */
 /* Its first step: files to text. */
 bool hn_dataset_read(hn_arena *a, const hn_data_params *p, const hn_tokenizer *tokenizer, hn_corpus *out) HN_CHECK;
 /* The same from a corpus already in out->corpus (text made by a program). */
@@ -168,6 +170,9 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
  * order "epochs": all windows of an epoch in a shuffled order, with a random phase per epoch; "random": uniform starts with replacement (nanoGPT). */
 typedef struct hn_batches hn_batches;
 hn_batches *hn_batches_new(hn_arena *a, const hn_tokens *t, int64_t B, int64_t T, const char *order, uint64_t seed) HN_CHECK;   /* too short: E_DATA saying how much is needed */
+/* Sources by weight ∝ size^exponent; source (spans of t), each below n_sources. Fewer than two sources with text: E_VALUE (mix.c). */
+bool hn_batches_mix(hn_arena *a, hn_batches *b, const int32_t *source, int64_t n_sources, double exponent) HN_CHECK;
+void hn_batches_grow(hn_arena *a, hn_batches *b, int64_t batches);   /* so many batches come from the easiest windows, ever more of them (lesson.c) */
 int64_t hn_batches_windows(const hn_batches *b);         /* windows of one epoch */
 void hn_batch_get(hn_batches *b, int64_t i, int32_t *x /* (B,T) */, int32_t *y /* (B,T), −1 past a short span's end, and what is not learned */);
 /* Packed rows (pack.c): samples, whole texts and their ends lie beside each other, as many as fit. Which go together is fixed by seed;

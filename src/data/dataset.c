@@ -68,6 +68,7 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
                             hn_dataset *out) {
     if (p->ends && *p->ends) put_ends(p, &out->corpus);
     if (!hn_split_make(a, &out->corpus, p, context, seed, &out->split)) return false;
+    if (p->extra.n && !hn_dataset_extra(a, p, tokenizer, out)) return false;
     if (p->decontaminate) {
         if (!hn_decontaminate(a, &out->corpus, &out->split, &out->decontaminated_bytes)) return false;
         if (out->decontaminated_bytes)

@@ -3,6 +3,7 @@
 
 static const hn_param rows[] = {
     HN_PARAM(hn_data_params, train, .doc = "files or folders with training text (.txt, .jsonl; also .gz, .zst)"),
+    HN_PARAM(hn_data_params, extra, .doc = "files or folders with more text to learn from, of which nothing is held out"),
     HN_PARAM(hn_data_params, valid, .doc = "held-out files or folders; none: cut from the training text by data.split"),
     HN_PARAM(
         hn_data_params, split, .def = "auto", .choices = "auto|tail|blocks|hash",

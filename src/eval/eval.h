@@ -60,6 +60,7 @@ hn_ledger *hn_ledger_open(hn_arena *a, const char *path, bool read_only) HN_CHEC
 hn_db *hn_ledger_db(hn_ledger *l);
 /* runs(id, started, finished, state, recipe, plan, plan_hash, machine, version, seed, metric, sealed_hash, result) */
 bool hn_ledger_run_begin(hn_ledger *l, const char *recipe_yaml, const json_t *plan, const json_t *machine, uint64_t seed, int64_t *run) HN_CHECK;
+/* What is done stays done. */
 bool hn_ledger_run_end(hn_ledger *l, int64_t run, const char *state /* done|failed|interrupted */, const json_t *result) HN_CHECK;
 /* measurements(run, phase, arm, seed, set_name, state, seconds, flops, peak_rss, steps, tokens, train_loss, recipe, error, extra) — one training measured on one item set; unique (run, phase, arm, seed, set_name).
  * Items' losses are a blob of doubles (little endian) with their count; curves a blob of (step, train, valid) triples; extra is JSON:
@@ -84,6 +85,16 @@ json_t *hn_ledger_export(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;      
 bool hn_ledger_run_finished(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run, bool *same, json_t **result) HN_CHECK;
 bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run, json_t **plan) HN_CHECK;
 bool hn_ledger_note(hn_ledger *l, int64_t run, const char *key, const char *text) HN_CHECK;   /* notes(run, key, text): "sample start", "sample end" … */
+/* claims.c: several processes on one run. `work` names a training, or what else only one shall do; `me` is hn_claim_owner's. */
+bool hn_ledger_claims_begin(hn_ledger *l) HN_CHECK;
+const char *hn_claim_owner(hn_arena *a);
+bool hn_ledger_claim_held(hn_arena *a, hn_ledger *l, int64_t run, const char *work, const char *me, bool *held) HN_CHECK;   /* by another who lives */
+bool hn_ledger_claim(hn_arena *a, hn_ledger *l, int64_t run, const char *work, const char *me, bool *mine) HN_CHECK;
+bool hn_ledger_claims_beat(hn_ledger *l, const char *me) HN_CHECK;
+bool hn_ledger_claims_drop(hn_ledger *l, const char *me) HN_CHECK;
+bool hn_ledger_run_newest(hn_arena *a, hn_ledger *l, const char *recipe_yaml, int64_t *run) HN_CHECK;   /* *run 0: none */
+/* *result: the last line of a run that is done, or NULL. */
+bool hn_ledger_run_done(hn_arena *a, hn_ledger *l, int64_t run, bool *done, json_t **result) HN_CHECK;
 int64_t hn_ledger_latest(hn_ledger *l);                                                 /* 0: none */
 
 /* ---- report.c: one self-contained HTML file, or a Markdown table, from the ledger alone ---- */

@@ -102,7 +102,7 @@ bool hn_ledger_run_begin(hn_ledger *l, const char *recipe, const json_t *plan, c
 }
 
 bool hn_ledger_run_end(hn_ledger *l, int64_t run, const char *state, const json_t *result) {
-    return hn_db_exec(l->db, "UPDATE runs SET state=?, finished=?, result=? WHERE id=?", "sssi", state, hn_time_utc(l->a), result ? hn_json_text(l->a, result, false) : NULL, run);
+    return hn_db_exec(l->db, "UPDATE runs SET state=?, finished=?, result=? WHERE id=? AND state<>'done'", "sssi", state, hn_time_utc(l->a), result ? hn_json_text(l->a, result, false) : NULL, run);
 }
 
 bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe, int64_t *run, json_t **plan) {
@@ -131,6 +131,24 @@ bool hn_ledger_run_finished(hn_arena *a, hn_ledger *l, const char *recipe, int64
     *result = text ? hn_json_parse(a, l->path, text, (int64_t)strlen(text), HONE_E_MODEL) : hn_json_own(a, json_object());
     *run = *result ? id : 0;
     return *result != NULL;
+}
+
+bool hn_ledger_run_done(hn_arena *a, hn_ledger *l, int64_t run, bool *done, json_t **result) {
+    hn_row *r = hn_db_query(a, l->db, "SELECT state, result FROM runs WHERE id=?", "i", run);
+    *done = false, *result = NULL;
+    if (!r || !hn_row_next(r)) return false;
+    *done = !strcmp(hn_row_s(a, r, 0), "done");
+    const char *text = hn_row_s(a, r, 1);
+    hn_row_close(r);
+    return !*done || !*text || (*result = hn_json_parse(a, l->path, text, (int64_t)strlen(text), HONE_E_MODEL));
+}
+
+bool hn_ledger_run_newest(hn_arena *a, hn_ledger *l, const char *recipe, int64_t *run) {
+    hn_row *r = hn_db_query(a, l->db, "SELECT max(id) FROM runs WHERE recipe=?", "s", recipe);
+    if (!r || !hn_row_next(r)) return false;
+    *run = hn_row_i(r, 0);
+    hn_row_close(r);
+    return true;
 }
 
 bool hn_ledger_put(hn_ledger *l, int64_t run, const hn_measure *m) {

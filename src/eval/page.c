@@ -155,6 +155,9 @@ void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r) {
                        strcmp(x->verdict, "kept") ? hn_escape(a, x->why) : "stays");
         }
         hn_buf_fmt(a, b, "</tbody></table></div>\n");
+        for (size_t i = 0; i < json_array_size(r->notes); i++)
+            if (!strcmp(hn_json_str(json_array_get(r->notes, i), "key"), "conflicts"))
+                hn_buf_fmt(a, b, "<p>%s</p>\n", hn_escape(a, hn_json_str(json_array_get(r->notes, i), "text")));
         return;
     }
     arms_table(a, b, r, "stack");

@@ -60,18 +60,24 @@ hn_trial *hn_arm_base(hn_runner *r, hn_arms *v, hn_phase phase, const char *name
     return t;
 }
 
+/* Steps for its cost, and the data that its settings ask for. */
+static bool settle(hn_runner *r, hn_trial *t) {
+    return hn_plan_settle(r, r->a, t->settings, t->cost) && (t->world = hn_world_of(r, t->settings));
+}
+
 /* One arm of one lever; *out NULL when the lever does not apply (recorded by the caller with `why`). */
 bool hn_arm_lever(hn_runner *r, hn_arms *v, hn_phase phase, const hn_lever *l, int64_t variant, const char *name, int64_t seeds, int set,
                   hn_trial **out, const char **why) {
     hn_trial *t = hn_arm_base(r, v, phase, name, seeds, set);
     t->lever = l;
     *out = NULL;
-    if (!hn_lever_pull(r, l, variant, t->settings, &t->cost, &t->inference, &t->did)) {
+    if (!hn_lever_pull(r, l, variant, t->settings, &t->cost, &t->inference, &t->did) || !settle(r, t)) {
+        if (hn_of_the_machine(hone_error_code(r->a->job))) return false;
         *why = hn_strdup(r->a, hone_error_message(r->a->job));
         hone_error_clear(r->a->job);
         return true;
     }
-    if (!hn_plan_settle(r, r->a, t->settings, t->cost) || !incumbent_for(r, v, t)) return false;
+    if (!incumbent_for(r, v, t)) return false;
     hn_push(r->a, &v->all, t);
     *out = t;
     return true;
@@ -85,12 +91,19 @@ bool hn_arm_stack(hn_runner *r, hn_arms *v, const hn_kept_levers *k, int64_t ski
     for (int pass = 0; pass < 2; pass++) /* what changes the length of training first: others look at the steps */
         for (int64_t i = 0; i < k->n; i++) {
             if (i == skip || k->v[i]->lever->costs_more != (pass == 0)) continue;
-            double cost;
+            double cost = 1;
             const char *did;
-            if (!hn_lever_pull(r, k->v[i]->lever, k->v[i]->variant, t->settings, &cost, &t->inference, &did)) return false;
-            t->cost = fmax(t->cost, cost);
-            t->did = hn_fmt(r->a, "%s%s%s", t->did, *t->did ? "; " : "", did);
-            if (!hn_plan_settle(r, r->a, t->settings, t->cost)) return false;
+            hn_trial before = *t;
+            t->settings = hn_settings_clone(r->a, t->settings); /* a lever that fails half-way leaves nothing behind */
+            if (hn_lever_pull(r, k->v[i]->lever, k->v[i]->variant, t->settings, &cost, &t->inference, &did)) {
+                t->cost = fmax(t->cost, cost);
+                t->did = hn_fmt(r->a, "%s%s%s", t->did, *t->did ? "; " : "", did);
+                if (settle(r, t)) continue;
+            }
+            if (hn_of_the_machine(hone_error_code(r->a->job))) return false;
+            hn_warn(r->a, "%s: %s cannot be pulled with the others: %s", name, k->v[i]->lever->item.name, hone_error_message(r->a->job));
+            hone_error_clear(r->a->job);
+            *t = before;
         }
     hn_push(r->a, &v->all, t);
     *out = t;

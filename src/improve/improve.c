@@ -17,21 +17,40 @@ static bool phases(hn_runner *r, json_t **result) {
     return hn_stack(r, &kept) && hn_seal(r, &kept, &v, result);
 }
 
-bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) {
+static bool go(hn_arena *a, const hn_settings *s, const char *out, bool join, void (*on_line)(void *user, const json_t *line), void *user) {
     hn_runner *r = hn_new(a, hn_runner);
-    *r = (hn_runner){ .a = a, .out = out, .on_line = on_line, .user = user };
+    *r = (hn_runner){ .a = a, .out = out, .join = join, .on_line = on_line, .user = user };
     json_t *result = NULL;
     if (!hn_runner_open(r, s)) return false;
     if (r->finished) { /* nothing is left to do */
         if (on_line) on_line(user, r->finished);
         return true;
     }
+    if (r->ended) { /* there was nothing left to join */
+        bool done;
+        if (!hn_ledger_run_done(a, r->ledger, r->run, &done, &result)) return false;
+        if (on_line && result) on_line(user, result);
+        return true;
+    }
     bool ok = phases(r, &result);
+    hn_log(a, "%lld trainings done by this process", (long long)r->done_here);
     const char *state = ok ? "done" : hone_error_code(a->job) == HONE_E_INTERRUPTED ? "interrupted" : "failed";
+    if (r->ended) {
+        if (on_line && result) on_line(user, result);
+        return ok;
+    }
     if (!hn_ledger_run_end(r->ledger, r->run, state, result)) return false;
     if (!ok) return false;
     if (!hn_remove_tree(a, hn_path_join(a, out, "work"))) return false;
     if (!hn_report_html(a, r->ledger, r->run, hn_path_join(a, out, "report.html"))) return false;
     if (on_line) on_line(user, result);
     return true;
+}
+
+bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) {
+    return go(a, s, out, false, on_line, user);
+}
+
+bool hn_improve_join(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) {
+    return go(a, s, out, true, on_line, user);
 }

@@ -18,6 +18,7 @@ typedef struct hn_improve_params {
     int64_t held_out_bytes;      /* and no more than this */
     int64_t item_tokens;         /* longer held-out pieces make several items of one cluster */
     const char *warm_start;      /* model that the lever warm-start begins from; "": none */
+    hn_strs more_data;           /* text that the lever more-data learns from, too; none: it does not apply */
     int64_t min_steps;           /* rather fewer levers than fewer steps */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
@@ -58,4 +59,6 @@ bool hn_lever_from_scratch(hn_lever_call *c) HN_CHECK;                          
 extern const char hn_recipe_text[];         /* recipes/text.yaml, the preset of the command (preset.c) */
 /* Runs or resumes the job in `out`; the result is in out/ledger.sqlite, out/best, out/report.html. resume: go on from the ledger there. */
 bool hn_improve_run(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) HN_CHECK;
+/* The same on a run that was begun, beside whoever works on it; a run that is done tells its last line. */
+bool hn_improve_join(hn_arena *a, const hn_settings *s, const char *out, void (*on_line)(void *user, const json_t *line), void *user) HN_CHECK;
 #endif

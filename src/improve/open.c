@@ -42,6 +42,7 @@ static bool load_data(hn_runner *r) {
         return false;
     d = *(const hn_data_params *)hn_settings_get(r->base, "data");
     if (!hn_dataset_load(r->a, &d, context, r->seed, r->start ? r->start->tok : NULL, &r->data)) return false;
+    r->context = context;
     const hn_train_params *tp = hn_settings_get(r->base, "train");
     r->batch_tokens = (d.max_length ? HN_MIN(d.max_length, context) : context) * tp->batch * HN_MAX(1, tp->accumulate);
     return true;
@@ -136,7 +137,9 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     const char *text = hn_settings_value(a, s, "seed");
     if (text && !hn_parse_u64(text, &r->seed)) r->seed = 0;
     r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
-    if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out) || !hn_lock_dir(a, r->out)) return false;
+    int lock = -1;
+    if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out)) return false;
+    if (!(r->join ? hn_lock_dir_join(a, r->out) : hn_lock_dir_first(a, r->out, &lock))) return false;
     if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
     for (int k = 0; k < HN_SETS; k++)
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters,
@@ -149,13 +152,15 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     /* What was decided while the data were read stands in the recipe: whoever reads it again decides the same. */
     const char *recipe = hn_settings_write_yaml(a, r->base);
     if (!hn_ledger_run_unfinished(a, r->ledger, recipe, &r->run, &plan) || !same_files(r)) return false;
-    if (r->run) {
-        hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
-        return take_up(r, plan);
+    if (!r->run && r->join) {
+        r->ended = true;
+        return hn_ledger_run_newest(a, r->ledger, recipe, &r->run) &&
+               (r->run || HN_FAIL(a, HONE_E_VALUE, .what = "there is no run to join", .where = r->ledger_path,
+                                  .wanted = "a run with the recipe of this folder", .hint = "Begin it with `hone improve`."));
     }
     bool same = false;
     int64_t finished = 0;
-    if (!hn_ledger_run_finished(a, r->ledger, recipe, &finished, &same, &r->finished)) return false;
+    if (!r->run && !hn_ledger_run_finished(a, r->ledger, recipe, &finished, &same, &r->finished)) return false;
     if (finished && !same)
         return HN_FAIL(a, HONE_E_USAGE, .what = "this folder already holds a finished run with another recipe", .where = r->out,
                        .hint = hn_fmt(a, "Choose another folder with out=DIR; `hone ledger show %s` tells what was found.", r->out));
@@ -163,10 +168,19 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
         hn_warn(a, "run %lld of %s is finished: this is its result; another out=DIR begins a new run", (long long)finished, r->ledger_path);
         return true;
     }
+    if (!hn_claims_open(r)) return false;
+    if (r->run) {
+        if (!r->join) hn_lock_dir_share(lock);
+        hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
+        return take_up(r, plan);
+    }
     hn_speed speed;
     if (!hn_speed_measure(r, &speed) || !hn_plan_fix(r, &speed)) return false;
     hn_log(a, "plan: %lld levers, %lld steps a training, %.2g FLOPs each, %d side by side", (long long)r->n_levers, (long long)r->steps,
            r->flops_step * (double)r->steps, r->side);
-    return hn_ledger_run_begin(r->ledger, recipe, hn_plan_json(r, &speed), machine(r), r->seed, &r->run) && note_files(r) &&
-           hn_file_write(a, hn_path_join(a, r->out, "recipe.yaml"), recipe, (int64_t)strlen(recipe));
+    if (!hn_ledger_run_begin(r->ledger, recipe, hn_plan_json(r, &speed), machine(r), r->seed, &r->run) || !note_files(r) ||
+        !hn_file_write(a, hn_path_join(a, r->out, "recipe.yaml"), recipe, (int64_t)strlen(recipe)))
+        return false;
+    hn_lock_dir_share(lock); /* the plan stands: others may join */
+    return true;
 }

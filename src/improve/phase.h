@@ -43,6 +43,11 @@ hn_decision hn_no_claim(double difference, hn_verdict verdict);
 hn_decision hn_from_interval(const hn_interval *i, hn_verdict verdict);
 bool hn_record(hn_runner *r, hn_phase phase, const char *lever, const hn_decision *d, const char *why, const hn_trial *t) HN_CHECK;
 
+/* interact.c */
+const char *hn_conflicts(hn_runner *r, const hn_kept_levers *k); /* in words, a line each; "": none */
+bool hn_arm_swapped(hn_runner *r, hn_arms *v, const hn_kept_levers *k, const hn_trial *all, int64_t seeds, hn_trial **out) HN_CHECK;
+bool hn_swapped_tell(hn_runner *r, const hn_kept_levers *k, const hn_trial *all, const hn_trial *swapped) HN_CHECK;
+
 /* The phases, in order. */
 bool hn_tune(hn_runner *r) HN_CHECK;
 bool hn_screen(hn_runner *r, hn_choice *out) HN_CHECK; /* out[r->n_levers], sorted by gain */

@@ -113,7 +113,8 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
 
 bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
     hn_plan plan;
-    if (!hn_plan_make(a, s, &r->data, r->data.tok->vocab, r->start, &plan)) return false;
+    const hn_world *w = hn_world_of(r, s);
+    if (!w || !hn_plan_make(a, s, &w->data, w->data.tok->vocab, r->start, &plan)) return false;
     const hn_train_params *p = hn_settings_get(s, "train");
     double step = plan.flops_step;
     if (p->eval_every > 0) /* an evaluation is a forward pass: a third of a step's FLOPs a token */

@@ -23,6 +23,7 @@ typedef struct hn_trial {
     const char *name;      /* in the ledger: "incumbent", "incumbent x2", "lr.0", "lr", "all", "all less ema", "start", "end" */
     const hn_lever *lever; /* NULL: none or several */
     const char *did;
+    const struct hn_world *world; /* its data; NULL: the incumbent's */
     hn_settings *settings;      /* steps settled; NULL: the start's weights as they are, nothing is trained */
     double cost;                /* training FLOPs as a multiple of the incumbent's */
     double inference;           /* what an answer costs, as a multiple of one model's */
@@ -38,12 +39,26 @@ typedef struct hn_trial {
     int64_t peak_rss, steps;
 } hn_trial;
 
+/* The data that some settings ask for (world.c). */
+typedef struct hn_world {
+    const char *key;
+    hn_dataset data;
+    hn_tokens set[HN_SETS]; /* the same items, in its tokens */
+    const struct hn_world *next;
+} hn_world;
+
 typedef struct hn_runner {
     hn_arena *a;
     hn_settings *base; /* the incumbent's settings: learning rate tuned, steps planned */
     const hn_improve_params *p;
     const hn_budget_params *budget;
-    const char *out, *ledger_path;
+    const char *out, *ledger_path, *owner; /* owner: who this process is to others on the ledger (claim.c) */
+    bool ended;                            /* another process has ended the run */
+    bool join;                             /* go on with a run that others may work on, too */
+    int64_t done_here;                     /* trainings */
+    const char *conflicts;                 /* between kept levers, in words; NULL or "": none */
+    int64_t context;
+    const hn_world *worlds;
     uint64_t seed;
     hn_dataset data;   /* data.valid is emptied once the sets are made: a training sees no held-out item */
     hone_model *start; /* weights to go on from, or NULL */
@@ -63,6 +78,12 @@ typedef struct hn_runner {
 static inline bool hn_is_placebo(const hn_runner *r, const hn_lever *l) { return l && l == r->levers[r->n_levers - 1]; }
 /* open.c */
 bool hn_runner_open(hn_runner *r, const hn_settings *s) HN_CHECK;
+typedef struct hn_claims hn_claims;
+bool hn_claims_open(hn_runner *r) HN_CHECK;   /* claim.c: from now on, until r's arena goes, claims of r->owner beat */
+bool hn_end_claim(hn_runner *r, json_t **result) HN_CHECK;   /* is it ours to end the run? Else waits, and r->ended: *result is the run's */
+void hn_nap(void);                            /* a fifth of a second */
+/* world.c: made when first asked for, kept for the run. NULL: the settings ask for data that cannot be had */
+const hn_world *hn_world_of(hn_runner *r, const hn_settings *s) HN_CHECK;
 /* sets.c */
 bool hn_sets_make(hn_runner *r) HN_CHECK;
 /* plan.c */
@@ -87,6 +108,7 @@ bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) HN_CHECK;   /* trains 
 double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set); /* NaN if a seed failed */
 double hn_trial_accuracy(const hn_trial *t, int set);                 /* the same of accuracy */
 bool hn_trial_ok(const hn_trial *t);
+bool hn_of_the_machine(hone_code code); /* a failure that says nothing about an arm */
 /* tell.c */
 void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const char *why, const hn_trial *cost);
 const char *hn_why_text(hn_arena *a, const hn_decision *d, const hn_trial *t, double alpha, int64_t arms);

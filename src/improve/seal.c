@@ -86,6 +86,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     json_object_set_new(res, "sealed_items", json_integer(s->n));
     json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));
     json_object_set_new(res, "levers", levers);
+    json_object_set_new(res, "conflicts", r->conflicts && *r->conflicts ? json_string(r->conflicts) : json_null());
     json_object_set_new(res, "what", json_string(what_was_done(k, x)));
     json_object_set_new(res, "cost", hn_json_real(x->shipped->cost));
     json_object_set_new(res, "inference", hn_json_real(x->shipped->inference));
@@ -140,6 +141,9 @@ bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t
     for (int64_t i = 0; i < s->n; i++) d[i] = start->x[HN_SET_SEALED][sb * s->n + i] - shipped->x[HN_SET_SEALED][eb * s->n + i];
     hn_interval file = { 0 };
     if (shipped != start) file = hn_bootstrap_bca(r->a, d, s->cluster, s->n, 0.95, 10000, r->seed);
+    json_t *theirs = NULL;
+    if (!hn_end_claim(r, &theirs)) return false;
+    if (r->ended) return (*result = theirs);
     if (!ship(r, start, sb, "start") || !ship(r, shipped, eb, "best")) return false;
 
     hn_verdict verdict = !changed || stay ? HN_UNDECIDED : diff.lo > 0 ? HN_KEPT : diff.hi < 0 ? HN_HARMFUL : HN_UNDECIDED;

@@ -23,6 +23,7 @@ static const hn_param improve_rows[] = {
     HN_PARAM(hn_improve_params, item_tokens, .def = "512", .min = 16, .max = 1e6, .unit = "tokens",
              .doc = "a held-out piece longer than this makes several items, judged as one cluster"),
     HN_PARAM(hn_improve_params, warm_start, .doc = "model folder that the lever warm-start takes weights from"),
+    HN_PARAM(hn_improve_params, more_data, .doc = "files or folders with text that the lever more-data adds to what is learned from"),
     HN_PARAM(hn_improve_params, min_steps, .def = "100", .min = 1, .max = 1e9, .doc = "rather fewer levers than fewer steps than this"),
 };
 const hn_section hn_section_improve = HN_SECTION("improve", "what is tried and how it is judged", hn_improve_params, improve_rows);

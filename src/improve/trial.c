@@ -52,12 +52,14 @@ typedef struct task {
     double seconds, flops;
     int64_t rss, steps;
     char error[256];
+    bool done; /* by whomever */
 } task;
 typedef struct queue {
     hn_runner *r;
     task *v;
     int64_t n;
-    atomic_long finished;
+    int64_t *todo, n_todo;
+    atomic_long finished, here;
     double started;
 } queue;
 
@@ -138,13 +140,14 @@ static bool train(hn_runner *r, hn_arena *a, task *w, hn_train_result *tr, hone_
     }
     hn_settings *s = hn_settings_clone(a, w->t->settings); /* of this thread's own */
     hn_dataset *data = hn_new(a, hn_dataset);
-    *data = r->data;
-    if (((const hn_train_params *)hn_settings_get(s, "train"))->eval_every > 0) data->valid = r->set[HN_SET_SCREEN].tokens;
-    return hn_finish(r, a, s, data, &r->set[HN_SET_SCREEN].tokens, hn_trial_seed(r, w->t, w->k), tr, model);
+    const hn_tokens *screen = w->t->world ? &w->t->world->set[HN_SET_SCREEN] : &r->set[HN_SET_SCREEN].tokens;
+    *data = w->t->world ? w->t->world->data : r->data;
+    if (((const hn_train_params *)hn_settings_get(s, "train"))->eval_every > 0) data->valid = *screen;
+    return hn_finish(r, a, s, data, screen, hn_trial_seed(r, w->t, w->k), tr, model);
 }
 
 /* A failure that says nothing about the arm: the run ends here and goes on later, with the same trainings. */
-static bool of_the_machine(hone_code code) {
+bool hn_of_the_machine(hone_code code) {
     return code == HONE_E_INTERRUPTED || code == HONE_E_SPACE || code == HONE_E_IO || code == HONE_E_BUSY;
 }
 
@@ -153,14 +156,14 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     hone_model *model = NULL;
     double started = hn_now();
     bool ok = train(r, a, w, &tr, &model);
-    if (!ok && of_the_machine(hone_error_code(a->job))) return false;
+    if (!ok && hn_of_the_machine(hone_error_code(a->job))) return false;
     if (ok && w->t->ship) ok = hn_mkdirs(a, hn_fmt(a, "%s/work", r->out)) && hn_model_save(a, model, hn_trial_folder(r, a, w->t, w->k));
     for (int k = 0; ok && k < HN_SETS; k++) {
         if (!w->t->on[k]) continue;
         hn_lm_result lm;
         hn_items items = { 0 };
         int64_t batch = HN_MAX(1, r->batch_tokens / model->context);
-        ok = hn_eval_lm(a, model, &r->set[k].tokens, model->context, batch, &lm, &items);
+        ok = hn_eval_lm(a, model, w->t->world ? &w->t->world->set[k] : &r->set[k].tokens, model->context, batch, &lm, &items);
         if (!ok) break;
         HN_ASSERT(items.n == r->set[k].n);
         memcpy(w->t->x[k] + w->k * items.n, items.bits_per_byte, (size_t)items.n * sizeof(double));
@@ -168,7 +171,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         tr.seconds = hn_now() - started;
         if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
     }
-    if (!ok && of_the_machine(hone_error_code(a->job))) return false;
+    if (!ok && hn_of_the_machine(hone_error_code(a->job))) return false;
     if (!ok) { /* recorded, and the others go on */
         const char *error = hn_strdup(a, hone_error_message(a->job));
         hone_error_clear(a->job);
@@ -183,16 +186,29 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     return true;
 }
 
+static const char *claim_of(const hn_runner *r, hn_arena *a, const task *w) {
+    return hn_fmt(a, "%s/%s/%llu", hn_phase_names[w->t->phase], w->t->name, (unsigned long long)hn_trial_seed(r, w->t, w->k));
+}
+
 static bool run_task(hone_job *job, void *arg, int64_t i) {
     queue *b = arg;
     hn_arena *a = hn_job_arena(job);
-    task *w = &b->v[i];
-    bool have = false;
+    task *w = &b->v[b->todo[i]];
+    bool have = false, mine = false;
     hn_job_quiet(job); /* many trainings at once: only their ends are told */
     if (hn_stopped(job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped");
     hn_ledger *l = hn_ledger_open(a, b->r->ledger_path, false);
     if (!l || !recall(b->r, a, l, w, &have)) return false;
-    if (!have && !work(b->r, a, l, w)) return false;
+    if (!have) { /* after the claim once more: its last owner may just have ended */
+        if (!hn_ledger_claim(a, l, b->r->run, claim_of(b->r, a, w), b->r->owner, &mine)) return false;
+        if (!mine) return true;
+        if (!recall(b->r, a, l, w, &have)) return false;
+    }
+    if (!have) {
+        if (!work(b->r, a, l, w)) return false;
+        atomic_fetch_add(&b->here, 1);
+    }
+    w->done = true;
     const hn_trial *t = w->t;
     int shown = t->on[HN_SET_CONFIRM] ? HN_SET_CONFIRM : HN_SET_SCREEN;
     int64_t n = b->r->set[shown].n;
@@ -206,6 +222,27 @@ static bool run_task(hone_job *job, void *arg, int64_t i) {
                                          .unit = "trainings",
                                          .loss = t->failed[w->k] ? NAN : hn_mean(t->x[shown] + w->k * n, n) });
     return true;
+}
+
+/* What others have claimed: waits until some of it stands in the ledger or is free again. todo becomes what to look at. */
+static bool await_others(queue *b) {
+    for (;;) {
+        hn_arena *a = hn_arena_new(b->r->a);
+        int64_t left = 0;
+        b->n_todo = 0;
+        for (int64_t i = 0; i < b->n; i++) {
+            bool have = false, held = false;
+            if (b->v[i].done) continue;
+            left++;
+            if (!recall(b->r, a, b->r->ledger, &b->v[i], &have)) return false;
+            if (!have && !hn_ledger_claim_held(a, b->r->ledger, b->r->run, claim_of(b->r, a, &b->v[i]), b->r->owner, &held)) return false;
+            if (have || !held) b->todo[b->n_todo++] = i;
+        }
+        hn_arena_free(a);
+        if (!left || b->n_todo) return true;
+        if (hn_stopped(b->r->a->job)) return HN_FAIL(b->r->a, HONE_E_INTERRUPTED, .what = "stopped while others were training");
+        hn_nap();
+    }
 }
 
 bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) {
@@ -223,7 +260,12 @@ bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) {
             for (int64_t k = 0; v[i]->cost == dearest && k < v[i]->seeds; k++) b.v[b.n++] = (task){ .t = v[i], .k = k };
         limit = dearest;
     }
-    if (!hn_jobs_run(r->a->job, b.n, r->side, run_task, &b)) return false;
+    b.todo = hn_new_n(r->a, int64_t, total + 1);
+    for (int64_t i = 0; i < total; i++) b.todo[b.n_todo++] = i;
+    while (b.n_todo) {
+        if (!hn_jobs_run(r->a->job, b.n_todo, r->side, run_task, &b) || !await_others(&b)) return false;
+    }
+    r->done_here += atomic_load(&b.here);
     for (int64_t i = 0; i < b.n; i++) {
         hn_trial *t = b.v[i].t;
         t->seconds += b.v[i].seconds, t->flops += b.v[i].flops, t->steps = b.v[i].steps;

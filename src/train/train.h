@@ -15,6 +15,8 @@ typedef struct hn_train_params {
     double max_norm;             /* bound on the norm of each unit's incoming weights; 0: off */
     double ema;                  /* decay of the average of weights that is evaluated and shipped; 0: off */
     const char *order;           /* epochs|random */
+    double mix;                  /* weight of a source (a file): size^mix; 1: by size */
+    double curriculum;           /* share of the steps over which ever harder text is admitted; 0: all at once */
     int64_t eval_every;          /* steps; 0: at the end only */
     int64_t eval_tokens;         /* of validation per evaluation while training; 0: all */
     int64_t patience;            /* evaluations without a better one before stopping; 0: off */

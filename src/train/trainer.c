@@ -162,10 +162,25 @@ static bool make_states(hn_trainer *t)
     return true;
 }
 
+static bool mix_sources(hn_trainer *t)
+{
+    const hn_corpus *c = &t->d->corpus;
+    const hn_tokens *v = &t->d->train;
+    int32_t *source = hn_new_n(t->a, int32_t, v->n_spans + 1);
+    for (int64_t i = 0; i < v->n_spans; i++) source[i] = v->spans[i].doc >= 0 && v->spans[i].doc < c->n_docs ? c->docs[v->spans[i].doc].source : 0;
+    return hn_batches_mix(t->a, t->batches, source, HN_MAX(c->n_files, 1), t->p->mix);
+}
+
 bool hn_trainer_batches(hn_trainer *t)
 {
+    if (hn_trainer_packs(t->s) && (t->p->mix != 1 || t->p->curriculum > 0))
+        return HN_FAIL(t->a, HONE_E_VALUE, .what = "packed rows are neither mixed by source nor ordered by a curriculum",
+                       .hint = "set data.pack=false, or leave train.mix and train.curriculum alone");
     if (hn_trainer_packs(t->s)) return (t->packed = hn_packed_new(t->a, &t->d->train, t->p->batch, t->T, t->seed));
-    return (t->batches = hn_batches_new(t->a, &t->d->train, t->p->batch, t->T, t->p->order, t->seed));
+    if (!(t->batches = hn_batches_new(t->a, &t->d->train, t->p->batch, t->T, t->p->order, t->seed))) return false;
+    if (t->p->curriculum > 0)
+        hn_batches_grow(t->a, t->batches, (int64_t)ceil(t->p->curriculum * (double)t->steps) * t->p->accumulate);
+    return t->p->mix == 1 || mix_sources(t);
 }
 
 hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *d, const hone_model *start, uint64_t seed)

@@ -7,10 +7,11 @@
 #include <stdio.h>
 
 typedef struct flags {
-    const char *resume;
+    const char *resume, *join;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, resume, .doc = "run folder to go on with; the same command again does that too, and shows the result of a finished run"),
+    HN_PARAM(flags, join, .doc = "run folder to work on beside the processes that work on it, or to go on with; nothing is trained twice"),
 };
 static const hn_section *const sections[] = { &hn_section_run,   &hn_section_model, &hn_section_adapter, &hn_section_data,  &hn_section_train,
                                               &hn_section_optim, &hn_section_sched, &hn_section_improve, &hn_section_budget,
@@ -106,8 +107,12 @@ static bool free_of_training(hn_cmd_call *c, const char *out) {
                    .hint = "Choose another folder with out=DIR.");
 }
 
+extern const hn_cmd hn_cmd_improve;
 static bool run(hn_cmd_call *c) {
     const flags *f = c->flags;
+    if (*f->join && (*f->resume || c->recipe || c->n_args))
+        return hn_usage(c, &hn_cmd_improve, "--join takes the run's own recipe: give nothing else");
+    if (*f->join && !hn_resume_settings(c, sections, HN_LEN(sections), f->join)) return false;
     if (*f->resume && !c->recipe && !c->n_args && !hn_resume_settings(c, sections, HN_LEN(sections), f->resume)) return false;
     if (*f->resume && (c->recipe || c->n_args) && !hn_settings_set(c->settings, c->a, "out", f->resume, "--resume")) return false;
     if (!hn_take_data_args(c) || !hn_settings_check(c->settings, c->a)) return false;
@@ -125,7 +130,7 @@ static bool run(hn_cmd_call *c) {
     if (!data->train.n && !make_text(c, out)) return false;
     if (!hn_mkdirs(c->a, out) || !hn_term_log_to(c->a, c->term, hn_path_join(c->a, out, "log.jsonl"))) return false;
     lines l = { .c = c };
-    if (hn_improve_run(c->a, c->settings, out, on_line, &l)) return true;
+    if ((*f->join ? hn_improve_join : hn_improve_run)(c->a, c->settings, out, on_line, &l)) return true;
     if (hone_error_code(c->a->job) == HONE_E_INTERRUPTED) {
         hn_term_clear(c->term);
         hn_warn(c->a, "what was measured is kept in %s; the same command again, or `hone improve --resume %s`, goes on",
