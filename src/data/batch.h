@@ -16,6 +16,7 @@ struct hn_batches {
     uint64_t seed;
     hn_run *runs; int64_t n_runs;
     hn_walk *walks; int64_t n_walks;   /* one, or one for each source */
+    int32_t *owner, *rank;       /* (HN_MIX) of several walks: whose a window is, and which of its own */
     hn_lesson *lessons; int64_t n_lessons;   /* easiest first */
     int64_t learning;            /* windows that the curriculum lasts for */
 };

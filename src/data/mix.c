@@ -26,6 +26,18 @@ static void deal(hn_walk *w, int64_t n, double exponent) {
     for (int64_t i = 1; i < n; i++) w[i].before = w[i - 1].before + w[i - 1].quota;
 }
 
+/* Whose each window of a block is, and the how-manieth of its own: a stride that visits every place spreads each source evenly. */
+static void spread(hn_arena *a, hn_batches *b) {
+    int64_t *seen = hn_new_n(a, int64_t, b->n_walks);
+    b->owner = hn_new_n(a, int32_t, HN_MIX), b->rank = hn_new_n(a, int32_t, HN_MIX);
+    for (int64_t j = 0; j < HN_MIX; j++) {
+        int64_t place = j * STEP % HN_MIX, i = 0;
+        while (place >= b->walks[i].before + b->walks[i].quota) i++;
+        b->owner[j] = (int32_t)i;
+        b->rank[j] = (int32_t)seen[i]++;
+    }
+}
+
 bool hn_batches_mix(hn_arena *a, hn_batches *b, const int32_t *source, int64_t n_sources, double exponent) {
     hn_run *sorted = hn_new_n(a, hn_run, b->n_runs + 1);
     hn_walk *w = hn_new_n(a, hn_walk, n_sources + 1);
@@ -48,13 +60,12 @@ bool hn_batches_mix(hn_arena *a, hn_batches *b, const int32_t *source, int64_t n
                        .found = hn_fmt(a, "%lld", (long long)n), .hint = "Leave train.mix at 1, or give several files.");
     deal(w, n, exponent);
     b->runs = sorted, b->walks = w, b->n_walks = n;
+    spread(a, b);
     return true;
 }
 
 hn_walk *hn_walk_of(hn_batches *b, int64_t *window) {
-    int64_t block = *window / HN_MIX, place = (*window % HN_MIX * STEP + block) % HN_MIX;
-    hn_walk *w = b->walks;
-    while (place >= w->before + w->quota) w++;
-    *window = block * w->quota + (place - w->before);
+    hn_walk *w = &b->walks[b->owner[*window % HN_MIX]];
+    *window = *window / HN_MIX * w->quota + b->rank[*window % HN_MIX];
     return w;
 }

@@ -10,7 +10,7 @@
 enum { BEAT_SECONDS = 2 };
 
 struct hn_claims {
-    hone_job *parent, *job;
+    hone_job *job; /* a root of its own: it must outlive the run's arena by its last word */
     const char *path, *owner;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -59,10 +59,10 @@ static void close_claims(void *arg) {
 
 bool hn_claims_open(hn_runner *r) {
     hn_claims *c = hn_new(r->a, hn_claims);
-    *c = (hn_claims){ .parent = r->a->job, .path = r->ledger_path, .owner = hn_claim_owner(r->a), .lock = PTHREAD_MUTEX_INITIALIZER,
+    *c = (hn_claims){ .path = r->ledger_path, .owner = hn_claim_owner(r->a), .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
     if (!hn_ledger_claims_begin(r->ledger)) return false;
-    if (!(c->job = hone_job_new(c->parent, 1))) return HN_FAIL(r->a, HONE_E_MEMORY, .what = "no memory for another job");
+    if (!(c->job = hone_open(&(hone_options){ .threads = 1 }))) return HN_FAIL(r->a, HONE_E_MEMORY, .what = "no memory for another job");
     if (pthread_create(&c->thread, NULL, beat_main, c)) {
         hone_close(c->job);
         return HN_FAIL(r->a, HONE_E_IO, .what = "no thread can be made", .hint = "Raise the limit on processes (ulimit -u).");
