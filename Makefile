@@ -21,7 +21,8 @@ APPLIBS := $(if $(CURL),$(shell pkg-config --libs libcurl))
 
 LIBSRC  := $(filter-out src/app/%,$(shell find src -name '*.c' ! -path '*/isa/*' | LC_ALL=C sort))
 APPSRC  := $(shell find src/app -name '*.c' | LC_ALL=C sort)
-# src/tensor/cpu/isa/*.c are compiled once for each instruction set, with HN_ISA naming it.
+# src/tensor/cpu/isa/*.c are compiled once for each instruction set, with HN_ISA naming it; at -O1 under the sanitizers, whose checks in the
+# unrolled loops of few.c take a compiler a minute at -O3.
 ISASRC  := $(shell find src -path '*/isa/*.c' | LC_ALL=C sort)
 ARCH    := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 ISAS    := plain $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16)
@@ -43,7 +44,7 @@ $(BUILD)/%.o: %.c
 define isa_rule
 $(BUILD)/%.$(1).o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(FLAGS_$(1)) -DHN_ISA=$(1) -MMD -MP -c $$< -o $$@
+	$$(CC) $$(CFLAGS) $$(if $$(SAN),-O1) $$(FLAGS_$(1)) -DHN_ISA=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 

@@ -212,7 +212,8 @@ static bool refused(get *g, long code) {
                                    : ""),
         .where = g->shown,
         .hint = who           ? (g->f->token
-                                     ? "the token does not open it: accept the terms on the model's page, or use a token with the right to read it"
+                                     ? "the token does not open it: accept the terms on the model's page, or use a token that "
+                                       "may read it"
                                      : "is the name right? For what is not public set HF_TOKEN to an access token")
                 : code == 404 ? "check the name, the file and the revision"
                 : code == 429 ? "the server asks for patience: try again later, or with HF_TOKEN set"

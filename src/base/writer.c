@@ -81,7 +81,7 @@ bool hn_writer_commit(hn_writer *w) {
         w->fd = -1;
         return !close(fd) || broken(w, "write");
     }
-    errno = EIO;
+    errno = ENOSPC;    /* a fault is a full disk wherever it strikes: side by side, which write is the n-th is chance */
     if (hn_fault_hit(HN_FAULT_WRITE) || fsync(w->fd)) return broken(w, "flush to disk");
     int fd = w->fd;
     w->fd = -1;
