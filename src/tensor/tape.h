@@ -91,8 +91,8 @@ typedef struct hn_widened {
     bool first[HN_WIDEN_MAX];        /* of those that share a copy */
     int64_t at[HN_WIDEN_MAX], bytes; /* at: in the scratch; -1: no copy */
 } hn_widened;
-bool hn_call_narrow(const hn_call *c); /* something of it is bf16 */
-void hn_widen_lay_out(hn_widened *w, const hn_call *c, bool backward);
+bool hn_call_narrow(const hn_call *c, unsigned takes); /* something of it is bf16 that is not among `takes` (HN_SAVE_…) */
+void hn_widen_lay_out(hn_widened *w, const hn_call *c, bool backward, unsigned takes);
 void hn_widen_begin(hn_widened *w, char *memory, bool backward);
 void hn_widen_end(const hn_widened *w);
 void hn_check_call(hone_tape *t, const hn_call *c); /* check backend, after forward */

@@ -144,7 +144,7 @@ static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 42
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward);
                            bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */
-                           bool bf16;       /* takes in, out and aux of bf16 as they are; otherwise they come and go as f32 (widen.c) */
+                           unsigned bf16;   /* what it takes as it is where it is bf16, by HN_SAVE_…; the rest comes and goes as f32 (widen.c) */
                            } hn_kernel;
 /* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
  * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.

@@ -8,12 +8,12 @@
 enum { PIECE = 1 << 15 }; /* numbers of a task */
 
 static bool activation(const hone_tensor *x) { return x && x->dtype == HONE_BF16 && !x->is_weight; }
-bool hn_call_narrow(const hn_call *c) {
+bool hn_call_narrow(const hn_call *c, unsigned takes) {
     for (int i = 0; i < c->n_in; i++)
-        if (activation(c->in[i])) return true;
+        if (activation(c->in[i]) && !(takes >> i & 1)) return true;
     for (int i = 0; i < c->n_aux; i++)
-        if (c->aux[i] && c->aux[i]->dtype == HONE_BF16) return true;
-    return c->out->dtype == HONE_BF16;
+        if (c->aux[i] && c->aux[i]->dtype == HONE_BF16 && !(takes & HN_SAVE_AUX)) return true;
+    return c->out->dtype == HONE_BF16 && !(takes & HN_SAVE_OUT);
 }
 
 /* The place in `call` is given a stand-in, with memory if the kernel looks at its numbers: a copy of the whole tensor that it is a view
@@ -35,13 +35,14 @@ static void stand_in(hn_widened *w, hone_tensor **place, int number, bool looked
     w->bytes += hn_round(hn_count(root)) * (int64_t)sizeof(float);
 }
 
-void hn_widen_lay_out(hn_widened *w, const hn_call *c, bool backward) {
+void hn_widen_lay_out(hn_widened *w, const hn_call *c, bool backward, unsigned takes) {
     unsigned looks = backward ? hn_kept(c) : ~0u;
     *w = (hn_widened){.call = *c};
     for (int i = 0; i < HN_WIDEN_MAX; i++) w->at[i] = -1;
-    for (int i = 0; i < c->n_in; i++) stand_in(w, &w->call.in[i], i, looks >> i & 1);
-    for (int i = 0; i < c->n_aux; i++) stand_in(w, &w->call.aux[i], HN_MAX_IN + i, looks & HN_SAVE_AUX);
-    stand_in(w, &w->call.out, HN_WIDEN_MAX - 1, looks & HN_SAVE_OUT);
+    for (int i = 0; i < c->n_in; i++)
+        if (!(takes >> i & 1)) stand_in(w, &w->call.in[i], i, looks >> i & 1);
+    for (int i = 0; i < c->n_aux && !(takes & HN_SAVE_AUX); i++) stand_in(w, &w->call.aux[i], HN_MAX_IN + i, looks & HN_SAVE_AUX);
+    if (!(takes & HN_SAVE_OUT)) stand_in(w, &w->call.out, HN_WIDEN_MAX - 1, looks & HN_SAVE_OUT);
 }
 
 typedef struct copy_job {

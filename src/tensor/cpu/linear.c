@@ -5,7 +5,8 @@
  * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
  * are copied to padded rows first (cpu.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
  * of w (N,K), or of w (K,N) 128 rows in a block of columns, whose sums are added in order afterwards. w of 16 bits (for reading only)
- * is widened there in registers, and for more rows a tile at a time. */
+ * is widened there in registers, and for more rows a tile at a time. bf16 activations: a tile's rows of x are widened for its product,
+ * its result is rounded when bias and activation have run; backward widens a row of z at a time, and x once for dw. */
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/few.h"
 
@@ -21,8 +22,12 @@ typedef struct {
     hone_dtype type; /* of w; where it is not f32, `w` is only handed on */
     const float *x, *w, *b;
     float *y, *pre, *packed_w;
-    float *part; /* (chunks of K, M,N) of few rows, or a widened tile for each worker */
+    const hn_bf16 *x16; /* instead of x, y, pre where those are bf16 */
+    hn_bf16 *y16, *pre16;
+    float *part; /* (chunks of K, M,N) of few rows, or a widened tile of w for each worker */
     int64_t chunks, few_blocks;
+    float *rooms; /* of each worker */
+    int64_t room;
     /* backward */
     const float *dy, *d, *dw_x; /* d: gradient before the activation, dy itself or in scratch; dw_x: x or its padded copy */
     int64_t ldd, ld_dw_x;
@@ -47,9 +52,10 @@ static job job_new(hn_call *c) {
               .tr = at->transposed,
               .act = at->act,
               .type = w->dtype,
-              .x = x->data,
               .w = w->data,
               .b = c->in[2] ? c->in[2]->data : NULL };
+    if (x->dtype == HONE_BF16) j.x16 = x->data;
+    else j.x = x->data;
     j.col_tiles = hn_cdiv(j.N, COLS);
     j.row_tiles = hn_cdiv(j.M, ROWS);
     j.chunks = j.tr ? HN_MAX(1, hn_cdiv(j.K, FEW_K)) : 1;
@@ -71,18 +77,43 @@ static void pack_w(job *j, float **scratch) {
     j->ldw = hn_pad_ld(j->wcols);
 }
 
+static bool is_bf16(const hone_tensor *x) { return x && x->dtype == HONE_BF16; }
+static void widen_rows(const job *j, float *to, int64_t ld, int64_t r0, int64_t m) {
+    for (int64_t i = 0; i < m; i++) j->v->widen(to + i * ld, j->x16 + (r0 + i) * j->ldx, j->K);
+}
+/* Floats of a worker in forward: rows of x widened, a tile of y, a row of z. */
+static int64_t forward_room(const hn_call *c, const job *j) {
+    return (is_bf16(c->in[0]) ? ROWS * hn_pad_ld(j->K) : 0) + (is_bf16(c->out) ? ROWS * COLS + COLS : 0);
+}
 static void bias_act_row(const job *j, int64_t r, int64_t n0, int64_t n) {
     float *y = j->y + r * j->N + n0;
     if (j->b || j->act != HONE_ACT_NONE)
         j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
 }
+/* A row of a tile whose result is bf16: y, and z, are f32 in the worker's room. */
+static void finish_row16(const job *j, float *y, float *z, int64_t r, int64_t n0, int64_t n) {
+    int64_t at = r * j->N + n0;
+    if (j->b || j->act != HONE_ACT_NONE) j->v->bias_act(y, j->pre16 ? z : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
+    if (j->pre16) j->v->narrow(j->pre16 + at, z, n);
+    j->v->narrow(j->y16 + at, y, n);
+}
+/* m rows from r0 by n columns from n0; w: their part of it, ldw its row length. */
+static void product_tile(const job *j, int worker, int64_t r0, int64_t m, int64_t n0, int64_t n, const float *w, int64_t ldw) {
+    float *room = j->rooms + worker * j->room, *y16 = room + (j->x16 ? ROWS * hn_pad_ld(j->K) : 0);
+    float *y = j->y16 ? y16 : j->y + r0 * j->N + n0;
+    const float *x = j->x16 ? room : j->x + r0 * j->ldx;
+    int64_t ldx = j->x16 ? hn_pad_ld(j->K) : j->ldx, ldy = j->y16 ? COLS : j->N;
+    if (j->x16) widen_rows(j, room, ldx, r0, m);
+    hn_gemm(false, !j->tr, m, n, j->K, x, ldx, w, ldw, 0, y, ldy);
+    for (int64_t i = 0; i < m; i++)
+        if (j->y16) finish_row16(j, y + i * ldy, y16 + ROWS * COLS, r0 + i, n0, n);
+        else bias_act_row(j, r0 + i, n0, n);
+}
 static void forward_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r0 = task / j->col_tiles * ROWS, n0 = task % j->col_tiles * COLS;
     int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->N - n0);
-    float *y = j->y + r0 * j->N + n0;
-    hn_gemm(false, !j->tr, m, n, j->K, j->x + r0 * j->ldx, j->ldx, j->tr ? j->w + n0 : j->w + n0 * j->ldw, j->ldw, 0, y, j->N);
-    for (int64_t i = 0; i < m; i++) bias_act_row(j, r0 + i, n0, n);
+    product_tile(j, worker, r0, m, n0, n, j->tr ? j->w + n0 : j->w + n0 * j->ldw, j->ldw);
 }
 /* ---- few rows ---- */
 static void forward_few(void *arg, int64_t task, int worker) {
@@ -116,20 +147,26 @@ static void forward_wide(void *arg, int64_t task, int worker) {
     float *w = j->part + worker * wide_floats(j);
     for (int64_t i = 0; i < (j->tr ? j->K : n); i++)
         hn_few_now()->widen(w + i * ld, hn_few_at(j->w, j->type, j->tr ? i * j->ldw + n0 : (n0 + i) * j->ldw), j->type, j->tr ? n : j->K);
-    for (int64_t r0 = 0; r0 < j->M; r0 += ROWS) {
-        int64_t m = HN_MIN(ROWS, j->M - r0);
-        hn_gemm(false, !j->tr, m, n, j->K, j->x + r0 * j->ldx, j->ldx, w, ld, 0, j->y + r0 * j->N + n0, j->N);
-        for (int64_t i = 0; i < m; i++) bias_act_row(j, r0 + i, n0, n);
-    }
+    for (int64_t r0 = 0; r0 < j->M; r0 += ROWS) product_tile(j, worker, r0, HN_MIN(ROWS, j->M - r0), n0, n, w, ld);
+}
+
+static bool few(const job *j) { return j->M <= HN_FEW_ROWS && !is_bf16(j->c->in[0]) && !is_bf16(j->c->out); }
+/* Beside the workers' rooms. */
+static int64_t forward_floats(const job *j, int threads) {
+    if (few(j)) return j->chunks > 1 ? j->chunks * j->M * j->N : 0;
+    if (j->type != HONE_F32) return threads * wide_floats(j);
+    return packs_w(j, false) ? hn_round(j->wrows * hn_pad_ld(j->wcols)) : 0;
 }
 
 static void forward(hn_call *c) {
     job j = job_new(c);
-    j.y = c->out->data;
-    j.pre = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
+    void *z = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
+    if (is_bf16(c->out)) j.y16 = c->out->data, j.pre16 = z;
+    else j.y = c->out->data, j.pre = z;
     j.part = c->scratch;
+    j.rooms = j.part + forward_floats(&j, hn_pool_threads(c->pool)), j.room = forward_room(c, &j);
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
-    if (j.M <= HN_FEW_ROWS) {
+    if (few(&j)) {
         hn_cpu_run(c, flops * 4, j.chunks * j.few_blocks, forward_few, &j);
         if (j.chunks > 1) hn_cpu_run(c, 8.0 * (double)(j.chunks * j.M * j.N), j.M, add_chunks, &j);
     } else if (j.type != HONE_F32) hn_cpu_run(c, flops, hn_cdiv(j.N, WIDE_COLS), forward_wide, &j);
@@ -139,26 +176,23 @@ static void forward(hn_call *c) {
         hn_cpu_run(c, flops, j.row_tiles * j.col_tiles, forward_tile, &j);
     }
 }
-static int64_t forward_floats(const job *j, int threads) {
-    if (j->M <= HN_FEW_ROWS) return j->chunks > 1 ? j->chunks * j->M * j->N : 0;
-    if (j->type != HONE_F32) return threads * wide_floats(j);
-    return packs_w(j, false) ? hn_round(j->wrows * hn_pad_ld(j->wcols)) : 0;
-}
-
-static void backward_rows(job *j, int64_t task) {
+static void backward_rows(job *j, int64_t task, int worker) {
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
     const float *d = j->d + r0 * j->ldd;
     if (j->new_d)
-        for (int64_t i = 0; i < m; i++)
-            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, j->pre ? j->pre + (r0 + i) * j->N : NULL, j->N, j->act,
-                           false);
+        for (int64_t i = 0; i < m; i++) {
+            const float *z = j->pre ? j->pre + (r0 + i) * j->N : j->pre16 ? j->rooms + worker * j->room : NULL;
+            if (j->pre16) j->v->widen(j->rooms + worker * j->room, j->pre16 + (r0 + i) * j->N, j->N);
+            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, z, j->N, j->act, false);
+        }
     if (j->db) {
         float *p = j->db_part + task * hn_round(j->N);
         memset(p, 0, (size_t)j->N * sizeof *p);
         for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->ldd, j->N);
     }
     if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->ldd, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
-    if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
+    if (j->new_x && j->x16) widen_rows(j, j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, r0, m);
+    else if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
 }
 static void backward_weight(job *j, int64_t task) {
     /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
@@ -178,7 +212,7 @@ static void backward_weight(job *j, int64_t task) {
 }
 static void backward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
-    if (task < j->row_tiles) backward_rows(j, task);
+    if (task < j->row_tiles) backward_rows(j, task, worker);
     else backward_weight(j, task - j->row_tiles);
 }
 static void weight_task(void *arg, int64_t task, int worker) { backward_weight(arg, task); }
@@ -196,9 +230,13 @@ static int64_t backward_cut(job *j, float *s) {
         j->ldd = pads ? hn_pad_ld(j->N) : j->N;
         j->d = j->new_d = TAKE(j->M * j->ldd);
     }
-    if (pads && j->ldx % 128 == 0 && j->c->in[1]->wants_grad) {
+    if (((pads && j->ldx % 128 == 0) || is_bf16(j->c->in[0])) && j->c->in[1]->wants_grad) {
         j->ld_dw_x = hn_pad_ld(j->K);
         j->dw_x = j->new_x = TAKE(j->M * j->ld_dw_x);
+    }
+    if (is_bf16(j->c->aux[0])) {
+        j->room = hn_round(j->N);
+        j->rooms = TAKE(hn_pool_threads(j->c->pool) * j->room);
     }
     if (j->c->in[2]) j->db_part = TAKE(j->row_tiles * hn_round(j->N));
     if (j->splits > 1) j->dw_part = TAKE(j->splits * hn_round(j->wrows * j->wcols));
@@ -209,13 +247,15 @@ static int64_t backward_cut(job *j, float *s) {
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     if (back) return backward_cut(&j, NULL);
-    return forward_floats(&j, hn_pool_threads(c->pool)) * (int64_t)sizeof(float);
+    int64_t threads = hn_pool_threads(c->pool);
+    return (forward_floats(&j, threads) + threads * forward_room(c, &j)) * (int64_t)sizeof(float);
 }
 static void backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
     j.dy = c->out->grad;
     backward_cut(&j, c->scratch);
-    if (j.act != HONE_ACT_NONE) j.pre = c->aux[0]->data;
+    if (j.act != HONE_ACT_NONE && is_bf16(c->aux[0])) j.pre16 = c->aux[0]->data;
+    else if (j.act != HONE_ACT_NONE) j.pre = c->aux[0]->data;
     if (dx[0]) j.dx = dx[0]->data, j.lddx = dx[0]->ld, j.beta = dx[0]->fresh ? 0 : 1;
     if (dx[1]) j.dw = dx[1]->data, j.lddw = dx[1]->ld;
     if (c->in[2] && dx[2]) j.db = dx[2]->data;
@@ -238,4 +278,4 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
                 j.v->add(j.dw + i * j.lddw, j.dw + i * j.lddw, j.dw_part + p * hn_round(j.wrows * j.wcols) + i * j.wcols, j.wcols);
 }
 extern const hn_kernel hn_cpu_linear;
-const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .overwrites = true };
+const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .overwrites = true, .bf16 = HN_SAVE_IN0 | HN_SAVE_OUT | HN_SAVE_AUX };
