@@ -57,6 +57,7 @@ static bool inputs_alive(hone_tape *t, hn_call *c) {
                                 &(hn_why){.what = hn_fmt(t->texts, "%s: input %d (%s) was released by its block or by backward",
                                                          c->op->item.name, i, hn_shape_text(t->texts, x)),
                                           .hint = "return it from hn_block_end, or use it before hone_backward"});
+        hn_tensor_ready(t, c->in[i]);
         if (t->backend->computes && !x->data)
             return hn_tape_fail(t, HONE_E_INTERNAL,
                                 &(hn_why){.what = hn_fmt(t->texts, "%s: input %d has no data", c->op->item.name, i),
@@ -94,8 +95,7 @@ static void tell_reference(hone_tape *t, const hn_op *op) {
     hn_warn(t->texts, "operator %s has no kernel on %s: its reference runs", op->item.name, t->backend->item.name);
 }
 
-static void compute(hone_tape *t, hn_call *c) {
-    double began = t->watch ? hn_now() : 0;
+void hn_call_forward(hone_tape *t, hn_call *c, void (*other)(hn_call *c)) {
     const hn_kernel *k = hn_kernel_of(t, c->op);
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes, copies = 0;
     hn_widened w;
@@ -110,7 +110,8 @@ static void compute(hone_tape *t, hn_call *c) {
     if (t->backend->computes) {
         if (seen != c) hn_widen_begin(&w, scratch ? scratch->p : NULL, false);
         seen->scratch = scratch ? scratch->p + copies : NULL;
-        if (k && k->forward) k->forward(seen);
+        if (other) other(seen);
+        else if (k && k->forward) k->forward(seen);
         else {
             if (!k) tell_reference(t, c->op);
             c->op->forward(seen);
@@ -119,6 +120,11 @@ static void compute(hone_tape *t, hn_call *c) {
         c->scratch = NULL;
     }
     hn_mempool_put(&t->pool, scratch);
+}
+
+static void compute(hone_tape *t, hn_call *c) {
+    double began = t->watch ? hn_now() : 0;
+    hn_call_forward(t, c, NULL);
     *(t->repeats ? &t->flops_again : &t->flops_forward) += c->op->cost ? c->op->cost(c).flops : 0;
     if (t->watch) t->watch(t->watch_user, c, false, hn_now() - began);
 }

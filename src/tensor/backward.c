@@ -66,6 +66,9 @@ static void run_node(hone_tape *t, hn_call *c) {
     hone_tensor store[HN_MAX_IN], *dx[HN_MAX_IN] = {0};
     const hn_kernel *k = hn_kernel_of(t, c->op);
     double began = t->watch ? hn_now() : 0;
+    const unsigned kept = hn_kept(c);
+    for (int i = 0; i < c->n_in; i++)
+        if (kept & (unsigned)HN_SAVE_IN0 << i) hn_tensor_ready(t, c->in[i]);
     bool overwrites = k && k->backward && k->overwrites, passed = pass_on(c);
     for (int i = passed; i < c->n_in; i++)
         if (gradient_of(t, c, i, overwrites, &store[i])) dx[i] = &store[i];

@@ -194,7 +194,8 @@ void hn_block_begin(hone_tape *t) {
     t->block[t->depth++] = t->made;
 }
 
-/* Walks what was made since the block began. out stays on the list, for the block outside; what backward reads leaves the list. */
+/* Walks what was made since the block began. out stays on the list, for the block outside; what backward reads leaves the list, and is
+ * dropped if it is cheap to make again. */
 hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out) {
     HN_ASSERT(t->depth > 0);
     hone_tensor *until = t->block[--t->depth], *keep = hn_root(out);
@@ -202,7 +203,8 @@ hone_tensor *hn_block_end(hone_tape *t, hone_tensor *out) {
     if (t->failed) return out;
     for (hone_tensor *x = t->made; x != until; x = x->made_before) {
         inside |= x == keep;
-        if (x != keep && !x->uses) hn_tensor_release(t, x);
+        if (x != keep && x->uses) hn_tensor_drop(t, x);
+        else if (x != keep) hn_tensor_release(t, x);
     }
     t->made = until;
     if (inside) {

@@ -1,4 +1,4 @@
-/* tape.h - the tape's inside, shared by tape.c, apply.c, backward.c, widen.c, recompute.c and cache.c alone. */
+/* tape.h - the tape's inside, shared by tape.c, apply.c, backward.c, widen.c, recompute.c, remake.c and cache.c alone. */
 #ifndef HN_TENSOR_TAPE_H
 #define HN_TENSOR_TAPE_H
 #include "tensor/mempool.h"
@@ -67,6 +67,9 @@ struct hone_tape {
 /* The tensor whose storage and gradient x shares; x itself if it is no view. */
 static inline hone_tensor *hn_root(const hone_tensor *x) { return x->base ? x->base : (hone_tensor *)x; }
 void hn_tensor_release(hone_tape *t, hone_tensor *root); /* its data goes back to the pool */
+void hn_tensor_drop(hone_tape *t, hone_tensor *root);    /* at its block's end, though backward reads it: if it is cheap to make again */
+void hn_tensor_ready(hone_tape *t, hone_tensor *x);      /* has its data, made again if it was dropped; x may be a view, or NULL */
+void hn_call_forward(hone_tape *t, hn_call *c, void (*other)(hn_call *c)); /* runs the kernel (or `other` of it) with scratch; counts nothing */
 int hn_op_index(const hn_op *op);                        /* -1: not in the table (an operator of a test) */
 static inline const hn_kernel *hn_kernel_of(const hone_tape *t, const hn_op *op) {
     int i = hn_op_index(op);

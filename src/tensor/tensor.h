@@ -31,7 +31,7 @@ struct hone_tensor {
     /* the rest is the tape's bookkeeping; a view's stands in its base */
     struct hn_chunk *chunk, *grad_chunk;
     uint32_t uses;               /* recorded nodes whose backward still reads it */
-    bool released;
+    bool released, dropped;      /* dropped: no data now; made again when backward asks (remake.c) */
     hone_tensor *made_before;    /* list of the tensors that a block end looks at */
 };
 static inline int64_t hn_count(const hone_tensor *x) { int64_t n = 1; for (int i = 0; i < x->dims; i++) n *= x->shape[i]; return n; }
@@ -75,6 +75,9 @@ struct hn_op {
     int n_in;                                                /* inputs, optional ones included */
     bool passes_grad;                                        /* backward is dx[0] += dy and the like: in[0] may take over dy's memory */
     unsigned constant;                                       /* inputs that never get a gradient, by HN_SAVE_IN… */
+    unsigned remade_from;                                    /* 0: out is kept for those whose backward reads it. Else it is cheap to make
+                                                                again by forward from these inputs, kept for this backward, and weights
+                                                                (HN_SAVE_AUX: from aux[0], by the kernel's remake); see remake.c */
     bool exact;                                              /* out stays f32 on a bf16 tape: losses, statistics, tables */
     bool aux_active;                                         /* aux is an activation, of out's type; otherwise statistics, f32 */
     bool view;                                               /* out shares in[0]'s storage and gradient: no node, no backward */
@@ -143,6 +146,7 @@ static inline uint32_t hn_drop_below(float p) { return (uint32_t)((double)p * 42
 /* ---- a backend ---- */
 typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*backward)(hn_call *c, hone_tensor *const dx[]);
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward);
+                           void (*remake)(hn_call *c); /* out again, the same bits, from aux[0]; of operators that are remade from it */
                            bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */
                            unsigned bf16;   /* what it takes as it is where it is bf16, by HN_SAVE_…; the rest comes and goes as f32 (widen.c) */
                            } hn_kernel;

@@ -176,6 +176,26 @@ static void forward(hn_call *c) {
         hn_cpu_run(c, flops, j.row_tiles * j.col_tiles, forward_tile, &j);
     }
 }
+/* act(z) again: of tiles as in forward, so that the same lanes of a vector do the same numbers. */
+static void remake_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t r0 = task / j->col_tiles * ROWS, n0 = task % j->col_tiles * COLS;
+    int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->N - n0);
+    float *room = j->rooms + worker * j->room;
+    for (int64_t i = 0, at = r0 * j->N + n0; i < m; i++, at += j->N) {
+        if (j->pre16) j->v->widen(room, j->pre16 + at, n);
+        j->v->bias_act(j->y16 ? room : j->y + at, NULL, j->pre16 ? room : j->pre + at, NULL, n, j->act);
+        if (j->y16) j->v->narrow(j->y16 + at, room, n);
+    }
+}
+static void remake(hn_call *c) {
+    job j = job_new(c);
+    if (is_bf16(c->out)) j.y16 = c->out->data, j.pre16 = c->aux[0]->data;
+    else j.y = c->out->data, j.pre = c->aux[0]->data;
+    j.rooms = c->scratch, j.room = forward_room(c, &j);
+    hn_cpu_run(c, 20.0 * (double)j.M * (double)j.N, j.row_tiles * j.col_tiles, remake_tile, &j);
+}
+
 static void backward_rows(job *j, int64_t task, int worker) {
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
     const float *d = j->d + r0 * j->ldd;
@@ -278,4 +298,5 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
                 j.v->add(j.dw + i * j.lddw, j.dw + i * j.lddw, j.dw_part + p * hn_round(j.wrows * j.wcols) + i * j.wcols, j.wcols);
 }
 extern const hn_kernel hn_cpu_linear;
-const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .overwrites = true, .bf16 = HN_SAVE_IN0 | HN_SAVE_OUT | HN_SAVE_AUX };
+const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .remake = remake, .overwrites = true,
+                                  .bf16 = HN_SAVE_IN0 | HN_SAVE_OUT | HN_SAVE_AUX };

@@ -51,6 +51,7 @@ const hn_op hn_op_activation = {
     .item = {"activation", "gelu, relu, relu2, silu, tanh or sigmoid of each element", "arXiv:1606.08415", NULL, 0,
              sizeof(hn_activation_attr)},
     .saves = HN_SAVE_IN0,
+    .remade_from = HN_SAVE_IN0,
     .n_in = 1,
     .shape = shape,
     .forward = forward,

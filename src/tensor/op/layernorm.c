@@ -87,6 +87,7 @@ const hn_op hn_op_layernorm = {
     .item = {"layernorm", "mean 0 and variance 1 over the last dimension, then scale and shift", "arXiv:1607.06450", NULL, 0,
              sizeof(hn_layernorm_attr)},
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
+    .remade_from = HN_SAVE_IN0,
     .n_in = 3,
     .shape = shape,
     .forward = forward,

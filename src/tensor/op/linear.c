@@ -121,6 +121,7 @@ const hn_op hn_op_linear = {
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
     .keeps = keeps,
     .aux_active = true,
+    .remade_from = HN_SAVE_AUX,
     .n_in = 3,
     .shape = shape,
     .forward = forward,

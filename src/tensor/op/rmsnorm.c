@@ -72,6 +72,7 @@ static const hn_op_case cases[] = {
 const hn_op hn_op_rmsnorm = {
     .item = { "rmsnorm", "root mean square 1 over the last dimension, then scale", "arXiv:1910.07467", NULL, 0, sizeof(hn_rmsnorm_attr) },
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_AUX,
+    .remade_from = HN_SAVE_IN0,
     .n_in = 2,
     .shape = shape,
     .forward = forward,

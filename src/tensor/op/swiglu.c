@@ -42,6 +42,7 @@ static const hn_op_case cases[] = {
 const hn_op hn_op_swiglu = {
     HN_ITEM0("swiglu", "silu(a)·b: a gated activation", "arXiv:2002.05202"),
     .saves = HN_SAVE_IN0 | HN_SAVE_IN1,
+    .remade_from = HN_SAVE_IN0 | HN_SAVE_IN1,
     .n_in = 2,
     .shape = shape,
     .forward = forward,
