@@ -168,6 +168,7 @@ static void soups_take_branches_of_one_training_only(void **state) {
     assert_near(r.flops, 1.5 * plain.flops, 1);
     assert_int_equal(r.step, 8);
     assert_near(hn_finish_units(&(hn_finish_params){ .ensemble = 1, .soup = 3, .branch = 0.75 }), 1.5, 1e-12);
+    assert_near(hn_finish_units(&(hn_finish_params){ .ensemble = 2, .soup = 1, .calibrate = 1 }), 2.2, 1e-12); /* the fit's tenth */
     hone_close(job);
 }
 
@@ -217,14 +218,16 @@ static void a_temperature_that_was_put_in_is_found_again(void **state) {
     hn_trainer *t = trainer(a, s, &d, NULL, 1);
     assert_true(hn_trainer_run(t, NULL, &r));
     hone_model *m = hn_trainer_model(t);
-    double first, again, before = loss_of(a, m, &d.valid, 1);
-    assert_true(hn_calibrate(a, m, &d.valid, 8, 1, &first));
+    hn_calibration first, again;
+    double before = loss_of(a, m, &d.valid, 1);
+    assert_true(hn_calibrate(a, m, &d.valid, 8, 0, 1, &first));
     double fitted = loss_of(a, m, &d.valid, 1), slope = (loss_of(a, m, &d.valid, exp(0.05)) - loss_of(a, m, &d.valid, exp(-0.05))) / 0.1;
     assert_true(fitted <= before + 1e-7);
     assert_true(fabs(slope) < 2e-3);
     hn_model_sharpen(m, 2.5);
-    assert_true(hn_calibrate(a, m, &d.valid, 8, 1, &again));
-    assert_near(again, 2.5, 0.02);
+    assert_true(hn_calibrate(a, m, &d.valid, 8, 0, 1, &again));
+    assert_near(again.temperature, 2.5, 0.02);
+    assert_true(first.evaluations <= 12 && again.evaluations <= 14);
     hone_close(job);
 }
 

@@ -96,7 +96,7 @@ bool hn_arm_stack(hn_runner *r, hn_arms *v, const hn_kept_levers *k, int64_t ski
             hn_trial before = *t;
             t->settings = hn_settings_clone(r->a, t->settings); /* a lever that fails half-way leaves nothing behind */
             if (hn_lever_pull(r, k->v[i]->lever, k->v[i]->variant, t->settings, &cost, &t->inference, &did)) {
-                t->cost = fmax(t->cost, cost);
+                t->cost *= cost; /* each keeps what it was proven with: a longer plan for every member */
                 t->did = hn_fmt(r->a, "%s%s%s", t->did, *t->did ? "; " : "", did);
                 if (settle(r, t)) continue;
             }

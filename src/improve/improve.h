@@ -26,9 +26,10 @@ typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incum
 typedef struct hn_finish_params { int64_t ensemble, soup; double branch, calibrate; } hn_finish_params;
 extern const hn_section hn_section_improve, hn_section_budget, hn_section_finish;
 const hn_finish_params *hn_finish_wanted(hn_arena *a, const hn_settings *s);   /* a recipe without the section: one training, nothing more */
-double hn_finish_units(const hn_finish_params *p);                             /* training FLOPs, as a multiple of one training's */
-/* Fits 1/temperature to the least loss of the items and writes the share of it into m. */
-bool hn_calibrate(hn_arena *a, hone_model *m, const hn_tokens *items, int64_t batch, double share, double *temperature) HN_CHECK;
+double hn_finish_units(const hn_finish_params *p);                             /* FLOPs of all of it, as a multiple of one training's */
+/* Fits 1/temperature to the least loss of about `most` tokens of the items (0: all) and writes the share of it into m. */
+typedef struct hn_calibration { double temperature; int64_t evaluations; } hn_calibration;
+bool hn_calibrate(hn_arena *a, hone_model *m, const hn_tokens *items, int64_t batch, int64_t most, double share, hn_calibration *out) HN_CHECK;
 
 typedef struct hn_lever_call {
     hn_arena *a;

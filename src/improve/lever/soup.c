@@ -16,13 +16,13 @@ static bool apply(hn_lever_call *c) {
     const soup_params *p = c->params;
     const hn_model_params *m = hn_settings_get(c->candidate, "model");
     const hn_finish_params *f = hn_settings_get(c->candidate, "finish");
-    double n;
+    double n, before = hn_finish_units(f);
     if (f->soup > 1) return hn_lever_misfit(c, "the start is a soup");
     if (!hn_lever_variant(c, &p->branches, 1, &n)) return false;
     if (p->branch == 0 && !*m->path)
         return hn_lever_misfit(c, "trainings that part at step 0 begin independently, and the mean of their weights means nothing");
     if (!hn_lever_set(c, "finish.soup", n) || !hn_lever_set(c, "finish.branch", p->branch)) return false;
-    c->cost = hn_finish_units(f) / (double)f->ensemble;
+    c->cost = hn_finish_units(f) / before;
     c->did = hn_fmt(c->a, "finish.soup 1 → %g branches from %g of the steps: %g times the training", n, p->branch, c->cost);
     return true;
 }
