@@ -11,6 +11,7 @@ if [ -z "${HONE_PEERS_PYTHON:-}" ] && ! "$python" -c 'import torch' 2>/dev/null;
     python3 -m venv build/peers-venv || { echo "peers.sh: python3-venv is needed: apt-get install python3-venv" >&2; exit 1; }
     "$python" -m pip install --quiet --upgrade torch numpy --index-url "${HONE_PEERS_INDEX:-https://download.pytorch.org/whl/cpu}" ||
         "$python" -m pip install --quiet --upgrade torch numpy
+    "$python" -m pip install --quiet --upgrade transformers peft || echo "peers.sh: no transformers and peft: llama15m-lora is left out" >&2
 fi
 [ -x build/hone ] || make -s build/hone
 case ${1:-} in *.json) out=$1; shift ;; *) out=build/peers.json ;; esac

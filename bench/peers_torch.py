@@ -2,6 +2,7 @@
 """peers_torch.py - one configuration's training step in PyTorch, as fast as PyTorch does it: scaled_dot_product_attention, fused AdamW.
 
 usage: bench/peers_torch.py CONFIG [--compile] [--threads N]     for bench/peers.py, which talks to it by lines
+CONFIG-bf16: the forward pass under autocast to bf16. CONFIG-lora: a LoRA adapter of peft on all linear maps of the model of transformers.
 Says {"torch": version} once it is warm; then for each line with a number of seconds runs steps for so long (three at least) and says
 {"seconds": [...], "peak_rss_bytes": ...}."""
 import argparse
@@ -119,31 +120,49 @@ class Model(nn.Module):
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), y.view(-1))
 
 
+def lora(c):
+    """The same shape in transformers, with an adapter by peft: the model, its loss of a batch."""
+    import peft
+    import transformers
+
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(
+        vocab_size=c["V"], hidden_size=c["width"], intermediate_size=c["hidden"], num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
+        num_key_value_heads=c["heads"], max_position_embeddings=c["T"], tie_word_embeddings=True, attn_implementation="sdpa"))
+    model = peft.get_peft_model(model, peft.LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model.train()
+    return model, lambda run, ids, y: F.cross_entropy(run(input_ids=ids).logits.view(-1, c["V"]), y.view(-1))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("config", choices=CONFIGS)
+    p.add_argument("config", choices=[*CONFIGS, *(n + "-bf16" for n in CONFIGS), *(n + "-lora" for n in CONFIGS if CONFIGS[n]["arch"] == "llama")])
     p.add_argument("--compile", action="store_true")
     p.add_argument("--threads", type=int, default=2)
     o = p.parse_args()
     torch.set_num_threads(o.threads)
     torch.manual_seed(1)
-    c = CONFIGS[o.config]
+    name = o.config if o.config in CONFIGS else o.config.rsplit("-", 1)[0]
+    how = o.config[len(name) + 1:]
+    c = CONFIGS[name]
+    if how == "lora":
+        import peft, transformers  # noqa: F401  what the programs themselves take is not the training's
     before = resident("VmRSS")
-    model = Model(c)
+    model, loss_of = lora(c) if how == "lora" else (Model(c), lambda run, ids, y: run(ids, y))
     run = torch.compile(model) if o.compile else model
-    decay = [w for w in model.parameters() if w.dim() > 1]
-    rest = [w for w in model.parameters() if w.dim() < 2]
-    opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}], lr=1e-3, betas=(0.9, 0.99), fused=True)
+    tuned = [w for w in model.parameters() if w.requires_grad]
+    groups = [{"params": [w for w in tuned if w.dim() > 1], "weight_decay": 0.1}, {"params": [w for w in tuned if w.dim() < 2], "weight_decay": 0.0}]
+    opt = torch.optim.AdamW([g for g in groups if g["params"]], lr=1e-3, betas=(0.9, 0.99), fused=True)
     text = torch.randint(c["V"], (16 * c["B"] * c["T"] + 1,))
 
     def step():
         at = torch.randint(len(text) - c["T"], (c["B"],))
         ids = torch.stack([text[i:i + c["T"]] for i in at])
         y = torch.randint(c["classes"], (c["B"],)) if c["arch"] == "bert" else torch.stack([text[i + 1:i + 1 + c["T"]] for i in at])
-        loss = run(ids, y)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how == "bf16"):
+            loss = loss_of(run, ids, y)
         opt.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(tuned, 1.0)
         opt.step()
         return loss.item()
 

@@ -54,7 +54,7 @@ const char *hn_conflicts(hn_runner *r, const hn_kept_levers *k) {
                 hn_buf_fmt(r->a, &b, "%s%s and %s both change %s: pulled after the other, each starts from what the other left.", b.n ? "\n" : "",
                            x->item.name, y->item.name, both);
             if (x->costs_more && y->costs_more)
-                hn_buf_fmt(r->a, &b, "%s%s and %s both cost more training: together they share what the dearer one may spend.", b.n ? "\n" : "",
+                hn_buf_fmt(r->a, &b, "%s%s and %s both cost more training: together they cost the product of what each costs.", b.n ? "\n" : "",
                            x->item.name, y->item.name);
         }
     return hn_buf_str(r->a, &b);

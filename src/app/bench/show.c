@@ -4,8 +4,11 @@
 
 /* A filter names what it lets through by any part of the name; "machine" is always measured, for the shares. */
 bool bench_wants(const bench *b, const char *name) {
-    for (int64_t i = 0; i < b->filter.n; i++)
-        if (strstr(name, b->filter.v[i])) return true;
+    for (int64_t i = 0; i < b->filter.n; i++) {
+        const char *part = b->filter.v[i];
+        size_t n = strlen(part), whole = strlen(name);
+        if (n && part[n - 1] == '$' ? whole + 1 >= n && !strncmp(name + whole + 1 - n, part, n - 1) : strstr(name, part) != NULL) return true;
+    }
     return !b->filter.n;
 }
 

@@ -1,6 +1,7 @@
 /* train.c - training steps of named configurations, from end to end: batch, forward, backward, norm, update.
  *
- * A configuration runs in a job of its own, through the trainer, on tokens drawn at random. After the warm-up come blocks of steps and
+ * A configuration runs in a job of its own, through the trainer, on tokens drawn at random, with activations of f32 and (NAME-bf16) of
+ * bf16; an adapter's (NAME-lora) on a model drawn at random. After the warm-up come blocks of steps and
  * blocks of the floor (floor.c) by turns, so that a busy neighbour meets both; then a few steps with a watch, for the time by operator.
  * Model FLOPs are three times the forward matrix products, attention counted as if not causal. Memory is the peak resident less what was
  * resident before the model was made, read before the floor takes its own; where the system does not let us reset the peak, what an
@@ -33,6 +34,9 @@ static const config configs[] = {
     { "llama15m", "llama 6 layers 6 heads 288 wide, hidden 768, 8 x 256 tokens, vocabulary 32000", 32000,
       { { "model.arch", "llama" }, { "model.layers", "6" }, { "model.heads", "6" }, { "model.width", "288" }, { "model.hidden", "768" },
         { "model.context", "256" }, { "train.batch", "8" } } },
+    { "llama15m-lora", "a LoRA adapter of rank 8 on all linear maps of llama15m", 32000,
+      { { "model.arch", "llama" }, { "model.layers", "6" }, { "model.heads", "6" }, { "model.width", "288" }, { "model.hidden", "768" },
+        { "model.context", "256" }, { "train.batch", "8" }, { "adapter.method", "lora" } } },
     { "bertmini", "bert 4 layers 4 heads 256 wide, 32 x 128 tokens, vocabulary 30522, a classifier's head", 30522,
       { { "model.arch", "bert" }, { "model.layers", "4" }, { "model.heads", "4" }, { "model.width", "256" }, { "model.context", "128" },
         { "train.batch", "32" } }, .classes = 2 },
@@ -46,6 +50,7 @@ typedef struct op_time {
 typedef struct measure {
     bench *b;
     const config *c;
+    const char *name, *dtype;   /* of the case; of its activations */
     hn_arena *a;
     bench_floor *floor;         /* collects while set */
     op_time *ops;               /* by place in hn_kind_op; filled while set */
@@ -66,11 +71,11 @@ static void seen(void *user, const hn_call *c, bool backward, double seconds) {
 
 /* ---- the training ---- */
 
-static hn_settings *settings(hn_arena *a, const config *c) {
+static hn_settings *settings(hn_arena *a, const config *c, const char *dtype) {
     static const hn_section *const sections[] = { &hn_section_run, &hn_section_model, &hn_section_train, &hn_section_optim,
-                                                  &hn_section_sched };
+                                                  &hn_section_sched, &hn_section_adapter };
     hn_settings *s = hn_settings_new(a, sections, HN_LEN(sections));
-    if (!hn_settings_set(s, a, "train.steps", "1000000", "bench")) return NULL;
+    if (!hn_settings_set(s, a, "train.steps", "1000000", "bench") || !hn_settings_set(s, a, "train.dtype", dtype, "bench")) return NULL;
     for (int i = 0; i < MAX_KEYS && c->keys[i][0]; i++)
         if (!hn_settings_set(s, a, c->keys[i][0], c->keys[i][1], "bench")) return NULL;
     return s;
@@ -88,6 +93,17 @@ static hn_dataset *data(hn_arena *a, int64_t vocab, int64_t n) {
     d->tok = hn_new(a, hn_tokenizer);
     *d->tok = (hn_tokenizer){ .vocab = vocab, .bos = -1, .eos = -1, .unk = -1 };
     return d;
+}
+
+/* What an adapter stands on; *out NULL: the settings ask for none. */
+static bool beneath(hn_arena *a, const hn_settings *s, int64_t vocab, hone_model **out) {
+    const hn_item *arch;
+    const void *params = hn_settings_variant(s, "model", &arch);
+    *out = NULL;
+    if (!hn_adapter_wanted(a, s)) return true;
+    if (!(*out = hn_model_new(a, (const hn_arch *)arch, params, vocab, false))) return false;
+    hn_model_init(*out, 1);
+    return true;
 }
 
 /* The peak of what is resident counts from now on. */
@@ -146,7 +162,7 @@ static bool profile(measure *m, hn_trainer *t) {
 }
 
 static bool measure_all(measure *m) {
-    hn_settings *s = settings(m->a, m->c);
+    hn_settings *s = settings(m->a, m->c, m->dtype);
     if (!s || !hn_settings_check(s, m->a)) return false;
     const hn_train_params *p = hn_settings_get(s, "train");
     int64_t T = 0, before = hn_rss_now();
@@ -155,7 +171,8 @@ static bool measure_all(measure *m) {
     bool known = reset_peak();
     hn_dataset *d = data(m->a, m->c->vocab, 16 * p->batch * T + 1);
     d->labelled = m->c->classes > 0;
-    hn_trainer *t = hn_trainer_new(m->a, s, d, NULL, 1);
+    hone_model *start;
+    hn_trainer *t = beneath(m->a, s, m->c->vocab, &start) ? hn_trainer_new(m->a, s, d, start, 1) : NULL;
     if (!t) return false;
     bench_floor *floor = m->floor = bench_floor_new(m->a);
     hn_tape_watch(hn_trainer_tape(t), seen, m);
@@ -166,7 +183,7 @@ static bool measure_all(measure *m) {
     m->floor = floor;
     m->rss = known ? hn_rss_peak() - before : 0;
     hn_plan plan;
-    if (!hn_plan_make(m->a, s, d, m->c->vocab, NULL, &plan)) return false;
+    if (!hn_plan_make(m->a, s, d, m->c->vocab, start, &plan)) return false;
     m->planned = plan.bytes_weights + plan.bytes_grads + plan.bytes_states + plan.bytes_activations;
     m->flops = bench_floor_flops(floor);
     m->tokens = (double)(p->batch * T);
@@ -232,28 +249,33 @@ static void tell(const measure *m, const char *name) {
 
 static bool body(void *arg) {
     measure *m = arg;
-    const char *name = hn_fmt(m->a, "train/%s", m->c->name);
     if (!measure_all(m)) return false;
-    tell(m, name);
+    tell(m, m->name);
     return true;
 }
 
-bool bench_train(bench *b) {
-    for (int64_t i = 0; i < HN_LEN(configs) && !hn_stopped(b->a->job); i++) {
-        const char *name = hn_fmt(b->a, "train/%s", configs[i].name);
-        if (!bench_wants(b, name)) continue;
-        if (!hn_kind_find(&hn_kind_arch, configs[i].keys[0][1])) {
-            bench_skip(b, name, hn_fmt(b->a, "this build has no architecture %s", configs[i].keys[0][1]));
-            continue;
-        }
-        hone_job *job = hone_job_new(b->a->job, 0);
-        if (!job) return HN_FAIL(b->a, HONE_E_MEMORY, .what = "no memory for another job");
-        measure *m = hn_new(b->a, measure);
-        *m = (measure){ .b = b, .c = &configs[i], .a = hn_job_arena(job) };
-        bool ok = hn_try(job, body, m);
-        if (!ok) hn_error_copy(b->a->job, job);
-        hone_close(job);
-        if (!ok) return false;
+static bool one(bench *b, const config *c, const char *dtype) {
+    const char *name = hn_fmt(b->a, "train/%s%s%s", c->name, strcmp(dtype, "f32") ? "-" : "", strcmp(dtype, "f32") ? dtype : "");
+    if (!bench_wants(b, name)) return true;
+    if (!hn_kind_find(&hn_kind_arch, c->keys[0][1])) {
+        bench_skip(b, name, hn_fmt(b->a, "this build has no architecture %s", c->keys[0][1]));
+        return true;
     }
+    hone_job *job = hone_job_new(b->a->job, 0);
+    if (!job) return HN_FAIL(b->a, HONE_E_MEMORY, .what = "no memory for another job");
+    measure *m = hn_new(b->a, measure);
+    *m = (measure){ .b = b, .c = c, .name = name, .dtype = dtype, .a = hn_job_arena(job) };
+    bool ok = hn_try(job, body, m);
+    if (!ok) hn_error_copy(b->a->job, job);
+    hone_close(job);
+    return ok;
+}
+
+bool bench_train(bench *b) {
+    static const char *const dtypes[] = { "f32", "bf16" };
+    for (int64_t i = 0; i < HN_LEN(configs); i++)
+        for (int64_t k = 0; k < HN_LEN(dtypes); k++)
+            if (hn_stopped(b->a->job)) return true;
+            else if (!one(b, &configs[i], dtypes[k])) return false;
     return true;
 }

@@ -11,7 +11,7 @@ typedef struct flags {
     bool no_floor, compare;
 } flags;
 static const hn_param params[] = {
-    HN_PARAM(flags, filter, .doc = "only cases whose name contains one of these: op/linear,train/baby"),
+    HN_PARAM(flags, filter, .doc = "only cases whose name contains one of these: op/linear,train/baby; with $ at its end, whose name ends so"),
     HN_PARAM(flags, seconds, .def = "0.5", .min = 0.001, .max = 3600, .unit = "seconds", .doc = "time to spend on each case, at least"),
     HN_PARAM(flags, no_floor, .doc = "training steps without their floor, which takes as long again"),
     HN_PARAM(flags, compare, .doc = "measure nothing: compare two files of earlier results, OLD.json NEW.json"),
