@@ -158,6 +158,7 @@ static void every_activation(void **state) {
     s->a = b->a;
     hone_tape_begin(t, HONE_TRAIN, 0, 0); /* it keeps what goes into a gelu */
     hn_tape_watch(t, see, s);
+    for (int64_t i = 0; i < m->n_w; i++) hn_weight_grad(b->a, m->w[i].t); /* a gelu keeps what went into it for backward alone */
     hone_tensor *hidden = m->arch->forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, dims) });
     hone_tensor *logits = hone_linear(t, hidden, m->head, NULL, false, HONE_ACT_NONE);
     float *probs = copy(b->a, hone_softmax(t, logits));
