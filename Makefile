@@ -14,7 +14,10 @@ OPT     ?= -O3
 CFLAGS  += -std=gnu11 $(OPT) -g -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wvla \
            -fvisibility=hidden -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc \
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DHN_SAN)
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3 -lpcre2-8) -ldnnl -lgomp -lm -ldl -lpthread
+# Optional: libpq, for ledgers on a PostgreSQL server. `make PQ=` does without.
+PQ      := $(shell pkg-config --exists libpq 2>/dev/null && echo 1)
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -lyaml -lutf8proc -lxxhash -lz -lzstd -lsqlite3 -lpcre2-8) \
+           $(if $(PQ),$(shell pkg-config --libs libpq)) -ldnnl -lgomp -lm -ldl -lpthread
 # Optional: libcurl, for `hone get` alone; the library does without.
 CURL    := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 APPLIBS := $(if $(CURL),$(shell pkg-config --libs libcurl))
@@ -115,10 +118,11 @@ $(BUILD)/src/app/cmd/bench.o: $(BUILD)/commit.h
 # Which optional libraries there are; what depends on it is made again when one comes or goes.
 $(BUILD)/optional.h: FORCE
 	@mkdir -p $(@D)
-	@echo "$(if $(CURL),#define HN_CURL 1,/* no libcurl */)" > $@.new
+	@printf '%s\n' '$(if $(CURL),#define HN_CURL 1,/* no libcurl */)' '$(if $(PQ),#define HN_LIBPQ 1,/* no libpq */)' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/src/app/fetch.o: CFLAGS += -include $(BUILD)/optional.h $(if $(CURL),$(shell pkg-config --cflags libcurl))
-$(BUILD)/src/app/fetch.o: $(BUILD)/optional.h
+$(BUILD)/src/base/sql_pg.o: CFLAGS += -include $(BUILD)/optional.h $(if $(PQ),$(shell pkg-config --cflags libpq))
+$(BUILD)/src/app/fetch.o $(BUILD)/src/base/sql_pg.o: $(BUILD)/optional.h
 FORCE:
 .PHONY: bench FORCE
 # How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.

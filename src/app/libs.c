@@ -31,7 +31,7 @@ int64_t hn_libs(hn_arena *a, const hn_lib **out) {
         { "MPI", NULL, "one training over many machines" },
         { "libcurl", hn_fetch_version(a), "fetching data and models over HTTP" },
         { "libmicrohttpd", NULL, "serving a model over HTTP" },
-        { "libpq", NULL, "a ledger that several machines share" },
+        { "libpq", hn_db_server_library(a), "a ledger that several machines share" },
         { "libjpeg, libpng", NULL, "images" },
     };
     hn_lib *copy = hn_new_n(a, hn_lib, HN_LEN(libs));

@@ -194,10 +194,14 @@ json_t *hn_json_real(double x);                           /* null for NaN and in
 json_t *hn_json_own(hn_arena *a, json_t *v);               /* decref when a is freed; NULL → unwinds as memory refused */
 char *hn_json_text(hn_arena *a, const json_t *v, bool pretty);   /* real numbers with 17 digits at most; NaN never written */
 
-/* ---- sql.c: door to SQLite: WAL, busy timeout, short transactions ---- */
+/* ---- sql.c: door to databases: a file of SQLite (sql_lite.c), or a PostgreSQL server by URL (sql_pg.c). Short transactions ---- */
 typedef struct hn_db hn_db;
 typedef struct hn_row hn_row;
-hn_db *hn_db_open(hn_arena *a, const char *path, bool read_only) HN_CHECK;
+hn_db *hn_db_open(hn_arena *a, const char *path /* or URL */, bool read_only) HN_CHECK;
+bool hn_db_is_url(const char *path);
+const char *hn_db_name(const hn_db *db);                   /* for messages and records: the path, or the URL without its password */
+const char *hn_db_server_library(hn_arena *a);             /* version of libpq; NULL: built without */
+/* In sql, $id, $int, $real, $blob, $rowless, $now (seconds) and $tables become the database's own words (sql.h). */
 /* args by type letters: i int64_t, d double (NaN → NULL), s text (NULL → NULL), b (const void*, int64_t) */
 bool hn_db_exec(hn_db *db, const char *sql, const char *types, ...) HN_CHECK;
 bool hn_db_script(hn_db *db, const char *sql) HN_CHECK;
@@ -209,7 +213,7 @@ double hn_row_d(hn_row *r, int col);                       /* NULL → NaN */
 const char *hn_row_s(hn_arena *a, hn_row *r, int col);     /* copied; NULL → "" */
 hn_bytes hn_row_b(hn_arena *a, hn_row *r, int col);
 int64_t hn_db_last_id(hn_db *db);
-bool hn_db_begin(hn_db *db) HN_CHECK;                      /* BEGIN IMMEDIATE */
+bool hn_db_begin(hn_db *db) HN_CHECK;                      /* waits until no other writer is in a transaction */
 bool hn_db_commit(hn_db *db) HN_CHECK;
 void hn_db_rollback(hn_db *db);
 

@@ -15,8 +15,8 @@ enum { EXPIRES = 30 /* seconds; owners beat every two */ };
 
 bool hn_ledger_claims_begin(hn_ledger *l) {
     return hn_db_begin(hn_ledger_db(l)) &&
-           hn_db_script(hn_ledger_db(l), "CREATE TABLE IF NOT EXISTS claims(run INTEGER NOT NULL, work TEXT NOT NULL, owner TEXT NOT NULL,"
-                                         " beat INTEGER NOT NULL, UNIQUE(run, work));") &&
+           hn_db_script(hn_ledger_db(l), "CREATE TABLE IF NOT EXISTS claims(run $int NOT NULL, work TEXT NOT NULL, owner TEXT NOT NULL,"
+                                         " beat $int NOT NULL, UNIQUE(run, work));") &&
            hn_db_commit(hn_ledger_db(l));
 }
 
@@ -41,7 +41,7 @@ static bool is_dead(const char *owner, const char *me) {
 }
 
 bool hn_ledger_claim_held(hn_arena *a, hn_ledger *l, int64_t run, const char *work, const char *me, bool *held) {
-    hn_row *r = hn_db_query(a, hn_ledger_db(l), "SELECT owner, strftime('%s','now') - beat FROM claims WHERE run=? AND work=?", "is", run, work);
+    hn_row *r = hn_db_query(a, hn_ledger_db(l), "SELECT owner, $now - beat FROM claims WHERE run=? AND work=?", "is", run, work);
     *held = false;
     if (!r) return false;
     if (hn_row_next(r)) {
@@ -60,7 +60,8 @@ bool hn_ledger_claim(hn_arena *a, hn_ledger *l, int64_t run, const char *work, c
     if (held) return true;
     if (!hn_db_begin(hn_ledger_db(l))) return false;
     bool ok = hn_ledger_claim_held(a, l, run, work, me, &held) &&
-              (held || hn_db_exec(hn_ledger_db(l), "INSERT OR REPLACE INTO claims(run, work, owner, beat) VALUES(?,?,?,strftime('%s','now'))", "iss", run, work, me));
+              (held || hn_db_exec(hn_ledger_db(l), "INSERT INTO claims(run, work, owner, beat) VALUES(?,?,?,$now)"
+                                                      " ON CONFLICT(run, work) DO UPDATE SET owner=excluded.owner, beat=excluded.beat", "iss", run, work, me));
     if (!ok || held) {
         hn_db_rollback(hn_ledger_db(l));
         return ok;
@@ -70,7 +71,7 @@ bool hn_ledger_claim(hn_arena *a, hn_ledger *l, int64_t run, const char *work, c
 }
 
 bool hn_ledger_claims_beat(hn_ledger *l, const char *me) {
-    return hn_db_exec(hn_ledger_db(l), "UPDATE claims SET beat=strftime('%s','now') WHERE owner=?", "s", me);
+    return hn_db_exec(hn_ledger_db(l), "UPDATE claims SET beat=$now WHERE owner=?", "s", me);
 }
 
 bool hn_ledger_claims_drop(hn_ledger *l, const char *me) { return hn_db_exec(hn_ledger_db(l), "DELETE FROM claims WHERE owner=?", "s", me); }

@@ -53,10 +53,14 @@ void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_
 double hn_arm_level(hn_arena *a, const hn_arm *arm, const int32_t *cluster, int64_t n);
 hn_interval hn_two_level(hn_arena *a, const hn_arm *from, const hn_arm *to, const int32_t *cluster, int64_t n, double level);   /* seeds and items: difference from − to */
 
-/* ---- ledger.c: SQLite. One file may hold several runs. All numbers of the report come from here. Schema: ledger.c ---- */
+/* ---- ledger.c: a file of SQLite, or a PostgreSQL database by URL. One ledger may hold several runs. All numbers of the report come from here. Schema: ledger.c ---- */
 typedef struct hn_ledger hn_ledger;
 enum { HN_LEDGER_VERSION = 1 };
-hn_ledger *hn_ledger_open(hn_arena *a, const char *path, bool read_only) HN_CHECK;      /* a newer version or a foreign file: E_MODEL */
+hn_ledger *hn_ledger_open(hn_arena *a, const char *path /* or URL */, bool read_only) HN_CHECK;   /* a newer version or a foreign file: E_MODEL */
+const char *hn_ledger_name(const hn_ledger *l);           /* its path, or its URL without password */
+/* ledger_of.c: where the run of a folder keeps its ledger: ledger.sqlite in it, or what ledger.url names, and the run's number (else 0). */
+bool hn_ledger_of(hn_arena *a, const char *dir, const char **path, int64_t *run) HN_CHECK;
+bool hn_ledger_of_put(hn_arena *a, const char *dir, const hn_ledger *l, int64_t run) HN_CHECK;
 hn_db *hn_ledger_db(hn_ledger *l);
 /* runs(id, started, finished, state, recipe, plan, plan_hash, machine, version, seed, metric, sealed_hash, result) */
 bool hn_ledger_run_begin(hn_ledger *l, const char *recipe_yaml, const json_t *plan, const json_t *machine, uint64_t seed, int64_t *run) HN_CHECK;
@@ -76,7 +80,7 @@ bool hn_ledger_get(hn_arena *a, hn_ledger *l, int64_t run, const char *phase, co
 bool hn_ledger_decide(hn_ledger *l, int64_t run, const char *phase, const char *lever, const hn_decision *d, const char *why, double seconds, double flops, int64_t peak_rss) HN_CHECK;
 /* files(run, path, bytes, hash, role): data checksums. sealed(hash, run, opened): each opening of a sealed set. */
 /* Did a run that is not done see other bytes under this path? */
-bool hn_ledger_file_changed(hn_ledger *l, const char *path, uint64_t hash, bool *changed) HN_CHECK;
+bool hn_ledger_file_changed(hn_ledger *l, int64_t run /* looked at alone in a ledger on a server, where others are strangers */, const char *path, uint64_t hash, bool *changed) HN_CHECK;
 bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, uint64_t hash, const char *role) HN_CHECK;
 bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *times_before) HN_CHECK;   /* counts this opening; warns when opened before */
 json_t *hn_ledger_export(hn_arena *a, hn_ledger *l, int64_t run) HN_CHECK;             /* everything of a run as JSON; run 0: the newest */

@@ -1,8 +1,8 @@
-/* ledger.c - what was tried, measured and decided, in one SQLite file.
+/* ledger.c - what was tried, measured and decided, in one SQLite file, or in one database of a PostgreSQL server.
  *
- * Several runs may share a file, and several processes may write it: every write is one short transaction. `difference` in decisions
+ * Several runs may share a ledger, and several processes may write it: every write is one short transaction. `difference` in decisions
  * is a gain: incumbent − arm, positive is better. Items' losses are blobs of little-endian doubles; curves are blobs of
- * (step, train, valid) triples. The file says what it is by application_id and meta.version. */
+ * (step, train, valid) triples. The ledger says what it is by meta.version, and a file by its application_id, too. */
 #include "eval/eval.h"
 
 #include <math.h>
@@ -13,29 +13,29 @@ enum { APPLICATION_ID = 0x686f6e65 /* "hone" */ };
 struct hn_ledger { hn_arena *a; hn_db *db; const char *path; };
 
 static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "INSERT OR IGNORE INTO meta VALUES('application','hone'),('version','1');"
-    "CREATE TABLE IF NOT EXISTS runs(id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, state TEXT NOT NULL DEFAULT 'running', recipe TEXT NOT NULL,"
-    " plan TEXT NOT NULL, plan_hash TEXT NOT NULL, machine TEXT NOT NULL, version TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT, sealed_hash TEXT, result TEXT);"
-    "CREATE TABLE IF NOT EXISTS measurements(id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), phase TEXT NOT NULL, arm TEXT NOT NULL, seed INTEGER NOT NULL,"
-    " set_name TEXT NOT NULL, state TEXT NOT NULL, seconds REAL, flops REAL, peak_rss INTEGER, steps INTEGER, tokens INTEGER, loss REAL, accuracy REAL, train_loss REAL,"
-    " recipe TEXT, error TEXT, n_items INTEGER NOT NULL DEFAULT 0, items BLOB, n_curve INTEGER NOT NULL DEFAULT 0, curve BLOB, extra TEXT, at TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)$rowless;"
+    "INSERT INTO meta VALUES('application','hone'),('version','1') ON CONFLICT DO NOTHING;"
+    "CREATE TABLE IF NOT EXISTS runs(id $id, started TEXT NOT NULL, finished TEXT, state TEXT NOT NULL DEFAULT 'running', recipe TEXT NOT NULL,"
+    " plan TEXT NOT NULL, plan_hash TEXT NOT NULL, machine TEXT NOT NULL, version TEXT NOT NULL, seed $int NOT NULL, metric TEXT, sealed_hash TEXT, result TEXT);"
+    "CREATE TABLE IF NOT EXISTS measurements(id $id, run $int NOT NULL REFERENCES runs(id), phase TEXT NOT NULL, arm TEXT NOT NULL, seed $int NOT NULL,"
+    " set_name TEXT NOT NULL, state TEXT NOT NULL, seconds $real, flops $real, peak_rss $int, steps $int, tokens $int, loss $real, accuracy $real, train_loss $real,"
+    " recipe TEXT, error TEXT, n_items $int NOT NULL DEFAULT 0, items $blob, n_curve $int NOT NULL DEFAULT 0, curve $blob, extra TEXT, at TEXT NOT NULL,"
     " UNIQUE(run, phase, arm, seed, set_name));"
-    "CREATE TABLE IF NOT EXISTS decisions(id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), phase TEXT NOT NULL, lever TEXT NOT NULL, verdict TEXT NOT NULL,"
-    " difference REAL, lo REAL, hi REAL, p REAL, p_adjusted REAL, detectable REAL, why TEXT, seconds REAL, flops REAL, peak_rss INTEGER, data TEXT, UNIQUE(run, phase, lever));"
-    "CREATE TABLE IF NOT EXISTS files(run INTEGER NOT NULL REFERENCES runs(id), path TEXT NOT NULL, bytes INTEGER NOT NULL, hash TEXT NOT NULL, role TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS sealed(hash TEXT NOT NULL, run INTEGER NOT NULL, opened TEXT NOT NULL, UNIQUE(hash, run));"
-    "CREATE TABLE IF NOT EXISTS notes(run INTEGER NOT NULL REFERENCES runs(id), key TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(run, key));";
+    "CREATE TABLE IF NOT EXISTS decisions(id $id, run $int NOT NULL REFERENCES runs(id), phase TEXT NOT NULL, lever TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " difference $real, lo $real, hi $real, p $real, p_adjusted $real, detectable $real, why TEXT, seconds $real, flops $real, peak_rss $int, data TEXT, UNIQUE(run, phase, lever));"
+    "CREATE TABLE IF NOT EXISTS files(run $int NOT NULL REFERENCES runs(id), path TEXT NOT NULL, bytes $int NOT NULL, hash TEXT NOT NULL, role TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS sealed(hash TEXT NOT NULL, run $int NOT NULL, opened TEXT NOT NULL, UNIQUE(hash, run));"
+    "CREATE TABLE IF NOT EXISTS notes(run $int NOT NULL REFERENCES runs(id), key TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(run, key));";
 
 /* Foreign and newer files are refused before anything is written. */
 static bool check(hn_ledger *l, bool *empty) {
-    hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM sqlite_master", "");
+    hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM $tables", "");
     if (!r) return false;
     *empty = hn_row_next(r) && hn_row_i(r, 0) == 0;
     hn_row_close(r);
     if (hone_error_code(l->a->job)) return false;
     if (*empty) return true;
-    r = hn_db_query(l->a, l->db, "SELECT count(*) FROM sqlite_master WHERE name='meta'", "");
+    r = hn_db_query(l->a, l->db, "SELECT count(*) FROM $tables WHERE name='meta'", "");
     if (!r || !hn_row_next(r)) return false;
     const char *application = "", *version = "";
     bool ours = hn_row_i(r, 0) == 1;
@@ -48,7 +48,10 @@ static bool check(hn_ledger *l, bool *empty) {
     }
     int64_t v = 0;
     if (strcmp(application, "hone") || !hn_parse_i64(version, &v))
-        return HN_FAIL(l->a, HONE_E_MODEL, .what = "the file is a database, but not a ledger of hone", .where = l->path, .hint = "Choose another file or out folder.");
+        return hn_db_is_url(l->path)
+                   ? HN_FAIL(l->a, HONE_E_MODEL, .what = "the database holds something, but no ledger of hone", .where = l->path,
+                             .hint = "Name an empty one, or a schema of its own in it: …?options=-csearch_path%3DNAME")
+                   : HN_FAIL(l->a, HONE_E_MODEL, .what = "the file is a database, but not a ledger of hone", .where = l->path, .hint = "Choose another file or out folder.");
     if (v > HN_LEDGER_VERSION)
         return HN_FAIL(l->a, HONE_E_MODEL, .what = "the ledger was written by a newer hone", .where = l->path, .wanted = hn_fmt(l->a, "version %d or older", HN_LEDGER_VERSION),
                        .found = hn_fmt(l->a, "version %s", version), .hint = "Use a newer hone, or choose another out folder.");
@@ -70,14 +73,18 @@ static bool may_be_touched(hn_arena *a, const char *path) {
 hn_ledger *hn_ledger_open(hn_arena *a, const char *path, bool read_only) {
     hn_ledger *l = hn_new(a, hn_ledger);
     bool empty = false;
-    if (!read_only && !may_be_touched(a, path)) return NULL;
-    *l = (hn_ledger){ .a = a, .path = hn_strdup(a, path), .db = hn_db_open(a, path, read_only) };
-    if (!l->db || !check(l, &empty)) return NULL;
+    bool is_file = !hn_db_is_url(path);
+    if (!read_only && is_file && !may_be_touched(a, path)) return NULL;
+    hn_db *db = hn_db_open(a, path, read_only);
+    if (!db) return NULL;
+    *l = (hn_ledger){ .a = a, .path = hn_db_name(db), .db = db };
+    if (!check(l, &empty)) return NULL;
     if (empty && read_only)
-        return HN_FAIL(a, HONE_E_MODEL, .what = "the ledger is empty", .where = path), NULL;
+        return HN_FAIL(a, HONE_E_MODEL, .what = "the ledger is empty", .where = l->path), NULL;
     if (empty) {
         if (!hn_db_begin(l->db)) return NULL;
-        if (!hn_db_script(l->db, schema) || !hn_db_exec(l->db, hn_fmt(a, "PRAGMA application_id=%d", APPLICATION_ID), "") || !hn_db_commit(l->db)) {
+        if (!hn_db_script(l->db, schema) || (is_file && !hn_db_exec(l->db, hn_fmt(a, "PRAGMA application_id=%d", APPLICATION_ID), "")) ||
+            !hn_db_commit(l->db)) {
             hn_db_rollback(l->db);
             return NULL;
         }
@@ -86,6 +93,8 @@ hn_ledger *hn_ledger_open(hn_arena *a, const char *path, bool read_only) {
 }
 
 hn_db *hn_ledger_db(hn_ledger *l) { return l->db; }
+const char *hn_ledger_name(const hn_ledger *l) { return l->path; }
+static bool is_shared(const hn_ledger *l) { return hn_db_is_url(l->path); }
 
 static const char *hex(hn_arena *a, uint64_t h) { return hn_fmt(a, "%016llx", (unsigned long long)h); }
 static const char *text_hash(hn_arena *a, const char *s) { return hex(a, hn_hash(s, (int64_t)strlen(s), 0)); }
@@ -121,14 +130,15 @@ bool hn_ledger_run_unfinished(hn_arena *a, hn_ledger *l, const char *recipe, int
 
 bool hn_ledger_run_finished(hn_arena *a, hn_ledger *l, const char *recipe, int64_t *run, bool *same, json_t **result) {
     *run = 0;
-    hn_row *r = hn_db_query(a, l->db, "SELECT id, recipe=?, result FROM runs WHERE state='done' ORDER BY id DESC LIMIT 1", "s", recipe);
+    hn_row *r = hn_db_query(a, l->db, "SELECT id, recipe=?, result FROM runs WHERE state='done' AND (?=0 OR recipe=?) ORDER BY id DESC LIMIT 1", "sis", recipe,
+                            (int64_t)is_shared(l), recipe);
     if (!r) return false;
     if (!hn_row_next(r)) return hone_error_code(a->job) == HONE_OK;
     int64_t id = hn_row_i(r, 0);
     *same = hn_row_i(r, 1) != 0;
     const char *text = hn_row_s(a, r, 2);
     hn_row_close(r);
-    *result = text ? hn_json_parse(a, l->path, text, (int64_t)strlen(text), HONE_E_MODEL) : hn_json_own(a, json_object());
+    *result = *text ? hn_json_parse(a, l->path, text, (int64_t)strlen(text), HONE_E_MODEL) : hn_json_own(a, json_object());
     *run = *result ? id : 0;
     return *result != NULL;
 }
@@ -198,8 +208,10 @@ bool hn_ledger_decide(hn_ledger *l, int64_t run, const char *phase, const char *
                                                             { "seed_var", d->seed_var }, { "item_var", d->item_var } };
     for (int64_t i = 0; i < HN_LEN(more); i++) json_object_set_new(data, more[i].name, hn_json_real(more[i].x));
     return hn_db_exec(l->db,
-                      "INSERT OR REPLACE INTO decisions(run, phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data)"
-                      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "isssddddddsddis", run, phase, lever, hn_verdict_name(d->verdict), d->difference, d->lo, d->hi, d->p, d->p_adjusted,
+                      "INSERT INTO decisions(run, phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data)"
+                      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(run, phase, lever) DO UPDATE SET verdict=excluded.verdict, difference=excluded.difference,"
+                      " lo=excluded.lo, hi=excluded.hi, p=excluded.p, p_adjusted=excluded.p_adjusted, detectable=excluded.detectable, why=excluded.why,"
+                      " seconds=excluded.seconds, flops=excluded.flops, peak_rss=excluded.peak_rss, data=excluded.data", "isssddddddsddis", run, phase, lever, hn_verdict_name(d->verdict), d->difference, d->lo, d->hi, d->p, d->p_adjusted,
                       d->detectable, why, seconds, flops, peak_rss, hn_json_text(a, data, false));
 }
 
@@ -207,9 +219,9 @@ bool hn_ledger_file(hn_ledger *l, int64_t run, const char *path, int64_t bytes, 
     return hn_db_exec(l->db, "INSERT INTO files(run, path, bytes, hash, role) VALUES(?,?,?,?,?)", "isiss", run, path, bytes, hex(l->a, hash), role);
 }
 
-bool hn_ledger_file_changed(hn_ledger *l, const char *path, uint64_t hash, bool *changed) {
-    hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM files f JOIN runs r ON r.id=f.run WHERE r.state<>'done' AND f.path=? AND f.hash<>?",
-                            "ss", path, hex(l->a, hash));
+bool hn_ledger_file_changed(hn_ledger *l, int64_t run, const char *path, uint64_t hash, bool *changed) {
+    hn_row *r = hn_db_query(l->a, l->db, "SELECT count(*) FROM files f JOIN runs r ON r.id=f.run WHERE r.state<>'done' AND (?=0 OR r.id=?) AND f.path=? AND f.hash<>?",
+                            "iiss", (int64_t)is_shared(l), run, path, hex(l->a, hash));
     if (!r || !hn_row_next(r)) return false;
     *changed = hn_row_i(r, 0) > 0;
     hn_row_close(r);
@@ -222,11 +234,11 @@ bool hn_ledger_seal_open(hn_ledger *l, int64_t run, const char *hash, int64_t *t
     if (!r || !hn_row_next(r)) return false;
     *times_before = hn_row_i(r, 0);
     hn_row_close(r);
-    return hn_db_exec(l->db, "INSERT OR IGNORE INTO sealed(hash, run, opened) VALUES(?,?,?)", "sis", hash, run, hn_time_utc(l->a));
+    return hn_db_exec(l->db, "INSERT INTO sealed(hash, run, opened) VALUES(?,?,?) ON CONFLICT DO NOTHING", "sis", hash, run, hn_time_utc(l->a));
 }
 
 bool hn_ledger_note(hn_ledger *l, int64_t run, const char *key, const char *text) {
-    return hn_db_exec(l->db, "INSERT OR REPLACE INTO notes(run, key, text) VALUES(?,?,?)", "iss", run, key, text);
+    return hn_db_exec(l->db, "INSERT INTO notes(run, key, text) VALUES(?,?,?) ON CONFLICT(run, key) DO UPDATE SET text=excluded.text", "iss", run, key, text);
 }
 
 int64_t hn_ledger_latest(hn_ledger *l) {

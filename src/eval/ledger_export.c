@@ -60,7 +60,7 @@ static const query queries[] = {
       "ssissddiiidddssj", measure_names, 16, 17 },
     { "decisions", "SELECT phase, lever, verdict, difference, lo, hi, p, p_adjusted, detectable, why, seconds, flops, peak_rss, data FROM decisions WHERE run=? ORDER BY id", "sssddddddsddij",
       decision_names, -1, -1 },
-    { "files", "SELECT path, bytes, hash, role FROM files WHERE run=?", "siss", file_names, -1, -1 },
+    { "files", "SELECT path, bytes, hash, role FROM files WHERE run=? ORDER BY role, path", "siss", file_names, -1, -1 },
     { "notes", "SELECT key, text FROM notes WHERE run=? ORDER BY key", "ss", note_names, -1, -1 },
 };
 

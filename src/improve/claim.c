@@ -59,7 +59,7 @@ static void close_claims(void *arg) {
 
 bool hn_claims_open(hn_runner *r) {
     hn_claims *c = hn_new(r->a, hn_claims);
-    *c = (hn_claims){ .path = r->ledger_path, .owner = hn_claim_owner(r->a), .lock = PTHREAD_MUTEX_INITIALIZER,
+    *c = (hn_claims){ .path = r->ledger_at, .owner = hn_claim_owner(r->a), .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
     if (!hn_ledger_claims_begin(r->ledger)) return false;
     if (!(c->job = hone_open(&(hone_options){ .threads = 1 }))) return HN_FAIL(r->a, HONE_E_MEMORY, .what = "no memory for another job");

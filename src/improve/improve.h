@@ -19,6 +19,7 @@ typedef struct hn_improve_params {
     int64_t item_tokens;         /* longer held-out pieces make several items of one cluster */
     const char *warm_start;      /* model that the lever warm-start begins from; "": none */
     hn_strs more_data;           /* text that the lever more-data learns from, too; none: it does not apply */
+    const char *ledger;          /* URL; "": the folder's. Never written down with its password: hn_runner_open takes it out of the recipe */
     int64_t min_steps;           /* rather fewer levers than fewer steps */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;

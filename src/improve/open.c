@@ -105,7 +105,7 @@ static bool same_files(hn_runner *r) {
         hn_bytes b;
         bool changed;
         const char *path = r->data.corpus.files[i];
-        if (!hn_file_map(r->a, path, &b) || !hn_ledger_file_changed(r->ledger, path, hn_file_hash(b), &changed)) return false;
+        if (!hn_file_map(r->a, path, &b) || !hn_ledger_file_changed(r->ledger, r->run, path, hn_file_hash(b), &changed)) return false;
         if (changed) return text_changed(r, path);
     }
     return true;
@@ -129,6 +129,17 @@ static bool take_up(hn_runner *r, const json_t *plan) {
     return name_levers(r, &names) && hn_settings_set(r->base, r->a, "train.steps", hn_fmt(r->a, "%lld", (long long)r->steps), "ledger");
 }
 
+/* Where the ledger is says nothing about the experiment, and may hold a password: no recipe that is written down has it. */
+static bool place_ledger(hn_runner *r) {
+    int64_t run;
+    if (*r->p->ledger && !hn_db_is_url(r->p->ledger))
+        return HN_FAIL(r->a, HONE_E_VALUE, .what = "'improve.ledger' is no URL of a server", .wanted = "postgresql://USER@HOST:PORT/DATABASE",
+                       .hint = "Without it the ledger is a file in the run folder.");
+    if (*r->p->ledger) r->ledger_at = hn_strdup(r->a, r->p->ledger);
+    else if (!hn_ledger_of(r->a, r->out, &r->ledger_at, &run)) return false;
+    return hn_settings_set(r->base, r->a, "improve.ledger", "", "improve");
+}
+
 bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     hn_arena *a = r->a;
     r->base = hn_settings_clone(a, s);
@@ -138,6 +149,7 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     if (text && !hn_parse_u64(text, &r->seed)) r->seed = 0;
     r->side = (int)(r->p->side_by_side ? r->p->side_by_side : hn_pool_threads(hn_job_pool(a->job)));
     int lock = -1;
+    if (!place_ledger(r)) return false;
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out)) return false;
     if (!(r->join ? hn_lock_dir_join(a, r->out) : hn_lock_dir_first(a, r->out, &lock))) return false;
     if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
@@ -145,9 +157,8 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters,
                (long long)r->set[k].tokens.bytes);
     r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };
-    r->ledger_path = hn_path_join(a, r->out, "ledger.sqlite");
-    r->ledger = hn_ledger_open(a, r->ledger_path, false);
-    if (!r->ledger) return false;
+    if (!(r->ledger = hn_ledger_open(a, r->ledger_at, false))) return false;
+    r->ledger_path = hn_ledger_name(r->ledger);
     json_t *plan = NULL;
     /* What was decided while the data were read stands in the recipe: whoever reads it again decides the same. */
     const char *recipe = hn_settings_write_yaml(a, r->base);
@@ -170,6 +181,7 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     }
     if (!hn_claims_open(r)) return false;
     if (r->run) {
+        if (!r->join && !hn_ledger_of_put(a, r->out, r->ledger, r->run)) return false;
         if (!r->join) hn_lock_dir_share(lock);
         hn_log(a, "going on with run %lld of %s", (long long)r->run, r->ledger_path);
         return take_up(r, plan);
@@ -179,7 +191,7 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     hn_log(a, "plan: %lld levers, %lld steps a training, %.2g FLOPs each, %d side by side", (long long)r->n_levers, (long long)r->steps,
            r->flops_step * (double)r->steps, r->side);
     if (!hn_ledger_run_begin(r->ledger, recipe, hn_plan_json(r, &speed), machine(r), r->seed, &r->run) || !note_files(r) ||
-        !hn_file_write(a, hn_path_join(a, r->out, "recipe.yaml"), recipe, (int64_t)strlen(recipe)))
+        !hn_ledger_of_put(a, r->out, r->ledger, r->run) || !hn_file_write(a, hn_path_join(a, r->out, "recipe.yaml"), recipe, (int64_t)strlen(recipe)))
         return false;
     hn_lock_dir_share(lock); /* the plan stands: others may join */
     return true;

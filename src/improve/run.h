@@ -52,7 +52,8 @@ typedef struct hn_runner {
     hn_settings *base; /* the incumbent's settings: learning rate tuned, steps planned */
     const hn_improve_params *p;
     const hn_budget_params *budget;
-    const char *out, *ledger_path, *owner; /* owner: who this process is to others on the ledger (claim.c) */
+    const char *ledger_at;                 /* opens the ledger; may hold a password */
+    const char *out, *ledger_path, *owner; /* ledger_path: for people; owner: who this process is to others on the ledger (claim.c) */
     bool ended;                            /* another process has ended the run */
     bool join;                             /* go on with a run that others may work on, too */
     int64_t done_here;                     /* trainings */

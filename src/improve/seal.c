@@ -95,6 +95,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
                                   hn_mean(of + x->shipped_seed * s->n, s->n), "difference", 0 - x->file.mean, "ci95", 0 - x->file.hi,
                                   0 - x->file.lo));
     json_object_set_new(res, "out", json_string(r->out));
+    json_object_set_new(res, "ledger", json_string(r->ledger_path));
     return res;
 }
 

@@ -24,6 +24,9 @@ static const hn_param improve_rows[] = {
              .doc = "a held-out piece longer than this makes several items, judged as one cluster"),
     HN_PARAM(hn_improve_params, warm_start, .doc = "model folder that the lever warm-start takes weights from"),
     HN_PARAM(hn_improve_params, more_data, .doc = "files or folders with text that the lever more-data adds to what is learned from"),
+    HN_PARAM(hn_improve_params, ledger,
+             .doc = "ledger on a PostgreSQL server, for machines that share the run folder: postgresql://USER@HOST/DATABASE (password by PGPASSWORD or ~/.pgpass); empty: "
+                    "ledger.sqlite in the run folder"),
     HN_PARAM(hn_improve_params, min_steps, .def = "100", .min = 1, .max = 1e9, .doc = "rather fewer levers than fewer steps than this"),
 };
 const hn_section hn_section_improve = HN_SECTION("improve", "what is tried and how it is judged", hn_improve_params, improve_rows);

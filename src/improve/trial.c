@@ -197,7 +197,7 @@ static bool run_task(hone_job *job, void *arg, int64_t i) {
     bool have = false, mine = false;
     hn_job_quiet(job); /* many trainings at once: only their ends are told */
     if (hn_stopped(job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped");
-    hn_ledger *l = hn_ledger_open(a, b->r->ledger_path, false);
+    hn_ledger *l = hn_ledger_open(a, b->r->ledger_at, false);
     if (!l || !recall(b->r, a, l, w, &have)) return false;
     if (!have) { /* after the claim once more: its last owner may just have ended */
         if (!hn_ledger_claim(a, l, b->r->run, claim_of(b->r, a, w), b->r->owner, &mine)) return false;

@@ -65,7 +65,7 @@ static void show_end(hn_arena *a, const json_t *l) {
     double from = num(json_object_get(l, "accuracy"), "start"), to = num(json_object_get(l, "accuracy"), "end");
     if (!isnan(from) && !isnan(to)) hn_out("guessed right %.1f %% -> %.1f %% of the next tokens\n", 100 * from, 100 * to);
     hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"),
-           hn_path_join(a, out, "ledger.sqlite"));
+           *text(l, "ledger") ? text(l, "ledger") : hn_path_join(a, out, "ledger.sqlite"));
 }
 
 static void on_line(void *user, const json_t *l) {
@@ -100,7 +100,7 @@ static bool make_text(hn_cmd_call *c, const char *out) {
 }
 
 static bool free_of_training(hn_cmd_call *c, const char *out) {
-    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) ||
+    if (hn_path_exists(hn_path_join(c->a, out, "ledger.sqlite")) || hn_path_exists(hn_path_join(c->a, out, "ledger.url")) ||
         !hn_path_exists(hn_path_join(c->a, out, "checkpoint/state.safetensors")))
         return true;
     return HN_FAIL(c->a, HONE_E_USAGE, .what = "this folder already holds a training", .where = out,
@@ -133,8 +133,7 @@ static bool run(hn_cmd_call *c) {
     if ((*f->join ? hn_improve_join : hn_improve_run)(c->a, c->settings, out, on_line, &l)) return true;
     if (hone_error_code(c->a->job) == HONE_E_INTERRUPTED) {
         hn_term_clear(c->term);
-        hn_warn(c->a, "what was measured is kept in %s; the same command again, or `hone improve --resume %s`, goes on",
-                hn_path_join(c->a, out, "ledger.sqlite"), out);
+        hn_warn(c->a, "what was measured is kept in the ledger; the same command again, or `hone improve --resume %s`, goes on", out);
     }
     return false;
 }
@@ -151,6 +150,7 @@ const hn_cmd hn_cmd_improve = {
              "seeds on fresh\n"
              "items; stacks what is proven; opens the sealed items once. `difference` is the lever's bits per byte minus the start's: "
              "below 0 is better.\n"
+             "Several machines may work on one run (--join) in a folder that they share, when improve.ledger names a database on a PostgreSQL server.\n"
              "Writes ledger.sqlite, best/ (the model), start/, report.html, and set-aside.jsonl if rows could not be read. Without arguments it works on a text that it makes itself.\n"
              "Without a recipe the values of recipes/text.yaml stand in for the defaults told here.",
     .examples = "  hone improve my.txt\n  hone improve recipes/text.yaml data.train=my.txt budget.seconds=1800 out=runs/mine\n"

@@ -9,11 +9,15 @@ static const hn_param params[] = {
 };
 
 bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledger **out) {
-    const char *file = hn_path_is_dir(path) ? hn_path_join(c->a, path, "ledger.sqlite") : path;
-    if (!hn_path_exists(file))
+    const char *file = path;
+    int64_t its = 0;
+    if (hn_path_is_dir(path) && !hn_ledger_of(c->a, path, &file, &its)) return false;
+    if (!*run) *run = its;
+    if (!hn_db_is_url(file) && !hn_path_exists(file))
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no ledger", .where = file,
-                       .hint = "Name the run folder of `hone improve`, or its ledger.sqlite.");
+                       .hint = "Name the run folder of `hone improve`, its ledger.sqlite, or the URL of a ledger on a server.");
     if (!(*out = hn_ledger_open(c->a, file, true))) return false;
+    file = hn_ledger_name(*out); /* without a password */
     int64_t latest = hn_ledger_latest(*out);
     if (hone_error_code(c->a->job)) return false;
     if (!latest) return HN_FAIL(c->a, HONE_E_MODEL, .what = "the ledger holds no run", .where = file);
@@ -25,17 +29,27 @@ bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledge
                    .hint = "`hone ledger list` shows the runs.");
 }
 
+/* Their names with a blank between; NULL: an error. */
+static const char *kept_in(hn_arena *a, hn_ledger *l, int64_t run) {
+    hn_buf b = { 0 };
+    hn_row *r = hn_db_query(a, hn_ledger_db(l), "SELECT lever FROM decisions WHERE run=? AND phase='confirm' AND verdict='kept' AND lever<>'placebo' ORDER BY id",
+                            "i", run);
+    if (!r) return NULL;
+    while (hn_row_next(r)) hn_buf_fmt(a, &b, "%s%s", b.n ? " " : "", hn_row_s(a, r, 0));
+    return hone_error_code(a->job) ? NULL : hn_buf_str(a, &b);
+}
+
 static bool list(hn_cmd_call *c, hn_ledger *l) {
     hn_row *r = hn_db_query(c->a, hn_ledger_db(l),
-                            "SELECT id, started, finished, state, seed, version, (SELECT count(*) FROM measurements m WHERE m.run=runs.id),"
-                            " (SELECT group_concat(lever, ' ') FROM decisions d WHERE d.run=runs.id AND d.phase='confirm' AND "
-                            "d.verdict='kept' AND d.lever<>'placebo') FROM runs ORDER BY id",
+                            "SELECT id, started, finished, state, seed, version, (SELECT count(*) FROM measurements m WHERE m.run=runs.id)"
+                            " FROM runs ORDER BY id",
                             "");
     if (!r) return false;
     if (!c->json) hn_out("%4s  %-20s  %-20s  %-11s  %12s  %s\n", "run", "started", "finished", "state", "measurements", "kept");
     while (hn_row_next(r)) {
         const char *started = hn_row_s(c->a, r, 1), *finished = hn_row_s(c->a, r, 2), *state = hn_row_s(c->a, r, 3),
-                   *kept = hn_row_s(c->a, r, 7);
+                   *kept = kept_in(c->a, l, hn_row_i(r, 0));
+        if (!kept) return false;
         if (c->json)
             hn_out_json(c->a, hn_json_own(c->a, json_pack("{sI ss so ss sI ss sI ss}", "run", (json_int_t)hn_row_i(r, 0), "started",
                                                           started, "finished", *finished ? json_string(finished) : json_null(), "state",
@@ -63,7 +77,7 @@ extern const hn_cmd hn_cmd_ledger;
 static bool run(hn_cmd_call *c) {
     static const char *const verbs[] = { "show", "list", "export" };
     const flags *f = c->flags;
-    if (c->n_args != 2) return hn_usage(c, &hn_cmd_ledger, c->n_args ? "ledger takes a verb and one run folder" : "show, list or export?");
+    if (c->n_args != 2) return hn_usage(c, &hn_cmd_ledger, c->n_args ? "ledger takes a verb and one run folder, or the URL of a ledger" : "show, list or export?");
     const char *verb = c->args[0];
     if (strcmp(verb, "show") && strcmp(verb, "list") && strcmp(verb, "export")) {
         const char *near = hn_nearest(verb, verbs, HN_LEN(verbs));
@@ -82,10 +96,11 @@ static bool run(hn_cmd_call *c) {
 
 const hn_cmd hn_cmd_ledger = {
     HN_ITEM("ledger", "show what was tried, what it was worth, what it cost", NULL, flags, params),
-    .usage = "show|list|export RUN",
+    .usage = "show|list|export RUN|URL",
     .inline_work = true,
     .run = run,
     .about =
-        "show: the levers of a run with verdicts, intervals and costs. list: the runs in this ledger. export: everything of a run as JSON.",
-    .examples = "  hone ledger show runs/mine\n  hone ledger list runs/mine --json\n  hone ledger export runs/mine > run.json"
+        "show: the levers of a run with verdicts, intervals and costs. list: the runs in this ledger. export: everything of a run as JSON.\n"
+        "RUN is a run folder or a ledger.sqlite; a ledger on a PostgreSQL server is named by its URL.",
+    .examples = "  hone ledger show runs/mine\n  hone ledger list postgresql://me@host/hone\n  hone ledger list runs/mine --json\n  hone ledger export runs/mine > run.json"
 };

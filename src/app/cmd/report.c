@@ -41,10 +41,14 @@ static const char *last_word(hn_arena *a, const char *path) {
     for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/';) copy[--n] = 0;
     return hn_path_base(copy);
 }
+/* A URL has a password, perhaps, and no last word. */
+static const char *short_name(hn_cmd_call *c, const char *arg, const hn_side *side) {
+    return hn_db_is_url(arg) ? hn_fmt(c->a, "run-%lld", (long long)side->run) : last_word(c->a, arg);
+}
 static void name_sides(hn_cmd_call *c, hn_side side[2]) {
-    for (int k = 0; k < 2; k++) side[k].name = last_word(c->a, c->args[k]);
+    for (int k = 0; k < 2; k++) side[k].name = short_name(c, c->args[k], &side[k]);
     if (!strcmp(side[0].name, side[1].name))
-        for (int k = 0; k < 2; k++) side[k].name = c->args[k];
+        for (int k = 0; k < 2; k++) side[k].name = hn_db_is_url(c->args[k]) ? hn_ledger_name(side[k].ledger) : c->args[k];
 }
 
 static bool compare(hn_cmd_call *c) {
@@ -62,7 +66,7 @@ static bool compare(hn_cmd_call *c) {
     }
     if (!*f->to && !hn_path_is_dir(c->args[0]))
         return hn_usage(c, &hn_cmd_report, "where to? --to FILE is needed when a ledger file is named");
-    const char *page = *f->to ? f->to : hn_path_join(c->a, c->args[0], hn_fmt(c->a, "report-against-%s.html", last_word(c->a, c->args[1])));
+    const char *page = *f->to ? f->to : hn_path_join(c->a, c->args[0], hn_fmt(c->a, "report-against-%s.html", short_name(c, c->args[1], &side[1])));
     if (!hn_versus_html(c->a, side, page)) return false;
     if (c->json) hn_out_json(c->a, hn_json_own(c->a, json_pack("{ss s[II]}", "report", page, "runs", (json_int_t)side[0].run, (json_int_t)side[1].run)));
     else hn_out("%s\n", page);
