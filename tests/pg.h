@@ -61,8 +61,8 @@ static inline pid_t pg_spawn(const pg_server *s, const char *const *argv) {
 static inline bool pg_begin(pg_server *s) {
     char port[128];
     snprintf(port, sizeof port, "--unix_socket_directories=%s", s->dir);
-    s->pid = pg_spawn(s, (const char *const[]){ "postgres", "-D", "data", port, "--listen_addresses=", "--fsync=off", "--full_page_writes=off", "--shared_buffers=16MB",
-                                                "--autovacuum=off", "--max_connections=80", NULL });
+    s->pid = pg_spawn(s, (const char *const[]){ "postgres", "-D", "data", port, "--listen_addresses=", "--fsync=off",
+                                                "--full_page_writes=off", "--shared_buffers=16MB", "--autovacuum=off", "--max_connections=80", NULL });
     return s->pid > 0;
 }
 
@@ -91,17 +91,20 @@ static inline bool pg_start(pg_server *s) {
     hone_job *job = hone_open(NULL);
     hn_arena *a = hn_job_arena(job);
     int status = 1;
-    const char *why = !hn_db_server_library(a) ? "built without libpq" : !pg_find(s) ? "no PostgreSQL server is installed" : !mkdtemp(s->dir) ? "no folder" : NULL;
-    if (!why && (!hn_file_write(a, hn_path_join(a, s->dir, "password"), PG_PASSWORD "\n", sizeof PG_PASSWORD) || chmod(hn_path_join(a, s->dir, "password"), 0644) ||
-                 (!getuid() && chown(s->dir, 65534, 65534))))
+    const char *why = !hn_db_server_library(a) ? "built without libpq"
+                      : !pg_find(s)            ? "no PostgreSQL server is installed"
+                      : !mkdtemp(s->dir)       ? "no folder"
+                                               : NULL;
+    const char *secret = hn_path_join(a, s->dir, "password");
+    if (!why && (!hn_file_write(a, secret, PG_PASSWORD "\n", sizeof PG_PASSWORD) || chmod(secret, 0644) || (!getuid() && chown(s->dir, 65534, 65534))))
         why = "no folder";
     hone_close(job);
     if (why) {
         printf("skip a ledger on a server: %s\n", why);
         return false;
     }
-    pid_t pid = pg_spawn(s, (const char *const[]){ "initdb", "-D", "data", "-U", "hone", "-A", "scram-sha-256", "--pwfile=password", "-E", "UTF8", "--locale=C",
-                                                   "--no-sync", NULL });
+    pid_t pid = pg_spawn(s, (const char *const[]){ "initdb", "-D", "data", "-U", "hone", "-A", "scram-sha-256", "--pwfile=password", "-E", "UTF8",
+                                                   "--locale=C", "--no-sync", NULL });
     if (waitpid(pid, &status, 0) != pid || status || !pg_begin(s) || !pg_answers(s)) {
         fprintf(stderr, "the server of the test did not start: see %s/log\n", s->dir);
         abort();

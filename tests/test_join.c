@@ -276,8 +276,10 @@ static void what_is_put_on_a_server_comes_back(void **state) {
     int64_t run, before;
     hn_ledger *l = fresh(a, "values", &run);
     const double items[] = { 1.5, -0.0, 1e-300, 2.0000000000000004, 0.1, NAN }, curve[] = { 10, 2.5, NAN };
-    hn_measure m = { .phase = "confirm", .arm = "lr", .set_name = "s", .seed = -3, .state = "done", .recipe = "a: 'b?'\n", .seconds = 1.25, .flops = 3e300, .peak_rss = 1LL << 33,
-                     .loss = 0.1, .accuracy = NAN, .train_loss = INFINITY, .items = items, .n_items = HN_LEN(items), .curve = curve, .n_curve = 1 }, out;
+    hn_measure m = { .phase = "confirm", .arm = "lr", .set_name = "s", .seed = -3, .state = "done", .recipe = "a: 'b?'\n",
+                     .seconds = 1.25, .flops = 3e300, .peak_rss = 1LL << 33,
+                     .loss = 0.1, .accuracy = NAN, .train_loss = INFINITY, .items = items, .n_items = HN_LEN(items),
+                     .curve = curve, .n_curve = 1 }, out;
     bool found = true;
     assert_true(hn_ledger_get(a, l, run, "confirm", "lr", -3, "s", &out, &found) && !found);
     assert_true(hn_ledger_put(l, run, &m));
@@ -285,7 +287,8 @@ static void what_is_put_on_a_server_comes_back(void **state) {
     assert_int_equal(out.n_items, HN_LEN(items));
     assert_memory_equal(out.items, items, sizeof items);
     assert_memory_equal(out.curve, curve, sizeof curve);
-    assert_true(out.seconds == 1.25 && out.flops == 3e300 && out.peak_rss == 1LL << 33 && out.loss == 0.1 && isnan(out.accuracy) && isinf(out.train_loss));
+    assert_true(out.seconds == 1.25 && out.flops == 3e300 && out.peak_rss == 1LL << 33 && out.loss == 0.1);
+    assert_true(isnan(out.accuracy) && isinf(out.train_loss));
     assert_string_equal(out.recipe, m.recipe);
     assert_false(hn_ledger_put(l, run, &m)); /* the same key again: the first stays */
     assert_int_equal(hone_error_code(job), HONE_E_IO);
@@ -331,7 +334,8 @@ static void other_databases_are_refused(void **state) {
     refuses(hn_fmt(a, "%s&options=-csearch_path%%3Dnowhere", pg_url(a, &server, "newer")), HONE_E_MODEL, "CREATE SCHEMA");
     refuses(pg_url(a, &server, "nowhere"), HONE_E_IO, "does not exist");
     /* passwords that would be read as something else, a wrong one, and a host that is not there */
-    const char *const unclear[] = { "postgresql://hone:sea@horse@/x", "postgresql://hone:sea/horse@h/x", "postgresql://hone:sea?horse@h/x", "postgresql://hone:sea%horse@h/x" };
+    const char *const unclear[] = { "postgresql://hone:sea@horse@/x", "postgresql://hone:sea/horse@h/x", "postgresql://hone:sea?horse@h/x",
+                                    "postgresql://hone:sea%horse@h/x" };
     for (int64_t i = 0; i < HN_LEN(unclear); i++) refuses(unclear[i], HONE_E_VALUE, "cannot be read");
     refuses(hn_fmt(a, "postgresql://hone:seahorse@/newer?host=%s", server.dir), HONE_E_IO, "PGPASSWORD");
     refuses("postgresql://hone:seahorse@/x?host=/tmp/hone-nowhere", HONE_E_IO, "Check the URL");
@@ -404,7 +408,8 @@ static void commands_know_urls(void **state) {
     hone_job *job = hone_open(&(hone_options){ .threads = 1 });
     hn_arena *a = hn_job_arena(job);
     const char *url = pg_url(a, &server, "gone"), *dir = hn_path_join(a, folder, "gone"), *page = hn_path_join(a, folder, "page.html");
-    const char *const commands[] = { "ledger show '%s'", "ledger list '%s'", "ledger export '%s'", "report '%s' --format md", "report '%s' --format text" };
+    const char *const commands[] = { "ledger show '%s'", "ledger list '%s'", "ledger export '%s'",
+                                     "report '%s' --format md", "report '%s' --format text" };
     for (int64_t i = 0; i < HN_LEN(commands); i++)
         for (int k = 0; k < 2; k++) {
             const char *command = hn_fmt(a, hn_fmt(a, "'%s' %s > %s/said 2>&1", hone, commands[i], folder), k ? dir : url);

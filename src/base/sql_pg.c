@@ -37,11 +37,13 @@ static void keep_silent(void *user, const char *message) {}
 
 /* ---- the URL ---- */
 
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-."
+
 static void put_escaped(hn_arena *a, hn_buf *b, const char *s) {
-    for (; *s; s++) hn_buf_fmt(a, b, strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", *s) ? "%c" : "%%%02X", (unsigned char)*s);
+    for (; *s; s++) hn_buf_fmt(a, b, strchr(PLAIN "_~", *s) ? "%c" : "%%%02X", (unsigned char)*s);
 }
 
-static bool is_plain(const char *s) { return *s && !s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")]; }
+static bool is_plain(const char *s) { return *s && !s[strspn(s, PLAIN)]; }
 
 /* What was given, without secrets; libpq's own list says which those are. */
 static const char *without_secrets(hn_arena *a, const PQconninfoOption *o) {
@@ -106,7 +108,7 @@ static const char *first_line(hn_arena *a, const char *s) { return hn_strndup(a,
 
 static bool fail(hn_db *db, const PGresult *r, const char *doing) {
     pg *p = db->handle;
-    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL, *found = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *found = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     if (!found) found = PQerrorMessage(p->c);
     hone_code code = HONE_E_IO;
     const char *hint = state ? NULL : "The server went away; when it is back, the same command goes on.";
@@ -121,8 +123,8 @@ static bool fail(hn_db *db, const PGresult *r, const char *doing) {
 /* ---- the connection ---- */
 
 static bool settle(pg *p) {
-    PGresult *r = PQexec(p->c, "SET lock_timeout=60000; SET idle_in_transaction_session_timeout=60000; SET extra_float_digits=3; SET bytea_output=hex;"
-                               "SET standard_conforming_strings=on; SET default_transaction_isolation='read committed';"
+    PGresult *r = PQexec(p->c, "SET lock_timeout=60000; SET idle_in_transaction_session_timeout=60000; SET extra_float_digits=3;"
+                               "SET bytea_output=hex; SET standard_conforming_strings=on; SET default_transaction_isolation='read committed';"
                                "SET tcp_keepalives_idle=15; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3");
     bool ok = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
@@ -170,15 +172,16 @@ static bool open_url(hn_db *db, const char *url, bool read_only) {
         bool silent = PQstatus(p->c) != CONNECTION_BAD, secret = PQconnectionNeedsPassword(p->c) || strstr(PQerrorMessage(p->c), "password");
         return HN_FAIL(a, HONE_E_IO, .what = "cannot connect to the ledger's server", .where = db->name,
                        .found = silent ? hn_fmt(a, "no answer within %d seconds", CONNECT_SECONDS) : first_line(a, PQerrorMessage(p->c)),
-                       .hint = secret ? "Give the password by PGPASSWORD or ~/.pgpass." : "Check the URL; when the server is there, the same command goes on.");
+                       .hint = secret ? "Give the password by PGPASSWORD or ~/.pgpass."
+                                      : "Check the URL; when the server is there, the same command goes on.");
     }
     if (PQserverVersion(p->c) < OLDEST)
         return HN_FAIL(a, HONE_E_VALUE, .what = "the ledger's server is too old", .where = db->name, .wanted = "PostgreSQL 10 or newer",
                        .found = hn_fmt(a, "%s", PQparameterStatus(p->c, "server_version")));
     const char *encoding = PQparameterStatus(p->c, "server_encoding");
     if (encoding && strcmp(encoding, "UTF8") && strcmp(encoding, "SQL_ASCII"))
-        return HN_FAIL(a, HONE_E_VALUE, .what = "the ledger's database does not hold every text", .where = db->name, .wanted = "the encoding UTF8", .found = encoding,
-                       .hint = "Make it with `createdb -E UTF8 -T template0`.");
+        return HN_FAIL(a, HONE_E_VALUE, .what = "the ledger's database does not hold every text", .where = db->name,
+                       .wanted = "the encoding UTF8", .found = encoding, .hint = "Make it with `createdb -E UTF8 -T template0`.");
     return settle(p) || fail(db, NULL, "cannot open the database");
 }
 
@@ -216,7 +219,8 @@ static bool bind(hn_db *db, hn_arena *a, const char *types, va_list args, argume
             v->type[i] = OID_BYTEA, v->value[i] = va_arg(args, const char *), v->format[i] = 1;
             int64_t n = va_arg(args, int64_t);
             if (v->value[i] && (n < 0 || n > INT_MAX / 2)) /* a field holds a gigabyte */
-                return HN_FAIL(a, HONE_E_SPACE, .what = "a value is too long for the database", .where = db->name, .found = hn_fmt(a, "%lld bytes", (long long)n));
+                return HN_FAIL(a, HONE_E_SPACE, .what = "a value is too long for the database", .where = db->name,
+                               .found = hn_fmt(a, "%lld bytes", (long long)n));
             v->length[i] = v->value[i] ? (int)n : 0;
             break;
         }
@@ -268,7 +272,8 @@ static bool statement(hn_row *r, const char *sql, const char *types, va_list arg
 }
 
 static bool refuse(hn_db *db, const char *doing) {
-    return HN_FAIL(db->a, HONE_E_SPACE, .what = doing, .where = db->name, .found = "no space (a fault that was asked for)", .hint = "Free some space there.");
+    return HN_FAIL(db->a, HONE_E_SPACE, .what = doing, .where = db->name, .found = "no space (a fault that was asked for)",
+                   .hint = "Free some space there.");
 }
 
 static bool query(hn_row *r, const char *sql, const char *types, va_list args) { return statement(r, sql, types, args, true); }

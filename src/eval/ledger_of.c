@@ -17,8 +17,8 @@ bool hn_ledger_of(hn_arena *a, const char *dir, const char **path, int64_t *run)
     if (end) *end = 0;
     if (*rest) rest[strcspn(rest, "\n")] = 0;
     if (!hn_db_is_url(s) || strncmp(rest, "run ", 4) || !hn_parse_i64(rest + 4, run) || *run < 1)
-        return HN_FAIL(a, HONE_E_MODEL, .what = "the file does not say where the ledger is", .where = url, .wanted = "a line with a URL and a line 'run NUMBER'",
-                       .hint = "Give the URL by improve.ledger=postgresql://…");
+        return HN_FAIL(a, HONE_E_MODEL, .what = "the file does not say where the ledger is", .where = url,
+                       .wanted = "a line with a URL and a line 'run NUMBER'", .hint = "Give the URL by improve.ledger=postgresql://…");
     *path = s;
     return true;
 }

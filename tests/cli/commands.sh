@@ -27,6 +27,13 @@ try list;                       check "list" 0 optim lever op
 try list lever --json;          check "list lever --json" 0 '"placebo"'
 try list levers;                check "list of no kind" 2 "Did you mean 'lever'?"
 
+# ---- ledgers on a server ----
+try improve improve.ledger=mysql://h/x out="$tmp/s"; check "a ledger that is no server's" 2 "improve.ledger" "postgresql://USER@HOST"
+try ledger list 'postgresql://me:sea@horse@h/x'; [ "$status" = 2 ] && ! grep -q horse "$tmp/err" && echo "ok a password that cannot be told from a host" || echo "not ok a password that cannot be told from a host: $status $(cat "$tmp/err")"
+try ledger list postgresql://me:horse@127.0.0.1:1/x; lacks "a server that is not there: no password" horse
+if "$hone" version | grep -q '^without.*libpq'; then check "a ledger on a server, without libpq" 2 "libpq-dev"
+else check "a server that is not there" 1 "cannot connect" "me@127.0.0.1:1/x"; fi
+
 # ---- the command line ----
 try trian;                      check "unknown command" 2 "unknown command 'trian'" "Did you mean 'train'?"; silent "errors leave stdout empty" out
 try list --jsno;                check "unknown flag" 2 "--jsno" "Did you mean '--json'?"
