@@ -180,6 +180,8 @@ install: all
 	install -m 644 docs/completion/hone.bash $(SHARE)/bash-completion/completions/hone
 	install -m 644 docs/completion/_hone $(SHARE)/zsh/site-functions/_hone
 	for t in tasks/*/; do install -D -m 644 $$t/task.yaml $(SHARE)/hone/$$t/task.yaml; done
+	install -d $(SHARE)/hone/recipes
+	install -m 644 recipes/*.yaml $(SHARE)/hone/recipes/
 	install -m 644 LICENSE $(wildcard README.md) $(SHARE)/doc/hone/
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/hone $(DESTDIR)$(PREFIX)/lib/libhone.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/hone.pc $(SHARE)/man/man1/hone.1 \

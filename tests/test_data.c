@@ -28,7 +28,7 @@ static void refuses_what_is_no_text(void **state) {
     late[66000] = (char)0xC3;
     late[66001] = ' ';
     assert_false(read_one(w, hn_path_join(w->a, w->dir, "absent.txt"), &c));
-    expect_error(w, HONE_E_DATA, "absent.txt", "No such file");
+    expect_error(w, HONE_E_DATA, "absent.txt", "no such file or folder");
     assert_false(read_one(w, put_text(w, "empty.txt", ""), &c));
     expect_error(w, HONE_E_DATA, "empty.txt", "is empty");
     assert_false(read_one(w, put(w, "zero.txt", zeros, sizeof zeros), &c));

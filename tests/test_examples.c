@@ -43,7 +43,7 @@ static void the_example_continues_a_prompt(void **state) {
     assert_int_equal(shell(hn_fmt(a, "%s %s/model 'To be' 20 2>/dev/null", program, dir), out, sizeof out), 0);
     assert_true(strlen(out) >= 20);
     assert_int_equal(shell(hn_fmt(a, "%s %s/other x 2>&1", program, dir), out, sizeof out), 3);
-    assert_non_null(strstr(out, "no such model"));
+    assert_non_null(strstr(out, "no such file or folder"));
     assert_int_equal(shell(hn_fmt(a, "%s 2>&1", program), out, sizeof out), 2);
     assert_true(hn_remove_tree(a, dir));
     hone_close(job);

@@ -338,7 +338,7 @@ static void foreign_folders_that_do_not(void **state) {
         told(b->job, HONE_E_MODEL, cases[i].one, cases[i].two, cases[i].three);
     }
     assert_null(hone_model_load(b->job, at(b->a, "nowhere")));
-    told(b->job, HONE_E_MODEL, "no such model", "nowhere", NULL);
+    told(b->job, HONE_E_MODEL, "no such file or folder", "nowhere", NULL);
     assert_null(hone_model_load(b->job, "tests/golden"));
     told(b->job, HONE_E_MODEL, "tests/golden", "config.json", NULL);
     const char *dir = variant(b, "{}", NULL);

@@ -106,6 +106,7 @@ bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run,
 /* ---- help.c, docs.c, completion.c ---- */
 const char *hn_help_overview(hn_arena *a);
 const char *hn_help_command(hn_arena *a, const hn_cmd *cmd);
+const char *hn_help_rows(hn_arena *a, const hn_cmd *cmd, const char *name); /* of one flag or key; NULL: there is none */
 const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item);
 int64_t hn_all_sections(hn_arena *a, const hn_section ***out); /* those of all commands, each once */
 const char *hn_docs_man(hn_arena *a);

@@ -183,6 +183,12 @@ bool hn_args_parse(hn_arena *a, int argc, char *const *argv, hn_cmdline *out) {
     return true;
 }
 
+/* recipes/NAME.yaml is found beside the program that is installed, too. */
+static const char *recipe_file(hn_arena *a, const char *path) {
+    const char *installed = hn_path_exists(path) || strncmp(path, "recipes/", 8) ? NULL : hn_share_path(a, path);
+    return installed ? installed : path;
+}
+
 bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
     *out = NULL;
     if (!l->cmd->n_sections) return true;
@@ -202,7 +208,7 @@ bool hn_args_settings(hn_arena *a, const hn_cmdline *l, hn_settings **out) {
         if (!hn_settings_yaml(s, a, "preset", (hn_bytes){ (const uint8_t *)preset, (int64_t)strlen(preset) })) return false;
         hn_settings_as_defaults(s);              /* so that --resume does not take the preset for the user's words */
     }
-    if (l->recipe && !hn_settings_yaml_file(s, a, l->recipe)) return false;
+    if (l->recipe && !hn_settings_yaml_file(s, a, recipe_file(a, l->recipe))) return false;
     hn_settings_keep(s, l->cmd->n_sections);
     for (int pass = 0; pass < 2; pass++) /* keys that choose a variant first: the others may belong to it */
         for (int64_t i = 0; i < l->assigns.n; i++) {

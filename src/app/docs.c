@@ -89,7 +89,7 @@ const char *hn_docs_man(hn_arena *a) {
     hn_buf_fmt(a, &b,
                ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed while running\n.TP\n.B 2\nthe command line or the recipe is wrong\n"
                ".TP\n.B 3\na data or model file is unusable\n.TP\n.B 130\ninterrupted; the state was saved\n"
-               ".SH ENVIRONMENT\n.TP\n.B HONE_ISA\nplain, avx2, avx512 or avx512bf16 forces an instruction set\n"
+               ".SH ENVIRONMENT\n.TP\n.B HONE_ISA\nplain, avx2, avx512 or avx512bf16 forces an instruction set; one that the CPU lacks is refused\n"
                ".TP\n.B NO_COLOR\nno colours on the terminal\n");
     return hn_buf_str(a, &b);
 }

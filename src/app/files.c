@@ -30,7 +30,7 @@ bool hn_take_data_args(hn_cmd_call *c) {
     files.v = hn_new_n(c->a, const char *, c->n_args + 1);
     for (int64_t i = 0; i < c->n_args; i++) {
         const char *arg = c->args[i];
-        if (!hn_path_exists(arg)) return HN_FAIL(c->a, HONE_E_DATA, .what = "there is no such file or folder", .where = arg);
+        if (!hn_path_exists(arg)) return hn_no_file(c->a, HONE_E_DATA, arg);
         bool model = hn_path_is_dir(arg) && (hn_path_exists(hn_path_join(c->a, arg, "config.json")) ||
                                              hn_path_exists(hn_path_join(c->a, arg, "adapter_config.json")));
         if (model && !hn_settings_set(c->settings, c->a, "model.path", arg, "command line")) return false;

@@ -80,6 +80,35 @@ const char *hn_help_command(hn_arena *a, const hn_cmd *cmd) {
     return hn_buf_str(a, &b);
 }
 
+/* Flags and recipe keys of a command that have this name, whole or without their section, with - or _ and dashes before it; NULL: none. */
+const char *hn_help_rows(hn_arena *a, const hn_cmd *cmd, const char *name) {
+    hn_buf b = { 0 };
+    char *want = hn_strdup(a, name + strspn(name, "-"));
+    for (char *p = want; *p; p++)
+        if (*p == '-') *p = '_';
+    for (int64_t i = 0; i < cmd->item.n_params; i++)
+        if (!strcmp(cmd->item.params[i].name, want)) row_line(a, &b, "", hn_flag_name(a, &cmd->item.params[i]), &cmd->item.params[i]);
+    for (int64_t i = 0; i < cmd->n_sections; i++) {
+        const hn_section *sec = cmd->sections[i];
+        if (!strcmp(sec->key, want) && *want) section_lines(a, &b, sec);
+        for (int64_t k = 0; k < sec->n_rows; k++) {
+            const hn_param *row = &sec->rows[k];
+            const char *full = hn_full_key(a, sec, row);
+            if (!strcmp(row->name, want) || !strcmp(full, want)) row_line(a, &b, "", full, row);
+            for (int64_t m = 0; row->kind && sec->variant && !strcmp(row->name, sec->variant) && m < row->kind->n; m++)
+                for (int64_t v = 0; v < row->kind->items[m]->n_params; v++) {
+                    const hn_param *of = &row->kind->items[m]->params[v];
+                    if (strcmp(of->name, want) && strcmp(hn_fmt(a, "%s.%s", sec->key, of->name), want)) continue;
+                    row_line(a, &b, "", hn_fmt(a, "%s.%s", sec->key, of->name), of);
+                    hn_buf_fmt(a, &b, "%*s  (with %s=%s)\n", NAME_WIDTH, "", full, row->kind->items[m]->name);
+                }
+        }
+    }
+    for (int i = 0; i < HN_GLOBAL_FLAGS && !b.n; i++)
+        if (!strcmp(hn_global_rows[i].name, want)) row_line(a, &b, "", hn_flag_name(a, &hn_global_rows[i]), &hn_global_rows[i]);
+    return b.n ? hn_buf_str(a, &b) : NULL;
+}
+
 const char *hn_help_item(hn_arena *a, const hn_kind *k, const hn_item *item) {
     hn_buf b = { 0 };
     hn_buf_fmt(a, &b, "%s %s - %s\n", k->name, item->name, item->doc);

@@ -63,6 +63,7 @@ void hn_stop_from_signals(hone_job *job);              /* SIGINT and SIGTERM cal
 /* ---- event.c ---- */
 void hn_emit(hone_job *job, const hone_event *e);
 void hn_job_quiet(hone_job *job);                      /* from now on only its warnings are told, not its progress */
+bool hn_job_is_quiet(const hone_job *job);             /* one of many: what would be said of each of them is said once, by who began them */
 void hn_log(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 void hn_warn(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 void hn_progress(hn_arena *a, const char *what, int64_t done, int64_t total, double rate, const char *unit, double loss);
@@ -74,7 +75,7 @@ typedef struct hn_bytes { const uint8_t *p; int64_t n; } hn_bytes;
 char *hn_fmt(hn_arena *a, const char *fmt, ...) HN_PRINTF(2, 3);
 char *hn_strdup(hn_arena *a, const char *s);
 char *hn_strndup(hn_arena *a, const char *s, int64_t n);
-const char *hn_nearest(const char *word, const char *const *names, int64_t n);   /* by edit distance ≤ 1/3 of the length + 1, else NULL */
+const char *hn_nearest(const char *word, const char *const *names, int64_t n);   /* at most 2 edits away, 1 for short words; else NULL */
 bool hn_parse_i64(const char *s, int64_t *out) HN_CHECK;    /* whole string; k, M, G suffixes are not accepted */
 bool hn_parse_u64(const char *s, uint64_t *out) HN_CHECK;
 bool hn_parse_f64(const char *s, double *out) HN_CHECK;     /* locale-free; refuses nan, inf and trailing bytes */
@@ -127,6 +128,8 @@ bool hn_jobs_run(hone_job *parent, int64_t n, int side_by_side, bool (*fn)(hone_
 char *hn_path_join(hn_arena *a, const char *dir, const char *name);
 const char *hn_path_base(const char *path);
 bool hn_path_exists(const char *path), hn_path_is_dir(const char *path);
+bool hn_no_file(hn_arena *a, hone_code code, const char *path);   /* false; "there is no such file or folder": the one wording for it */
+const char *hn_share_path(hn_arena *a, const char *name);  /* NAME among what was installed with this program (PREFIX/share/hone), if it is there; else NULL */
 bool hn_mkdirs(hn_arena *a, const char *dir) HN_CHECK;
 
 bool hn_file_read(hn_arena *a, const char *path, int64_t max_bytes, hn_bytes *out) HN_CHECK;   /* a zero byte follows the last */
@@ -161,7 +164,7 @@ void hn_sha256_hex(hn_sha256 s, char out[65]);             /* s may be added to 
 /* ---- cpu.c ---- */
 typedef enum hn_isa { HN_ISA_PLAIN, HN_ISA_AVX2, HN_ISA_AVX512, HN_ISA_AVX512BF16, HN_ISA_COUNT } hn_isa;
 #define HN_ISA_NAMES "plain|avx2|avx512|avx512bf16"
-hn_isa hn_cpu_isa(void);                                   /* best of this CPU, or what HONE_ISA names (refused → best with hn_cpu_isa_error set) */
+hn_isa hn_cpu_isa(void);                                   /* best of this CPU, or what HONE_ISA names (refused → hn_cpu_isa_error set, and no tape that computes is made) */
 static inline bool hn_isa_bf16(hn_isa isa) { return isa == HN_ISA_AVX512BF16; }   /* bf16 products are instructions of the CPU; elsewhere bf16 is storage */
 /* A table that files of isa/ define once for each instruction set, NAME_plain …: NAME_of(isa) gives its address. */
 #ifdef __x86_64__

@@ -74,6 +74,9 @@ bool hn_fail(hone_job *job, hone_code code, const hn_why *why) {
     return false;
 }
 
+static const char no_file[] = "there is no such file or folder", no_file_hint[] = "Check the path.";
+bool hn_no_file(hn_arena *a, hone_code code, const char *path) { return HN_FAIL(a, code, .what = no_file, .where = path, .hint = no_file_hint); }
+
 bool hn_fail_errno(hone_job *job, const char *doing, const char *path) {
     int e = errno;
     char what[64], buf[128];
@@ -88,7 +91,7 @@ bool hn_fail_errno(hone_job *job, const char *doing, const char *path) {
     case ENOMEM: code = HONE_E_MEMORY; break;
     case EACCES: case EPERM: hint = "Check the permissions of the file and of its folder."; break;
     case EROFS: hint = "The file system is read-only; choose another folder."; break;
-    case ENOENT: hint = "Check the path."; break;
+    case ENOENT: return hn_fail(job, code, &(hn_why){ .what = no_file, .where = path, .hint = no_file_hint });
     case EISDIR: hint = "It is a folder; name a file."; break;
     case ENOTDIR: hint = "A part of the path is a file, not a folder."; break;
     case EMFILE: case ENFILE: hint = "Too many files are open; raise `ulimit -n`."; break;

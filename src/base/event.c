@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 void hn_job_quiet(hone_job *job) { job->quiet = true; }
+bool hn_job_is_quiet(const hone_job *job) { return job->quiet; }
 
 void hn_emit(hone_job *job, const hone_event *e) {
     hone_job *root = job->root;

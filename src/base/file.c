@@ -80,6 +80,22 @@ bool hn_mkdirs(hn_arena *a, const char *dir) {
     }
 }
 
+const char *hn_share_path(hn_arena *a, const char *name) {
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    const char *homes[] = { NULL, "/usr/local/share/hone", "/usr/share/hone" };
+    if (n > 0) {
+        self[n] = 0;
+        for (int up = 0; up < 2 && strrchr(self, '/'); up++) *strrchr(self, '/') = 0; /* PREFIX/bin/hone */
+        homes[0] = hn_fmt(a, "%s/share/hone", self);
+    }
+    for (int64_t i = 0; i < HN_LEN(homes); i++) {
+        const char *path = homes[i] ? hn_path_join(a, homes[i], name) : NULL;
+        if (path && hn_path_exists(path)) return path;
+    }
+    return NULL;
+}
+
 /* ---- whole files ---- */
 
 static bool too_large(hn_arena *a, const char *path, int64_t size, int64_t max) {

@@ -96,7 +96,7 @@ bool hn_settings_yaml(hn_settings *s, hn_arena *a, const char *where, hn_bytes t
 
 bool hn_settings_yaml_file(hn_settings *s, hn_arena *a, const char *path) {
     hn_bytes text;
-    if (!hn_path_exists(path)) return HN_FAIL(a, HONE_E_USAGE, .what = "there is no such recipe", .where = path);
+    if (!hn_path_exists(path)) return hn_no_file(a, HONE_E_USAGE, path);
     if (!hn_file_read(a, path, HN_YAML_MAX_BYTES, &text)) {
         if (a->job->code == HONE_E_DATA) a->job->code = HONE_E_USAGE; /* too large, a folder, not ours to read: no recipe */
         return false;

@@ -61,7 +61,7 @@ static int edits(const char *a, int n, const char *b, int m) {
 const char *hn_nearest(const char *word, const char *const *names, int64_t n) {
     size_t len = strlen(word);
     const char *best = NULL;
-    int least = (int)len / 3 + 2;
+    int least = len <= 3 ? 2 : 3; /* two slips of the finger at most: what is farther off was meant otherwise */
     for (int64_t i = 0; i < n && len <= WORD_MAX; i++) {
         size_t m = strlen(names[i]);
         if (m > WORD_MAX) continue;

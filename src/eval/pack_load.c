@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-static const char *const homes[] = { "tasks", "/usr/local/share/hone/tasks", "/usr/share/hone/tasks" };
+static const char *const homes[] = { "tasks", "", "/usr/local/share/hone/tasks", "/usr/share/hone/tasks" }; /* "": of this installation */
 
 static const char *yaml_in(hn_arena *a, const char *path) {
     if (!hn_path_exists(path)) return NULL;
@@ -34,7 +34,7 @@ const char *hn_pack_find(hn_arena *a, const char *name) {
     if (file) return file;
     words all = { 0 };
     for (int64_t i = -1; i < HN_LEN(homes); i++) {
-        const char *home = i < 0 ? own : homes[i];
+        const char *home = i < 0 ? own : *homes[i] ? homes[i] : hn_share_path(a, "tasks");
         if (!home || !*home) continue;
         if (!strchr(name, '/') && (file = yaml_in(a, hn_path_join(a, home, name)))) return file;
         names_in(a, home, &all);

@@ -91,6 +91,14 @@ static int64_t last_to_leave_out(hn_runner *r) {
     return n > 1 ? last : -1;
 }
 
+/* For the report: which levers were not tried, and why. */
+static void leave_out(hn_runner *r, const char *lever, double steps) {
+    if (!r->left_out) r->left_out = hn_json_own(r->a, json_array());
+    const char *why = hn_fmt(r->a, "the budget of %.0f s would have left %.0f steps for a training, fewer than improve.min_steps=%lld", r->budget->seconds, fmax(steps, 0),
+                             (long long)r->p->min_steps);
+    json_array_append_new(r->left_out, json_pack("{s:s,s:s}", "lever", lever, "why", why));
+}
+
 bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
     double usable = r->budget->seconds * 0.9 * r->side, units = 1, tokens = 0;
     for (;;) {
@@ -100,6 +108,7 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
         int64_t last = r->steps >= r->p->min_steps || r->budget->steps ? -1 : last_to_leave_out(r);
         if (last < 0) break;
         hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds, r->levers[last]->item.name);
+        leave_out(r, r->levers[last]->item.name, steps);
         for (r->n_levers--; last < r->n_levers; last++) r->levers[last] = r->levers[last + 1];
     }
     if (r->steps < r->p->min_steps && !r->budget->steps) {
@@ -108,6 +117,9 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
                    "which will take about %.0f s", r->budget->seconds, (long long)r->steps, (long long)r->p->min_steps, need);
         r->steps = r->p->min_steps;
     }
+    const hn_sched_params *sched = hn_settings_get(r->base, "sched"); /* the trainings are quiet about it */
+    if (sched->warmup >= r->steps)
+        hn_warn(r->a, "sched.warmup is %lld of the incumbent's %lld steps: its learning rate never reaches its peak", (long long)sched->warmup, (long long)r->steps);
     return hn_settings_set(r->base, r->a, "train.steps", hn_fmt(r->a, "%lld", (long long)r->steps), "plan");
 }
 
@@ -134,6 +146,7 @@ json_t *hn_plan_json(hn_runner *r, const hn_speed *speed) {
     json_object_set_new(plan, "metric", json_string("bits_per_byte"));
     json_object_set_new(plan, "decided_on", json_string("mean bits per byte of an item; lower is better"));
     json_object_set_new(plan, "levers", levers);
+    if (r->left_out) json_object_set(plan, "left_out", r->left_out);
     json_object_set_new(plan, "variants", json_integer(HN_LEVER_VARIANTS));
     json_object_set_new(plan, "screen_seeds", json_integer(r->p->screen_seeds));
     json_object_set_new(plan, "confirm_seeds", json_integer(r->p->confirm_seeds));

@@ -71,6 +71,7 @@ typedef struct hn_runner {
     double flops_step; /* of the incumbent */
     const hn_lever **levers;
     int64_t n_levers; /* placebo last */
+    json_t *left_out; /* what the budget was too short for: {lever, why}; NULL: nothing */
     void (*on_line)(void *user, const json_t *line);
     void *user;
     json_t *finished; /* the result of a finished run of this recipe in this folder; NULL: there is none */

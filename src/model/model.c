@@ -157,7 +157,7 @@ static hone_model *open_model(hn_arena *a, const char *path, bool look) {
                       .found = hn_path_is_dir(path) ? "a folder without config.json" : "a file",
                       .wanted = "a folder with config.json and model.safetensors",
                       .hint = "give the folder that holds the model, such as OUT/best");
-    else (void)HN_FAIL(a, HONE_E_MODEL, .what = "there is no such model", .where = path, .hint = "check the path");
+    else (void)hn_no_file(a, HONE_E_MODEL, path);
     return NULL;
 }
 

@@ -31,6 +31,11 @@ static bool new_body(void *arg) {
         hn_arena_free(a);
         return false;
     }
+    if (((const hn_backend *)item)->computes && hn_cpu_isa_error()) {
+        HN_FAIL(a, HONE_E_USAGE, .what = hn_cpu_isa_error(), .hint = "Unset it, or name one that this CPU has (hone doctor).");
+        hn_arena_free(a);
+        return false;
+    }
     hone_tape *t = hn_new(a, hone_tape);
     t->job = n->job;
     t->a = a;

@@ -222,7 +222,7 @@ hn_trainer *hn_trainer_new(hn_arena *a, const hn_settings *s, const hn_dataset *
     if (!make_states(t)) return NULL;
     cut_parts(t);
     const hn_sched_params *sched = hn_settings_get(s, "sched");
-    if (t->steps && sched->warmup >= t->steps)
+    if (t->steps && sched->warmup >= t->steps && !hn_job_is_quiet(a->job))
         hn_warn(a, "sched.warmup is %lld of %lld steps: the learning rate never reaches its peak", (long long)sched->warmup,
                 (long long)t->steps);
     return t;

@@ -17,6 +17,10 @@ try train --help;               check "train --help shows keys" 0 train.steps=20
 try help train;                 check "help train" 0 "Usage: hone train"
 try help optim adamw;           check "help of a member" 0 weight_decay
 try help lever placebo;         check "help of a lever" 0 placebo
+try help train steps;           check "help of a key" 0 "train.steps=2000"; lacks "help of a key: no other" "train.batch"
+try help train optim.beta1;     check "help of a key of a variant" 0 "optim.beta1" "optim.name=adamw"
+try help generate max-tokens;   check "help of a flag" 0 "--max-tokens=256"
+try help train stepps;          check "help of no key" 2 "no recipe key 'stepps'" "hone help train"
 try help nothing;               check "help of nothing" 2 "neither a command nor a kind"
 try help optim adamx;           check "help of no member" 2 "Did you mean 'adamw'?"
 try --version;                  check "--version" 0 "hone 0." oneDNN SQLite
@@ -36,6 +40,8 @@ else check "a server that is not there" 1 "cannot connect" "me@127.0.0.1:1/x"; f
 
 # ---- the command line ----
 try trian;                      check "unknown command" 2 "unknown command 'trian'" "Did you mean 'train'?"; silent "errors leave stdout empty" out
+try list --jsont;              check "a flag near to none" 2 "--jsont" "Did you mean '--json'?"
+try list --verbose;             check "a flag that is nothing like ours" 2 "unknown flag" "hone list --help"; lacks "a flag that is nothing like ours: no odd guess" "Did you mean"
 try list --jsno;                check "unknown flag" 2 "--jsno" "Did you mean '--json'?"
 try generate m --max-tokns 3;   check "mistyped flag" 2 "Did you mean '--max-tokens'?"
 try generate m --max-tokens 0;  check "flag out of bounds" 2 "--max-tokens" "wanted an integer, 1 …" "found '0'"
@@ -60,7 +66,7 @@ printf 'train:\n  steps: [1\n' > "$tmp/broken.yaml"
 try train "$tmp/broken.yaml";   check "broken YAML" 2 "broken.yaml:3:1" "broken YAML"
 printf 'optim: {name: adamx}\n' > "$tmp/member.yaml"
 try train "$tmp/member.yaml";   check "unknown member" 2 "member.yaml:1" "optim.name" "Did you mean 'adamw'?"
-try train "$tmp/none.yaml";     check "missing recipe" 2 "none.yaml" "no such recipe"
+try train "$tmp/none.yaml";     check "missing recipe" 2 "none.yaml" "no such file or folder"
 try train train.stps=3;         check "unknown key on the command line" 2 "command line" "Did you mean 'train.steps'?"
 try train improve.alpha=0.1;    check "key of another command" 2 "unknown key 'improve.alpha'"
 try train;                      check "no data" 2 "'data.train' is missing"

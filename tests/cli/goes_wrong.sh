@@ -24,6 +24,28 @@ train() {
 train train.steps=20 out="$tmp/run"; check "a run to work with" 0 "valid loss"
 kept=$(sums "$tmp/run")
 
+# ---- an instruction set that this CPU lacks, or that is none: nothing is computed with another in its stead ----
+HONE_ISA=avx9; export HONE_ISA
+train train.steps=5 out="$tmp/isa"; check "HONE_ISA of no instruction set" 2 "HONE_ISA=avx9" "plain|avx2|avx512"
+absent "HONE_ISA of no instruction set: nothing was trained" "$tmp/isa/checkpoint"
+try doctor; check "HONE_ISA of no instruction set: doctor tells it" 0 "HONE_ISA=avx9"
+unset HONE_ISA
+if "$hone" version | grep -q '^isa  *avx512bf16'; then echo "skip an instruction set that the CPU lacks: it has all"
+else
+    HONE_ISA=avx512bf16; export HONE_ISA
+    train train.steps=5 out="$tmp/isa"; check "an instruction set that the CPU lacks" 2 "HONE_ISA=avx512bf16: this CPU has at most"
+    try generate "$tmp/run/best" --prompt "the cat" --max-tokens 3; check "an instruction set that the CPU lacks: generate" 2 "this CPU has at most"; silent "and no text" out
+    unset HONE_ISA
+fi
+
+# ---- memory that is refused, wherever it is asked for ----
+for n in 1 3 10 40 160 640; do
+    HONE_FAULT=alloc:$n; export HONE_FAULT
+    train train.steps=5 out="$tmp/refused"; unset HONE_FAULT
+    check "allocation $n is refused" 1 "memory"
+    rm -rf "$tmp/refused"
+done
+
 # ---- a folder that may not be written: root may write anywhere, so root becomes another for these ----
 as=
 if [ "$(id -u)" = 0 ]; then

@@ -30,7 +30,7 @@ try data generate --task arithmetic --level 1 --n 5000 --out "$tmp/none.jsonl"; 
 yes "more than there are: no file" '[ ! -e "$tmp/none.jsonl" ]'
 try data generate --task sort --n 3 --out "$tmp/no/such/x.jsonl"; check "a folder that is not there" 1 "x.jsonl"
 
-try data generate --task all --n 500 --seed 3 --out "$tmp/mix.jsonl"; check "all tasks into a file" 0; silent "with --out stdout is empty" out
+try data generate --task all --n 500 --seed 3 --out "$tmp/mix.jsonl"; check "all tasks into a file" 0 "500 items of 14 tasks written to" "mix.jsonl"; silent "with --out stdout is empty" out
 yes "as many lines as asked for" '[ "$(wc -l < "$tmp/mix.jsonl")" = 500 ]'
 yes "every line has its five fields" '[ "$(grep -cE "^\{\"prompt\": \".+\", \"completion\": \".+\", \"task\": \"[a-z]+\", \"level\": [0-9]+, \"id\": \"[a-z]+-[0-9]+-[0-9a-f]{16}\"\}$" "$tmp/mix.jsonl")" = 500 ]'
 for t in $("$hone" list gym | cut -d' ' -f1); do yes "$t is among all" 'grep -q "\"task\": \"$t\"" "$tmp/mix.jsonl"'; done

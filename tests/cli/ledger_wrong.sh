@@ -85,4 +85,4 @@ check "a lever whose training overflows" 0 "warm-start" "failed" "not a finite n
 try ledger show "$tmp/lever"; check "it stands in the ledger" 0 "warm-start" "failed"
 try ledger export "$tmp/lever"; check "with its reason" 0 '"verdict": "failed"' "not a finite number" '"state": "done"'
 improve "$tmp/gone" improve.levers=warm-start,lr improve.warm_start="$tmp/nowhere"
-check "a lever whose model is gone" 0 "warm-start" "failed" "no such model" "sealed items"
+check "a lever whose model is gone" 0 "warm-start" "failed" "no such file or folder" "sealed items"

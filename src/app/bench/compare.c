@@ -19,7 +19,7 @@ typedef struct side {
 static bool read_side(hn_arena *a, const char *path, side *s) {
     hn_bytes text;
     if (!hn_path_exists(path))
-        return HN_FAIL(a, HONE_E_DATA, .what = "there is no such file of results", .where = path, .hint = "Make it by `hone bench --json > FILE`.");
+        return HN_FAIL(a, HONE_E_DATA, .what = "there is no such file or folder", .where = path, .hint = "Make it by `hone bench --json > FILE`.");
     *s = (side){ .path = path, .by_name = hn_map_new(a) };
     if (!hn_file_read(a, path, 64 << 20, &text)) return false;
     for (int64_t at = 0, line = 1, n; at < text.n; at += n + 1, line++) {

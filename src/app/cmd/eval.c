@@ -141,6 +141,9 @@ static bool run(hn_cmd_call *c) {
     if (!c->n_args) return hn_usage(c, &hn_cmd_eval, "which model?");
     if (!f->task.n && !f->data.n && c->n_args < 2) return hn_usage(c, &hn_cmd_eval, "on which data? --data FILE or --task NAME is needed");
     if (f->task.n && c->n_args > 1) return hn_usage(c, &hn_cmd_eval, "with --task, items are given by --data");
+    for (int64_t i = 1; i < c->n_args; i++)
+        if (hn_path_is_dir(c->args[i]) && hn_model_is_there(c->args[i]))
+            return hn_usage(c, &hn_cmd_eval, hn_fmt(c->a, "'%.200s' is a model: compare with it by --against %.200s", c->args[i], c->args[i]));
     hone_model *m = hn_model_load(c->a, c->args[0]), *other = NULL;
     if (!m || (*f->against && !(other = hn_model_load(c->a, f->against)))) return false;
     const hone_model *without = !m->tok ? m : other && !other->tok ? other : NULL;

@@ -25,6 +25,12 @@ static bool run(hn_cmd_call *c) {
     const hn_item *cmd = hn_kind_find(&hn_kind_cmd, c->args[0]);
     if (cmd && c->n_args == 1) return hn_out("%s", hn_help_command(c->a, (const hn_cmd *)cmd)), true;
     const hn_kind *k = cmd ? ((const hn_cmd *)cmd)->verbs : NULL;     /* `help data generate` */
+    if (cmd && !k && !hn_kind_named(c->args[0])) { /* `help train steps` */
+        const char *text = hn_help_rows(c->a, (const hn_cmd *)cmd, c->args[1]), *name = hn_cmd_name(c->a, (const hn_cmd *)cmd);
+        if (text) return hn_out("%s", text), true;
+        return HN_FAIL(c->a, HONE_E_USAGE, .what = hn_fmt(c->a, "`hone %s` has no flag and no recipe key '%.100s'", name, c->args[1]),
+                       .hint = hn_fmt(c->a, "`hone help %s` shows all.", name));
+    }
     if (!k) k = hn_kind_named(c->args[0]);
     if (!k) {
         const char *near = hn_kind_nearest(&hn_kind_cmd, c->args[0]);
@@ -44,5 +50,5 @@ static bool run(hn_cmd_call *c) {
 }
 
 const hn_cmd hn_cmd_help = { HN_ITEM("help", "show what a command does, or what a member of a kind can be told", NULL, flags, params),
-                             .usage = "[COMMAND | KIND [NAME]]", .inline_work = true, .run = run,
-                             .examples = "  hone help train\n  hone help optim adamw" };
+                             .usage = "[COMMAND [KEY] | KIND [NAME]]", .inline_work = true, .run = run,
+                             .examples = "  hone help train\n  hone help train steps\n  hone help optim adamw" };

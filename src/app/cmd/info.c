@@ -84,6 +84,11 @@ static bool tell_adapter(hn_cmd_call *c, const char *dir) {
     return true;
 }
 
+/* What this model does without. JSON has it all the same. */
+static bool says_nothing(const json_t *v) {
+    return json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) || (json_is_string(v) && !*json_string_value(v));
+}
+
 extern const hn_cmd hn_cmd_info;
 static bool run(hn_cmd_call *c) {
     if (c->n_args != 1) return hn_usage(c, &hn_cmd_info, c->n_args ? "info takes one model" : "which model?");
@@ -120,6 +125,7 @@ static bool run(hn_cmd_call *c) {
     const char *key;
     json_t *v, *types = types_of(c->a, &files);
     json_object_foreach(o, key, v) {
+        if (says_nothing(v)) continue;
         if (json_is_string(v)) hn_out("%-12s %s\n", key, json_string_value(v));
         else if (json_is_null(v)) hn_out("%-12s none\n", key);
         else if (!strncmp(key, "bytes", 5)) hn_out("%-12s %s\n", key, hn_human_bytes(c->a, (double)json_integer_value(v)));

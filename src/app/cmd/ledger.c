@@ -13,6 +13,7 @@ bool hn_open_run_ledger(hn_cmd_call *c, const char *path, int64_t *run, hn_ledge
     int64_t its = 0;
     if (hn_path_is_dir(path) && !hn_ledger_of(c->a, path, &file, &its)) return false;
     if (!*run) *run = its;
+    if (!hn_db_is_url(path) && !hn_path_exists(path)) return hn_no_file(c->a, HONE_E_MODEL, path);
     if (!hn_db_is_url(file) && !hn_path_exists(file))
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no ledger", .where = file,
                        .hint = "Name the run folder of `hone improve`, its ledger.sqlite, or the URL of a ledger on a server.");

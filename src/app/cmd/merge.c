@@ -39,8 +39,7 @@ static bool run(hn_cmd_call *c) {
     if (!*f->out) return hn_usage(c, &hn_cmd_merge, "where to? --out DIR is needed");
     hone_model *m = hn_model_load(c->a, c->args[0]);
     for (int64_t i = 0; m && i < f->adapter.n; i++) {
-        if (!hn_path_exists(f->adapter.v[i]))
-            return HN_FAIL(c->a, HONE_E_MODEL, .what = "there is no such adapter", .where = f->adapter.v[i], .hint = "check the path");
+        if (!hn_path_exists(f->adapter.v[i])) return hn_no_file(c->a, HONE_E_MODEL, f->adapter.v[i]);
         if (!hn_peft_attach(m, f->adapter.v[i])) return false;
     }
     if (!m) return false;

@@ -72,11 +72,15 @@ static bool run(hn_cmd_call *c) {
         int64_t n = f->n / all.n + (i < f->n % all.n);
         if (!hn_gym_distinct(c->a, all.v[i].task, all.v[i].level, hn_gym_split_named(f->split), c->seed, n, take, &m[i])) return false;
     }
+    int64_t tasks = 0;
+    for (int64_t i = 0; i < all.n; i++) tasks += !i || all.v[i].task != all.v[i - 1].task;
     hn_writer *w = NULL;
     if (*f->out && !(w = hn_writer_open(c->a, f->out))) return false;
     for (int64_t i = 0; i < f->n && !hn_out_broken(); i++)
         if (!put(w, m[i % all.n].lines.v[i / all.n])) return false;
-    return !w || hn_writer_commit(w);
+    if (w && !hn_writer_commit(w)) return false;
+    if (w) hn_log(c->a, "%lld items of %lld task%s written to %s", (long long)f->n, (long long)tasks, tasks == 1 ? "" : "s", f->out);
+    return true;
 }
 
 const hn_cmd hn_verb_generate = {
