@@ -404,7 +404,7 @@ static void a_server_that_goes_away_is_told_and_waited_for(void **state) {
 /* The commands find the ledger by its URL and by the run folder. */
 static void commands_know_urls(void **state) {
     const char *hone = getenv("HONE");
-    if (!hone) skip();
+    if (!hone || access(hone, X_OK)) skip(); /* `make units` builds no program */
     hone_job *job = hone_open(&(hone_options){ .threads = 1 });
     hn_arena *a = hn_job_arena(job);
     const char *url = pg_url(a, &server, "gone"), *dir = hn_path_join(a, folder, "gone"), *page = hn_path_join(a, folder, "page.html");

@@ -107,6 +107,14 @@ cmp -s "$tmp/run/best/model.safetensors" "$tmp/again/best/model.safetensors" && 
 try train "$tmp/run/recipe.yaml" out="$tmp/plan" --plan; check "--plan" 0 parameters weights peak
 [ -e "$tmp/plan" ] && echo "not ok --plan writes nothing: $(ls "$tmp/plan")" || echo "ok --plan writes nothing"
 m=$tmp/run/best
+try info "$m";                  check "info for people" 0 "layers       1"; lacks "info for people: no rows of nothing" "dropout"
+try generate "$m";              check "generate without a prompt" 2 "--prompt TEXT" "stdin"
+try eval "$m" "$m";             check "eval of two models" 2 "is a model" "--against"
+mkdir -p "$tmp/prefix/bin" "$tmp/prefix/share/hone/recipes" && cp "$hone" "$tmp/prefix/bin/hone" && printf 'train: {steps: 3}\n' > "$tmp/prefix/share/hone/recipes/three.yaml"
+# shellcheck disable=SC2086
+"$tmp/prefix/bin/hone" train recipes/three.yaml data.train="$tmp/text.txt" $small out="$tmp/three" --json > "$tmp/out" 2> "$tmp/err"; status=$?
+check "a recipe of the installation" 0 '"step": 3'
+[ "$(grep -c 'sched.warmup is' "$tmp/err")" -le 1 ] && echo "ok told once" || echo "not ok told once: $(cat "$tmp/err")"
 try info "$m" --json;           check "info" 0 '"arch": "gpt2"' '"layers": 1' '"context": 16' '"parameters"' '"bytes"'
 try generate "$m" --prompt "line 1" --max-tokens 12 --seed 3 --json; check "generate --json" 0 '"text"' '"tokens": 12' '"finish_reason": "length"'
 cp "$tmp/out" "$tmp/g1"
@@ -153,7 +161,7 @@ mkdir -p "$tmp/folder.yaml" "$tmp/pipes"; cp "$m"/* "$tmp/pipes"; rm -f "$tmp/pi
 head -c 2000000 /dev/zero | tr '\0' '#' > "$tmp/large.yaml"
 try train "$tmp/folder.yaml";             check "a recipe that is a folder" 2 "It is a folder; name a file."
 try train "$tmp/large.yaml";              check "a recipe too large" 2 "wanted at most 1048576 bytes"
-try score "$m" --file "$tmp/none";        check "no file to score" 3 "cannot open"
+try score "$m" --file "$tmp/none";        check "no file to score" 3 "no such file or folder"
 try score "$m" --file "$tmp";             check "a folder to score" 3 "It is a folder; name a file."
 try info "$tmp/pipes";                    check "a pipe in a model folder" 3 "not a regular file"
 # One recipe for several commands: sections that others take are no error.
@@ -176,7 +184,7 @@ try report "$tmp/imp" --format svg; check "report --format svg" 0 "<svg"
 try report "$tmp/imp"; check "report" 0 "report.html"
 try report "$tmp/imp" "$tmp/imp/" --format md; check "report of two runs as md" 0 "| end |" "| difference |" "| lever |" "Recipes: the same."
 try report "$tmp/imp" "$tmp/imp/"; check "report of two runs" 0 "report-against-imp.html"; [ -s "$tmp/imp/report-against-imp.html" ] && echo "ok report of two runs is written" || echo "not ok report of two runs is written"
-try report "$tmp/imp" "$tmp/none"; check "report of two runs, one missing" 3 "there is no ledger" "none"
+try report "$tmp/imp" "$tmp/none"; check "report of two runs, one missing" 3 "no such file or folder" "none"
 try report "$tmp/imp" "$tmp/imp" --format svg; check "two runs as svg" 2 "html or md"
 try report "$tmp/imp" "$tmp/imp" "$tmp/imp"; check "report of three runs" 2 "two to compare"
 try ledger show "$tmp/imp" --run 7; check "a run that is none" 2 "run 7 is not in this ledger"
