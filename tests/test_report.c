@@ -119,7 +119,7 @@ static hn_ledger *make(const char *name, bool finish) {
     assert_non_null(l);
     json_t *plan =
         json("{\"metric\":\"bits_per_byte\",\"levers\":[\"more-steps\",\"deeper\",\"wider\",\"ema\",\"dropout\",\"lr\",\"placebo\"],"
-             "\"screen_seeds\":2,"
+             "\"left_out\":[{\"lever\":\"heads\",\"why\":\"the budget of 9 s would have left 41 <steps>\"}],\"screen_seeds\":2,\"seconds_per_step_measured\":0.015104842670007201,"
              "\"confirm_seeds\":4,\"alpha\":0.05,\"test\":\"one-sided t\",\"steps\":400,\"flops_per_training\":4e11,\"seed\":7,\"sets\":{"
              "\"screen\":{\"items\":40,\"clusters\":30,\"bytes\":20000,\"hash\":\"00aa\"},\"confirm\":{\"items\":60,\"clusters\":50,"
              "\"bytes\":32000,\"hash\":\"00bb\"},"
@@ -139,6 +139,8 @@ static hn_ledger *make(const char *name, bool finish) {
     if (!finish) return l;
     decide(l, run, "stack", "more-steps", HN_KEPT, 0.061, 0.02, "with the others, it is worth 0.0610");
     decide(l, run, "stack", "deeper", HN_KEPT, 0.02, 0.017, "with the others, it is worth 0.0200");
+    decide(l, run, "stack", "more-steps before deeper", HN_UNDECIDED, 0.0031, 0.0105, "the other order gives other settings and a loss higher by 0.0031");
+    assert_true(hn_ledger_note(l, run, "conflicts", "more-steps and deeper both change <train.steps>"));
     assert_true(hn_ledger_seal_open(l, run, "9f86d081884c7d65", &before));
     decide(l, run, "seal", "end", HN_KEPT, 0.13, 0.021, "2 times the steps; model.layers 3 → 4");
     assert_true(hn_ledger_note(l, run, "sample start", "ROMEO:\nWhat the mand <b>of</b> thee\n\xff ill-formed"));
@@ -274,6 +276,13 @@ static void numbers_and_escaping(void **state) {
     has(page, "a true gain of up to 0.0205 could hide");
     has(page, "model.layers 3 → 4, train.steps 400 → 310");
     has(page, "<td class=\"name\">more-steps.1</td><td data-l=\"scores\">2.3");
+    has(page, "<b>heads</b>: the budget of 9 s would have left 41 &lt;steps&gt;.");
+    has(page, "<dt>seconds per step measured</dt><dd>0.0151</dd>");
+    has(page, "<td class=\"name\">deeper</td><td data-l=\"alone\">+0.0310</td><td data-l=\"with the others\">+0.0200</td>");
+    has(page, "<td class=\"name\">more-steps before deeper</td><td data-l=\"alone\">–</td><td data-l=\"with the others\">+0.0031</td>");
+    has(page, "the other order gives other settings and a loss higher by 0.0031");
+    has(page, "<p>more-steps and deeper both change &lt;train.steps&gt;</p>");
+    has(page, "<summary>The curves of the screen</summary>"), has(page, "<summary>The curves of start and end</summary>");
     has(page, "1234abcd5678ef00");
     has(page, "a &amp; b &lt;c&gt;.txt");
     has(page, "A &lt;Fast&gt; CPU");
@@ -281,6 +290,52 @@ static void numbers_and_escaping(void **state) {
     has(page, "\xef\xbf\xbd ill-formed");
     has_not(page, "<script"), has_not(page, "http://www.w3.org/1999"), has_not(page, "src="), has_not(page, "url("),
         has_not(page, "https:");
+}
+
+/* Each number of the page is the ledger's: where that changes, this changes. */
+static void every_number_is_the_ledgers(void **state) {
+    static const struct { const char *sql, *wants; } changed[] = {
+        { "UPDATE runs SET result=replace(replace(replace(result, '2.47', '2.4777'), '2.34', '2.3444'), '-0.151', '-0.1555')",
+          "<title>2.4777 → 2.3444 bits per byte" },
+        { "UPDATE runs SET result=replace(result, '-0.151', '-0.1555')", "95 % interval +0.1090 … +0.1555" },
+        { "UPDATE runs SET result=replace(result, '2.3321', '2.3222')", "The shipped model alone: 2.3222" },
+        { "UPDATE decisions SET difference=0.0377 WHERE lever='deeper' AND phase='confirm'", "+0.0377  [+0.0158 … +0.0462]" },
+        { "UPDATE decisions SET lo=0.0111 WHERE lever='deeper' AND phase='confirm'", "<td data-l=\"95 %\">+0.0111 … +0.0462</td>" },
+        { "UPDATE decisions SET p_adjusted=0.0456 WHERE lever='deeper' AND phase='confirm'", "<td data-l=\"p\">0.046</td>" },
+        { "UPDATE decisions SET hi=0.0888 WHERE lever='ema'", "a true gain of up to 0.0888 could hide" },
+        { "UPDATE decisions SET detectable=0.0999 WHERE lever='ema'", "one of 0.0999 or more would have been kept" },
+        { "UPDATE decisions SET data=replace(data, '9.4', '8.6')", "<td data-l=\"df\">8.6</td>" },
+        { "UPDATE decisions SET data=replace(data, '\"seed_var\":', '\"seed_var\":0.04,\"was\":')", "<td data-l=\"seeds, sd\">0.2000</td>" },
+        { "UPDATE decisions SET data=replace(data, '\"item_var\":', '\"item_var\":0.09,\"was\":')", "<td data-l=\"items, sd\">0.3000</td>" },
+        { "UPDATE decisions SET difference=0.0222 WHERE lever='deeper' AND phase='stack'", "<td data-l=\"with the others\">+0.0222</td>" },
+        { "UPDATE measurements SET seconds=77 WHERE arm='deeper'", "<td data-l=\"takes\">77 s</td>" },
+        { "UPDATE measurements SET flops=8e11 WHERE arm='wider'", "<td data-l=\"FLOPs\">2 ×</td></tr>\n<tr class=\"why\"><td colspan=\"8\">model.width 96" },
+        { "UPDATE decisions SET peak_rss=87000000 WHERE lever='wider'", "87.0 MB of memory at most" },
+        { "UPDATE measurements SET accuracy=0.3333 WHERE arm='deeper'", "33.3 % of the next tokens guessed right" },
+        { "UPDATE measurements SET items=(SELECT items FROM measurements WHERE arm='placebo' LIMIT 1) WHERE arm='lr x0.5'", NULL },
+        { "UPDATE measurements SET curve=(SELECT curve FROM measurements WHERE arm='end' LIMIT 1) WHERE arm='deeper' AND phase='confirm'", NULL },
+        { "UPDATE files SET bytes=2222222", "<td>2.22 MB</td>" },
+        { "UPDATE files SET hash='feedfacecafebeef'", "<code>feedfacecafebeef</code>" },
+        { "UPDATE runs SET machine='{\"cores\":3}'", "<dt>cores</dt><dd>3</dd>" },
+        { "UPDATE runs SET plan=replace(plan, '44', '43')", "<td>55</td><td>43</td>" },
+        { "UPDATE runs SET plan=replace(plan, 'would have left 41', 'would have left 17')", "would have left 17" },
+        { "UPDATE runs SET sealed_hash='0123456789abcdef'", "Sealed set <code>0123456789abcdef</code>" },
+        { "UPDATE runs SET recipe=replace(recipe, '400', '401')", "steps: 401" },
+        { "UPDATE notes SET text='Nay, then' WHERE key='sample start'", "<pre>Nay, then</pre>" },
+    };
+    make("numbers.sqlite", true);
+    const char *whole = page_of(hn_ledger_open(a, hn_path_join(a, root, "numbers.sqlite"), true), "numbers.html");
+    for (int64_t i = 0; i < HN_LEN(changed); i++) {
+        hn_arena *one = hn_arena_new(a);
+        hn_ledger *l = hn_ledger_open(one, hn_path_join(a, root, "numbers.sqlite"), false);
+        assert_non_null(l);
+        assert_true(hn_db_begin(hn_ledger_db(l)) && hn_db_exec(hn_ledger_db(l), changed[i].sql, ""));
+        const char *page = page_of(l, "numbers.html");
+        if (changed[i].wants && strstr(whole, changed[i].wants)) fail_msg("nothing to see: %s", changed[i].wants);
+        if (changed[i].wants ? !strstr(page, changed[i].wants) : !strcmp(page, whole)) fail_msg("%s does not reach the page: %s", changed[i].sql, changed[i].wants);
+        hn_db_rollback(hn_ledger_db(l));
+        hn_arena_free(one);
+    }
 }
 
 /* The gain of a lever that was given twice the training is over the incumbent that was given as much. */
@@ -326,7 +381,8 @@ static void pictures(void **state) {
     if (keep) assert_true(hn_file_write(a, hn_path_join(a, keep, "levers.svg"), svg, (int64_t)strlen(svg)));
     assert_true(hn_report_read(a, l, 0, &r));
     for (int width = 340; width < 800; width += 430) {
-        const char *all[] = { hn_svg_forest(a, &r, width, false), hn_svg_curves(a, &r, width), hn_svg_seeds(a, &r, width),
+        const char *all[] = { hn_svg_forest(a, &r, width, false), hn_svg_curves(a, &r, "confirm", width), hn_svg_curves(a, &r, "screen", width),
+                              hn_svg_seeds(a, &r, width),
                               hn_svg_cost(a, &r, width) };
         for (int64_t i = 0; i < HN_LEN(all); i++) well_formed(all[i]);
     }
@@ -345,6 +401,9 @@ static void tables(void **state) {
             "guessed right 48.8 % → 51.2 %. ");
     has(md, "| more-steps | **kept** | +0.0500 | +0.0359 … +0.0641 | 0.0012 | 0.0213 | 48.8 % | 2 | ");
     has(md, "| lr | not judged | −0.0040 | – | – | – | – | – |");
+    has(md, "\nWorth beside the others: more-steps +0.0610 (95 % +0.0410 … +0.0810), deeper +0.0200 (95 % +0.0030 … +0.0370), more-steps before deeper");
+    has(md, "\nNot tried: heads: the budget of 9 s");
+    has(text, "  heads: not tried: the budget of 9 s");
     has(text, "more-steps  kept        +0.0500  +0.0359 .. +0.0641");
     has(text, "wider       harmful     -0.0330");
     has(text, "next tokens guessed right: 48.8 %, then 51.2 %\n");
@@ -421,6 +480,9 @@ static void changes(void **state) {
                                           "model:\n  layers: 4\noptim:\n  lr: 0.001\n  ema: 0.9\nout: x\n"),
                         "model.layers 3 → 4, optim.ema 0.9");
     assert_string_equal(hn_report_changes(a, recipe, recipe), "");
+    assert_string_equal(hn_report_changes(a, "optim:\n  lr: 0.002\n", "optim:\n  lr: 0.0013333333333333333\n"), "optim.lr 0.002 → 0.001333");
+    assert_string_equal(hn_report_changes(a, "model:\n  arch: gpt2\n", "model:\n  arch: llama\n  a: 1\n  b: 2\n  c: 3\n  d: 4\n  e: 5\n"),
+                        "model.arch gpt2 → llama, and 5 settings of its own");
     assert_string_equal(hn_escape(a, "a\x01<\xc3(\"&'"), "a\xef\xbf\xbd&lt;\xef\xbf\xbd(&quot;&amp;&#39;");
 }
 
@@ -484,6 +546,7 @@ static void two_runs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_and_escaping),
+        cmocka_unit_test(every_number_is_the_ledgers),
         cmocka_unit_test(arms_and_incumbents),
         cmocka_unit_test(pictures),
         cmocka_unit_test(tables),

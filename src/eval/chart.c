@@ -1,4 +1,4 @@
-/* chart.c - the page's other pictures: loss curves of the confirmed arms, what each seed scored, cost against gain.
+/* chart.c - the page's other pictures: loss curves of the arms of a phase, what each seed scored, cost against gain.
  *
  * Colours are classes that the page's style sheet fills. The incumbent is ink; levers take s0 … s7 in the order of the ledger; one that was
  * given more training is dashed. Curves are means over log-spaced bins of steps, so that a long training needs no more ink than a short. */
@@ -124,11 +124,11 @@ static void bin_arm(const axes *f, const hn_report_arm *arm, binned *out) {
 }
 
 /* As high as the means reach: one seed that jumps is cut off rather than pressing all others flat. */
-static bool curve_axes(const hn_report *r, axes *f) {
+static bool curve_axes(const hn_report *r, const char *phase, axes *f) {
     f->x0 = INFINITY, f->x1 = 0, f->y0 = INFINITY, f->y1 = -INFINITY;
     for (int64_t i = 0; i < r->arms.n; i++) {
         const hn_report_arm *arm = &r->arms.v[i];
-        for (int64_t s = 0; !strcmp(arm->phase, "confirm") && s < arm->curve.n; s++) {
+        for (int64_t s = 0; !strcmp(arm->phase, phase) && s < arm->curve.n; s++) {
             double x, y;
             for (size_t k = 0; k < json_array_size(arm->curve.v[s]) / 3; k++)
                 if (point(arm->curve.v[s], k, &x, &y)) f->x0 = fmin(f->x0, x), f->x1 = fmax(f->x1, x);
@@ -138,7 +138,7 @@ static bool curve_axes(const hn_report *r, axes *f) {
     if (!(f->x1 > f->x0)) return false;
     for (int64_t i = 0; i < r->arms.n; i++) {
         binned v;
-        if (strcmp(r->arms.v[i].phase, "confirm")) continue;
+        if (strcmp(r->arms.v[i].phase, phase)) continue;
         bin_arm(f, &r->arms.v[i], &v);
         for (int k = 0; k < BINS; k++)
             if (v.n[k] > 0) f->y0 = fmin(f->y0, v.y[k]), f->y1 = fmax(f->y1, v.y[k]);
@@ -146,11 +146,11 @@ static bool curve_axes(const hn_report *r, axes *f) {
     return f->y1 > f->y0;
 }
 
-const char *hn_svg_curves(hn_arena *a, const hn_report *r, int width) {
+const char *hn_svg_curves(hn_arena *a, const hn_report *r, const char *phase, int width) {
     hn_buf b = { 0 };
     int height = width < 520 ? 280 : 380;
     axes f = { .left = 40, .right = width - 8, .top = 26, .bottom = height - 44, .log_x = true };
-    if (!curve_axes(r, &f)) return "";
+    if (!curve_axes(r, phase, &f)) return "";
     double pad = 0.04 * (f.y1 - f.y0);
     f.y0 -= pad, f.y1 += pad;
     open_svg(a, &b, width, height, "Training loss by step, a thin line per seed, a thick one for the mean of an arm");
@@ -159,7 +159,7 @@ const char *hn_svg_curves(hn_arena *a, const hn_report *r, int width) {
     for (int means = 0; means < 2; means++)
         for (int64_t i = 0; i < r->arms.n; i++) {
             const hn_report_arm *arm = &r->arms.v[i];
-            if (strcmp(arm->phase, "confirm")) continue;
+            if (strcmp(arm->phase, phase)) continue;
             binned v;
             for (int64_t k = 0; !means && k < arm->curve.n; k++) {
                 bin_curve(&f, arm->curve.v[k], &v);

@@ -53,25 +53,39 @@ static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
     hn_buf_fmt(a, b, "</div>\n");
 }
 
-static void legend(hn_arena *a, hn_buf *b, const hn_report *r) {
+static void legend(hn_arena *a, hn_buf *b, const hn_report *r, const char *phase) {
     hn_buf_fmt(a, b, "<ul class=\"legend\">");
     for (int64_t i = 0; i < r->arms.n; i++) {
         const hn_report_arm *x = &r->arms.v[i];
-        if (!strcmp(x->phase, "confirm") && x->done && x->curve.n)
+        if (!strcmp(x->phase, phase) && x->done && x->curve.n)
             hn_buf_fmt(a, b, "<li><svg viewBox=\"0 0 18 12\" aria-hidden=\"true\"><path class=\"ln %s\" d=\"M1 6H17\"/></svg>%s</li>",
                        hn_series_class(r, x), hn_escape(a, x->name));
     }
     hn_buf_fmt(a, b, "</ul>\n");
 }
 
+/* The other phases' curves, for who wants to see every arm. */
+static void more_curves(hn_arena *a, hn_buf *b, const hn_report *r) {
+    static const char *const phases[][2] = { { "screen", "The curves of the screen" }, { "stack", "The curves of the levers together" }, { "seal", "The curves of start and end" } };
+    for (int64_t i = 0; i < HN_LEN(phases); i++) {
+        const char *wide = hn_svg_curves(a, r, phases[i][0], WIDE);
+        if (!*wide) continue;
+        hn_buf_fmt(a, b, "<details><summary>%s</summary>\n", phases[i][1]);
+        legend(a, b, r, phases[i][0]);
+        figure(a, b, wide, hn_svg_curves(a, r, phases[i][0], NARROW));
+        hn_buf_fmt(a, b, "</details>\n");
+    }
+}
+
 static void pictures(hn_arena *a, hn_buf *b, const hn_report *r) {
-    const char *curves = hn_svg_curves(a, r, WIDE), *cost = hn_svg_cost(a, r, WIDE), *seeds = hn_svg_seeds(a, r, WIDE);
+    const char *curves = hn_svg_curves(a, r, "confirm", WIDE), *cost = hn_svg_cost(a, r, WIDE), *seeds = hn_svg_seeds(a, r, WIDE);
     if (*curves) {
         section(a, b, "Training loss",
                 "Every training of the confirm phase: a thin line per seed, a thick one for the mean of the arm, averaged in equal steps "
                 "of the logarithm. Long trainings are shown from a fiftieth of their steps on: before, all arms fall alike.");
-        legend(a, b, r);
-        figure(a, b, curves, hn_svg_curves(a, r, NARROW));
+        legend(a, b, r, "confirm");
+        figure(a, b, curves, hn_svg_curves(a, r, "confirm", NARROW));
+        more_curves(a, b, r);
     }
     if (*cost) {
         section(a, b, "Cost against gain", "What a training takes on this machine, and what it gains; bars are 95 % intervals.");
@@ -107,7 +121,7 @@ static const char *scalar(hn_arena *a, const char *key, const json_t *v) {
     if (json_is_string(v)) return hn_escape(a, json_string_value(v));
     if (json_is_number(v) && strstr(key, "flops")) return hn_say_flops(a, json_number_value(v));
     if (json_is_number(v) && strstr(key, "memory")) return hn_say_bytes(a, json_number_value(v));
-    if (json_is_number(v)) return hn_num(a, json_number_value(v));
+    if (json_is_number(v)) return hn_say_short(a, json_number_value(v));
     return hn_escape(a, hn_json_text(a, v, false));
 }
 
@@ -116,7 +130,7 @@ static void facts(hn_arena *a, hn_buf *b, const json_t *o) {
     json_t *v;
     hn_buf_fmt(a, b, "<dl>\n");
     json_object_foreach((json_t *)(uintptr_t)o, key, v) {
-        if (!strcmp(key, "sets")) continue;
+        if (!strcmp(key, "sets") || !strcmp(key, "left_out")) continue; /* told by themselves */
         hn_buf name = { 0 };
         for (const char *s = hn_escape(a, key); *s; s++) hn_buf_put(a, &name, *s == '_' ? " " : s, 1);
         hn_buf_fmt(a, b, "<dt>%s</dt><dd>", hn_buf_str(a, &name));
@@ -204,6 +218,7 @@ bool hn_report_html(hn_arena *outer, hn_ledger *l, int64_t run, const char *path
         hn_page_levers(a, b, r);
     }
     hn_page_undecided(a, b, r);
+    hn_page_left_out(a, b, r);
     hn_page_stack(a, b, r);
     pictures(a, b, r);
     hn_page_variance(a, b, r);

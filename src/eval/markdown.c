@@ -25,6 +25,18 @@ static const char *guessed(hn_arena *a, const hn_report *r) {
     return hn_fmt(a, "; next tokens guessed right %s → %s", hn_say_percent(a, r->right[0]), hn_say_percent(a, r->right[1]));
 }
 
+/* What is no row of the table: worth of the kept ones beside each other, and what the budget had no room for. */
+static void rest(hn_arena *a, hn_buf *b, const hn_report *r) {
+    const json_t *left = json_object_get(r->plan, "left_out");
+    for (int64_t i = 0; i < r->stack.n; i++)
+        hn_buf_fmt(a, b, "%s%s %s (95 %% %s)", i ? ", " : "\nWorth beside the others: ", hn_markdown_cell(a, r->stack.v[i].name),
+                   hn_say_gain(a, r->stack.v[i].gain), hn_say_interval(a, r->stack.v[i].lo, r->stack.v[i].hi));
+    if (r->stack.n) hn_buf_fmt(a, b, ".\n");
+    for (size_t i = 0; i < json_array_size(left); i++)
+        hn_buf_fmt(a, b, "%s%s: %s.\n", i ? "" : "\nNot tried: ", hn_markdown_cell(a, hn_json_str(json_array_get(left, i), "lever")),
+                   hn_markdown_cell(a, hn_json_str(json_array_get(left, i), "why")));
+}
+
 const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) {
     hn_report r;
     hn_buf b = { 0 };
@@ -48,5 +60,6 @@ const char *hn_report_markdown(hn_arena *a, hn_ledger *l, int64_t run) {
                    hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi), hn_markdown_cell(a, hn_say_p(a, x)),
                    hn_say_plain(a, x->detectable), hn_say_percent(a, x->accuracy), times(a, x->cost), hn_say_seconds(a, x->seconds));
     }
+    rest(a, &b, &r);
     return hn_buf_str(a, &b);
 }

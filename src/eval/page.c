@@ -60,6 +60,19 @@ void hn_page_undecided(hn_arena *a, hn_buf *b, const hn_report *r) {
     hn_buf_fmt(a, b, "</ul>\n");
 }
 
+/* What the budget had no room for. */
+void hn_page_left_out(hn_arena *a, hn_buf *b, const hn_report *r) {
+    const json_t *left = json_object_get(r->plan, "left_out");
+    if (!json_array_size(left)) return;
+    hn_buf_fmt(a, b,
+               "<h2>What was left out</h2>\n<p class=\"lead\">Levers that were asked for and not tried, since a shorter training would have "
+               "proven nothing; never seeds.</p>\n<ul class=\"plain\">\n");
+    for (size_t i = 0; i < json_array_size(left); i++)
+        hn_buf_fmt(a, b, "<li><b>%s</b>: %s.</li>\n", hn_escape(a, hn_json_str(json_array_get(left, i), "lever")),
+                   hn_escape(a, hn_json_str(json_array_get(left, i), "why")));
+    hn_buf_fmt(a, b, "</ul>\n");
+}
+
 /* V = 2 s²/S + sd²(d)/n: how much of it seeds, how much items are to blame for. */
 void hn_page_variance(hn_arena *a, hn_buf *b, const hn_report *r) {
     bool any = false;
@@ -140,18 +153,18 @@ void hn_page_screen(hn_arena *a, hn_buf *b, const hn_report *r) {
 void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r) {
     if (!r->stack.n && !has_phase(r, "stack")) return;
     hn_buf_fmt(a, b,
-               "<h2>Together</h2>\n<p class=\"lead\">All kept levers at once, and once without each. A lever whose removal looks better is "
-               "dropped; no claim is made here.</p>\n");
+               "<h2>Together</h2>\n<p class=\"lead\">All kept levers at once, once without each, and the first two in the other order. A lever "
+               "whose removal looks better is dropped; no claim is made here.</p>\n");
     if (r->stack.n) {
         hn_buf_fmt(a, b,
-                   "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>lever</th><th>worth with<br>the others</th><th>95 %% "
+                   "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>lever</th><th>worth<br>alone</th><th>worth with<br>the others</th><th>95 %% "
                    "interval</th><th class=\"l\">so it</th></tr></thead><tbody>\n");
         for (int64_t i = 0; i < r->stack.n; i++) {
             const hn_report_row *x = &r->stack.v[i];
             hn_buf_fmt(a, b,
-                       "<tr class=\"one\"><td class=\"name\">%s</td><td data-l=\"worth\">%s</td><td data-l=\"95 %%\">%s</td><td "
-                       "class=\"wrap\">%s</td></tr>\n",
-                       hn_escape(a, x->name), hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi),
+                       "<tr class=\"one\"><td class=\"name\">%s</td><td data-l=\"alone\">%s</td><td data-l=\"with the others\">%s</td><td "
+                       "data-l=\"95 %%\">%s</td><td class=\"wrap\">%s</td></tr>\n",
+                       hn_escape(a, x->name), hn_say_gain(a, hn_report_alone(r, x->name)), hn_say_gain(a, x->gain), hn_say_interval(a, x->lo, x->hi),
                        strcmp(x->verdict, "kept") ? hn_escape(a, x->why) : "stays");
         }
         hn_buf_fmt(a, b, "</tbody></table></div>\n");

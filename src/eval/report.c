@@ -217,6 +217,12 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
     return true;
 }
 
+double hn_report_alone(const hn_report *r, const char *lever) {
+    for (int64_t i = 0; i < r->n_judged; i++)
+        if (!strcmp(r->levers.v[i].name, lever) && !strcmp(r->levers.v[i].phase, "confirm")) return r->levers.v[i].gain;
+    return NAN;
+}
+
 const char *hn_report_suspect(hn_arena *a, const hn_report *r) {
     for (int64_t i = 0; i < r->n_judged; i++) {
         const hn_report_row *x = &r->levers.v[i];

@@ -43,6 +43,7 @@ typedef struct hn_report {
     double seconds, flops; /* of the whole run */
 } hn_report;
 
+double hn_report_alone(const hn_report *r, const char *lever);                /* its gain by itself, in confirm; NaN: not judged */
 bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *out) HN_CHECK;
 const char *hn_report_changes(hn_arena *a, const char *from, const char *to); /* "optim.lr 0.001 → 0.002", from two resolved recipes */
 const char *hn_report_headline(hn_arena *a, const hn_report *r);              /* the verdict on the whole, in words; and whether placebo casts doubt on it */
@@ -51,6 +52,7 @@ const char *hn_report_suspect(hn_arena *a, const hn_report *r);               /*
 /* ---- numbers and text for people ---- */
 double hn_json_num(const json_t *o, const char *key);      /* NaN: absent */
 const char *hn_json_str(const json_t *o, const char *key); /* "": absent */
+const char *hn_say_short(hn_arena *a, double x);           /* 203, 0.01510 as 0.0151: four digits that count */
 const char *hn_say_plain(hn_arena *a, double x);           /* 2.4131; "–" for NaN */
 const char *hn_say_gain(hn_arena *a, double x);            /* +0.0312, −0.0012 */
 const char *hn_say_interval(hn_arena *a, double lo, double hi);
@@ -65,7 +67,7 @@ const char *hn_escape(hn_arena *a, const char *s); /* for HTML and XML text and 
 
 /* ---- pictures: SVG elements sized for `width`; alone: with its own colours, as a file of its own ---- */
 const char *hn_svg_forest(hn_arena *a, const hn_report *r, int width, bool alone);
-const char *hn_svg_curves(hn_arena *a, const hn_report *r, int width);
+const char *hn_svg_curves(hn_arena *a, const hn_report *r, const char *phase, int width);
 const char *hn_svg_seeds(hn_arena *a, const hn_report *r, int width);
 const char *hn_svg_cost(hn_arena *a, const hn_report *r, int width);
 /* Round places on an axis from lo to hi, at most `most`, at least 2; out[0] is the first, *n how many, *digits what to print. */
@@ -81,5 +83,5 @@ void hn_page_open(hn_arena *a, hn_buf *b, const char *escaped_title); /* up to <
 /* ---- page.c: the tables of the page ---- */
 void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_undecided(hn_arena *a, hn_buf *b, const hn_report *r);
 void hn_page_variance(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_screen(hn_arena *a, hn_buf *b, const hn_report *r);
-void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r);
+void hn_page_stack(hn_arena *a, hn_buf *b, const hn_report *r), hn_page_left_out(hn_arena *a, hn_buf *b, const hn_report *r);
 #endif

@@ -104,16 +104,33 @@ static void flatten(hn_arena *a, const char *text, lines *out) {
     }
 }
 
+const char *hn_say_short(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a, x == floor(x) && fabs(x) < 1e15 ? "%.0f" : "%.4g", x) : DASH; }
+
+/* 0.0013333333333333333 → 0.001333; what is no number stays as it is. */
+static const char *short_value(hn_arena *a, const char *s) {
+    double x;
+    return strlen(s) > 8 && hn_parse_f64(s, &x) ? hn_say_short(a, x) : s;
+}
+
+static const char *value_in(const lines *v, const char *key) {
+    for (int64_t i = 0; i < v->n; i++)
+        if (!strcmp(v->v[i].key, key)) return v->v[i].value;
+    return NULL;
+}
+
+enum { NEW_TOLD = 4 /* more settings that the other recipe does not have belong to another architecture or optimizer: their number is told */ };
+
 const char *hn_report_changes(hn_arena *a, const char *from, const char *to) {
     lines x = { 0 }, y = { 0 };
     hn_buf b = { 0 };
     flatten(a, from, &x), flatten(a, to, &y);
+    int64_t fresh = 0;
+    for (int64_t i = 0; i < y.n; i++) fresh += !value_in(&x, y.v[i].key);
     for (int64_t i = 0; i < y.n; i++) {
-        const char *old = NULL;
-        for (int64_t k = 0; k < x.n && !old; k++)
-            if (!strcmp(x.v[k].key, y.v[i].key)) old = x.v[k].value;
-        if (old && !strcmp(old, y.v[i].value)) continue;
-        hn_buf_fmt(a, &b, "%s%s %s%s%s", b.n ? ", " : "", y.v[i].key, old ? old : "", old ? " → " : "", y.v[i].value);
+        const char *old = value_in(&x, y.v[i].key);
+        if (old ? !strcmp(old, y.v[i].value) : fresh > NEW_TOLD) continue;
+        hn_buf_fmt(a, &b, "%s%s %s%s%s", b.n ? ", " : "", y.v[i].key, old ? short_value(a, old) : "", old ? " → " : "", short_value(a, y.v[i].value));
     }
+    if (fresh > NEW_TOLD) hn_buf_fmt(a, &b, "%s%lld settings of its own", b.n ? ", and " : "", (long long)fresh);
     return hn_buf_str(a, &b);
 }

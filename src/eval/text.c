@@ -88,6 +88,10 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
     }
     for (int64_t i = 0; i < r.levers.n; i++)
         hn_buf_fmt(a, &b, "  %s: %s\n", ascii_signs(a, r.levers.v[i].name), ascii_signs(a, r.levers.v[i].why));
+    const json_t *left = json_object_get(r.plan, "left_out");
+    for (size_t i = 0; i < json_array_size(left); i++)
+        hn_buf_fmt(a, &b, "  %s: not tried: %s\n", ascii_signs(a, hn_json_str(json_array_get(left, i), "lever")),
+                   ascii_signs(a, hn_json_str(json_array_get(left, i), "why")));
     if (r.stack.n) hn_buf_fmt(a, &b, "\nWorth with the others:\n");
     for (int64_t i = 0; i < r.stack.n; i++)
         hn_buf_fmt(a, &b, "  %s  %s  %s\n", ascii_signs(a, r.stack.v[i].name), ascii_signs(a, hn_say_gain(a, r.stack.v[i].gain)),
