@@ -1,7 +1,7 @@
 /* chart.c - the page's other pictures: loss curves of the arms of a phase, what each seed scored, cost against gain.
  *
- * Colours are classes that the page's style sheet fills. The incumbent is ink; levers take s0 … s7 in the order of the ledger; one that was
- * given more training is dashed. Curves are means over log-spaced bins of steps, so that a long training needs no more ink than a short. */
+ * Colours are classes that the page's style sheet fills. The incumbent is ink; levers take s0 … s7 in the order of the ledger; an incumbent
+ * that was given more training is dashed, and so is a lever's second setting. Curves are means over log-spaced bins of steps, so that a long training needs no more ink than a short. */
 #include "eval/report.h"
 
 #include <math.h>
@@ -9,12 +9,30 @@
 
 enum { BINS = 72, SERIES = 8, SHOWN = 50 /* the curves begin at a 50th of the longest training: before, all arms fall alike */ };
 
+/* Ink: what the others are compared with. In the stack that is all levers together. */
+static bool is_ink(const hn_report_arm *arm) { return strcmp(arm->phase, "stack") ? !arm->incumbent : !strcmp(arm->name, "all"); }
+
+/* "wider.0" and "wider.1" are settings of one lever. */
+static int64_t lever_length(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")] ? dot - name : (int64_t)strlen(name);
+}
+
 const char *hn_series_class(const hn_report *r, const hn_report_arm *arm) {
-    static const char *const names[SERIES] = { "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7" };
-    int64_t k = 0;
-    if (!arm->incumbent) return strchr(arm->name, ' ') ? "c dash" : "c";
-    for (int64_t i = 0; i < r->arms.n && &r->arms.v[i] != arm; i++) k += !strcmp(r->arms.v[i].phase, arm->phase) && r->arms.v[i].incumbent;
-    return names[k % SERIES];
+    static const char *const names[2][SERIES] = { { "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7" },
+                                                  { "s0 dash", "s1 dash", "s2 dash", "s3 dash", "s4 dash", "s5 dash", "s6 dash", "s7 dash" } };
+    if (is_ink(arm)) return strchr(arm->name, ' ') ? "c dash" : "c";
+    int64_t k = 0, n = lever_length(arm->name);
+    for (const hn_report_arm *x = r->arms.v; x != arm; x++) {
+        if (strcmp(x->phase, arm->phase) || is_ink(x)) continue;
+        int64_t len = lever_length(x->name);
+        if (len == n && !strncmp(x->name, arm->name, (size_t)n)) break; /* its lever has a colour already */
+        bool seen = false;
+        for (const hn_report_arm *y = r->arms.v; y != x; y++)
+            seen |= !strcmp(y->phase, x->phase) && !is_ink(y) && lever_length(y->name) == len && !strncmp(y->name, x->name, (size_t)len);
+        k += !seen;
+    }
+    return names[arm->name[n] == '.' && arm->name[n + 1] != '0'][k % SERIES];
 }
 
 typedef struct axes {
