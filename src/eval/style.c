@@ -22,7 +22,7 @@ const char hn_report_style[] =
     /* the outcome */
     ".hero{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:24px 26px 20px;margin:0}"
     ".nums{display:flex;flex-wrap:wrap;align-items:flex-end;gap:10px 26px;font-variant-numeric:tabular-nums}"
-    ".nums div{display:flex;flex-direction:column}.nums b{font-size:40px;line-height:1.1;letter-spacing:-.02em;font-weight:680}"
+    ".nums+.nums{margin-top:20px}.nums div{display:flex;flex-direction:column}.nums b{font-size:40px;line-height:1.1;letter-spacing:-.02em;font-weight:680}"
     ".nums span{font-size:13px;color:var(--soft)}.nums .arrow{font-size:30px;line-height:1;color:var(--soft);align-self:center}.nums .gain{margin-left:auto}"
     ".gain.good b{color:var(--kept)}.gain.bad b{color:var(--harm)}.verdict{margin:18px 0 0;padding:14px 0 0;border-top:1px solid var(--line);max-width:none}"
     ".unfinished{border-color:var(--harm)}.warn{color:var(--harm)}"
