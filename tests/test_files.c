@@ -114,7 +114,7 @@ static void whole_files(void **s) {
     assert_true(hn_file_map(a, in("e"), &b) && b.n == 0);
     assert_true(hn_file_read(a, in("e"), 0, &b) && b.n == 0 && b.p[0] == 0);
     assert_false(hn_file_read(a, in("none"), 0, &b));
-    assert_said(HONE_E_DATA, "cannot open (");
+    assert_said(HONE_E_DATA, "there is no such file or folder (");
     assert_false(hn_file_map(a, dir, &b));
     assert_said(HONE_E_DATA, "It is a folder; name a file.");
     assert_int_equal(mkfifo(in("pipe"), 0600), 0);

@@ -65,8 +65,7 @@ static bool list_paths(hn_arena *a, const hn_strs *paths, names *out) {
         const char *p = paths->v[i];
         struct stat st;
         if (stat(p, &st) != 0)
-            return HN_FAIL(a, HONE_E_DATA, .what = hn_fmt(a, "cannot read the data file: %s", strerror(errno)), .where = p,
-                           .hint = "check the path");
+            return hn_fail_input(a->job, "read the data file", p);
         if (S_ISDIR(st.st_mode)) {
             if (!list_folder(a, p, out)) return false;
         } else if (!reader_for(p)) {
