@@ -97,6 +97,9 @@ typedef struct hn_token_item {
     bool (*train)(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) HN_CHECK;
     void *(*begin)(hn_arena *a, const hn_tokenizer *t);      /* working memory of an encoder; NULL: none is needed */
     bool (*encode)(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;   /* appends */
+    /* The first place at `from` or behind it where text may be cut in two whose ids, one behind the other, are those of the whole; n: none.
+     * NULL: never. */
+    int64_t (*cut)(const hn_tokenizer *t, const uint8_t *p, int64_t n, int64_t from);
     bool (*load)(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) HN_CHECK;   /* recognises its own tokenizer.json; false without error: not mine. root lives as long as t */
     json_t *(*save)(hn_arena *a, const hn_tokenizer *t);                                          /* a tokenizer.json that the tokenizers package loads */
 } hn_token_item;
@@ -123,6 +126,8 @@ bool hn_encode(const hn_tokenizer *t, hn_arena *a, const void *p, int64_t n, hn_
 typedef struct hn_encoder { const hn_tokenizer *t; void *work; } hn_encoder;
 hn_encoder hn_encoder_new(hn_arena *a, const hn_tokenizer *t);
 bool hn_encoder_put(const hn_encoder *e, hn_arena *a, const void *p, int64_t n, hn_ids *out) HN_CHECK;   /* as hn_encode */
+/* encode.c: many texts on all threads; ids behind each other in *out, those of text i end at ends[i]. The same for any number of threads. */
+bool hn_encode_many(hn_arena *a, const hn_tokenizer *t, const hn_bytes *text, int64_t n, hn_ids *out, int64_t *ends) HN_CHECK;
 void hn_decode(const hn_tokenizer *t, hn_arena *a, const int32_t *ids, int64_t n, hn_buf *out);      /* ids out of range give U+FFFD */
 uint64_t hn_tokenizer_hash(hn_arena *a, const hn_tokenizer *t);
 

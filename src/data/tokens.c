@@ -85,10 +85,11 @@ static bool mark(const marker *k, const hn_range *own, int64_t n_own) {
     return true;
 }
 
+enum { BATCH_BYTES = 16 << 20 };  /* of text encoded at once; ids of two bytes wait as four meanwhile */
 typedef struct maker {
     hn_arena *a, *scratch;
     const hn_tokenizer *t;
-    hn_encoder encoder;
+    hn_encoder encoder;          /* for what `mark` asks again */
     const hn_corpus *c;
     hn_ids wide, some;           /* ids of 4 bytes; or those of one piece, on their way to 2 */
     HN_VEC(uint16_t) narrow;
@@ -97,7 +98,7 @@ typedef struct maker {
     hn_tokens *out;
 } maker;
 
-static bool add_piece(maker *k, const hn_piece *p) {
+static bool add_piece(maker *k, const hn_piece *p, const int32_t *made, int64_t n_made) {
     const hn_doc *d = &k->c->docs[p->doc];
     bool is_wide = k->out->width == 4, first = p->start == d->start, last = p->start + p->bytes == d->start + d->bytes;
     hn_ids *ids = is_wide ? &k->wide : &k->some;
@@ -105,7 +106,9 @@ static bool add_piece(maker *k, const hn_piece *p) {
     if (!is_wide) k->some.n = 0;
     int64_t before = ids->n, bos = first && (d->ends & HN_END_BOS) && k->t->bos >= 0, eos = last && (d->ends & HN_END_EOS) && k->t->eos >= 0;
     if (bos) hn_push(a, ids, k->t->bos);
-    if (!hn_encoder_put(&k->encoder, a, k->c->text.p + p->start, p->bytes, ids)) return false;
+    hn_vec_grow(a, ids, n_made);
+    if (n_made) memcpy(ids->v + ids->n, made, (size_t)n_made * sizeof *made);
+    ids->n += n_made;
     if (eos) hn_push(a, ids, k->t->eos);
     int64_t n = ids->n - before;
     if (!is_wide) {
@@ -127,12 +130,34 @@ static bool add_piece(maker *k, const hn_piece *p) {
     return true;
 }
 
+static bool add_batch(maker *k, const hn_split *s, bool held_out, int64_t from, int64_t *next) {
+    hn_arena *batch = hn_arena_new(k->scratch);
+    HN_VEC(hn_bytes) text = { 0 };
+    hn_ids ids = { 0 };
+    int64_t i = from, bytes = 0;
+    for (; i < s->n && bytes < BATCH_BYTES; i++) {
+        if (s->v[i].held_out != held_out) continue;
+        hn_push(batch, &text, (hn_bytes){ k->c->text.p + s->v[i].start, s->v[i].bytes });
+        bytes += s->v[i].bytes;
+    }
+    int64_t *ends = hn_new_n(batch, int64_t, text.n), at = 0, done = 0;
+    bool ok = hn_encode_many(batch, k->t, text.v, text.n, &ids, ends);
+    for (int64_t j = from; ok && j < i; j++) {
+        if (s->v[j].held_out != held_out) continue;
+        ok = add_piece(k, &s->v[j], ids.v + at, ends[done] - at);
+        at = ends[done++];
+    }
+    *next = i;
+    hn_arena_free(batch);
+    return ok;
+}
+
 bool hn_tokens_make(hn_arena *a, const hn_tokenizer *t, const hn_corpus *c, const hn_split *s, bool held_out, hn_tokens *out) {
     hn_arena *scratch = hn_arena_new(a);
     maker k = { .a = a, .scratch = scratch, .t = t, .encoder = hn_encoder_new(scratch, t), .c = c, .out = out };
     *out = (hn_tokens){ .width = t->vocab > UINT16_MAX + 1 ? 4 : 2, .vocab = t->vocab };
-    for (int64_t i = 0; i < s->n; i++)
-        if (s->v[i].held_out == held_out && !add_piece(&k, &s->v[i])) return false;
+    for (int64_t i = 0, next; i < s->n; i = next)
+        if (!add_batch(&k, s, held_out, i, &next)) return false;
     out->ids = out->width == 4 ? (const void *)k.wide.v : k.narrow.v;
     out->learn = c->n_samples ? k.learn.v : NULL;
     out->spans = k.spans.v;

@@ -31,6 +31,7 @@ typedef struct bench {
     double seconds;             /* to spend on a case */
     hn_strs filter;
     bool no_floor;
+    const char *tokenizer, *text; /* files of bench_encode; NULL: none */
     bench_machine machine;
     const char *group;          /* whose heading has been written */
     int64_t lines;
@@ -55,5 +56,6 @@ void bench_skip(bench *b, const char *name, const char *why);
 bool bench_ops(bench *b) HN_CHECK;
 bool bench_train(bench *b) HN_CHECK;
 bool bench_decode(bench *b) HN_CHECK;
+bool bench_encode(bench *b) HN_CHECK;
 bool bench_compare(hn_cmd_call *c, const char *old_path, const char *new_path) HN_CHECK;
 #endif

@@ -11,12 +11,12 @@ static const hn_param params[] = {
     HN_PARAM(flags, lines, .doc = "each line of stdin by itself"),
 };
 
-static bool encode(hn_cmd_call *c, const hn_tokenizer *t, const uint8_t *p, int64_t n) {
+static bool encode(hn_cmd_call *c, const hn_tokenizer *t, const hn_encoder *e, const uint8_t *p, int64_t n) {
     const flags *f = c->flags;
     hn_arena *a = hn_arena_new(c->a);
     hn_ids ids = { 0 };
     if (f->special && t->bos >= 0) hn_push(a, &ids, t->bos);
-    bool ok = hn_encode(t, a, p, n, &ids);
+    bool ok = hn_encoder_put(e, a, p, n, &ids);
     if (ok && c->json) {
         json_t *list = json_array();
         for (int64_t i = 0; i < ids.n; i++) json_array_append_new(list, json_integer(ids.v[i]));
@@ -70,10 +70,11 @@ static bool run(hn_cmd_call *c) {
     hn_tokenizer *t = hn_tokenizer_load(c->a, c->args[0]);
     hn_bytes in;
     if (!t || !hn_read_stdin(c->a, &in)) return false;
+    hn_encoder e = hn_encoder_new(c->a, t);
     for (int64_t at = 0; at < in.n || (at == 0 && !f->lines);) {
         const uint8_t *end = f->lines ? memchr(in.p + at, '\n', (size_t)(in.n - at)) : NULL;
         int64_t n = end ? end - in.p - at : in.n - at;
-        if (!(f->decode ? decode(c, t, in.p + at, n, at) : encode(c, t, in.p + at, n))) return false;
+        if (!(f->decode ? decode(c, t, in.p + at, n, at) : encode(c, t, &e, in.p + at, n))) return false;
         if (hn_out_broken() || hn_stopped(c->a->job)) break;
         at += n + 1;
     }

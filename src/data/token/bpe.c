@@ -1,22 +1,21 @@
 /* bpe.c - byte-pair encoding: symbols of a word, joined pair by pair in the order of their ranks.
  *
  * Over bytes (GPT-2, Llama 3, Qwen) every byte string goes in and comes out as it was. Over characters (SentencePiece, Llama 2) a
- * character without a token becomes the tokens of its bytes, where the file says so, or the unknown token. Words that were met before come from a small table of the encoder, which is
- * what makes natural text fast. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
+ * character without a token becomes the tokens of its bytes, where the file says so, or the unknown token. Words that were met before come
+ * from a table of the encoder (part/known.c). Where no words are cut and no merge has a visible blank behind another sign, as in Llama 2, nothing ever
+ * joins across the place where a blank begins: the text is spelled in pieces there, with the same ids. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
  * token, <|endoftext|>. Source: Radford et al. 2019; the files of the package `tokenizers`. */
 #include "data/token/part/part.h"
 
-enum { KNOWN_BITS = 15, KNOWN_TEXT = 22, KNOWN_IDS = 10, LONGEST = INT32_MAX / 8 };
-
-typedef struct { uint8_t bytes, n; char text[KNOWN_TEXT]; int32_t id[KNOWN_IDS]; } known;
-_Static_assert(sizeof(known) == 64, "one cache line");
+enum { LONGEST = INT32_MAX / 8, MARK_BYTES = 3 };
+static const uint8_t mark[MARK_BYTES] = { 0xE2, 0x96, 0x81 };      /* SentencePiece's visible blank */
 
 typedef struct {
     hn_pipeline pipe;
     hn_merges *merges;
     hn_map *whole;           /* ignore_merges: words that are tokens stay whole; NULL: not asked for */
     hn_map *chars;           /* symbols are characters: their ids; NULL: symbols are bytes */
-    bool fuse_unk;
+    bool fuse_unk, apart;    /* apart: merges have visible blanks in front alone */
     int32_t byte[256];       /* of a byte; with chars, of "<0x41>"; -1: no token */
 } bpe;
 
@@ -67,33 +66,24 @@ static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
     return true;
 }
 
+static bool is_mark(const uint8_t *p, int64_t n) { return n >= MARK_BYTES && !memcmp(p, mark, MARK_BYTES); }
+
+/* Where the blanks that stand at p are over and others begin; n: nowhere. */
+static int64_t next_mark(const uint8_t *p, int64_t n) {
+    int64_t i = 0;
+    while (is_mark(p + i, n - i)) i += MARK_BYTES;
+    const uint8_t *q = n > i ? memmem(p + i, (size_t)(n - i), mark, MARK_BYTES) : NULL;
+    return q ? q - p : n;
+}
+
 static bool word(hn_work *w, const uint8_t *p, int64_t n) {
-    if (n > KNOWN_TEXT) return spell(w, p, n);
-    known *k = (known *)w->model + (hn_hash(p, n, 0) >> (64 - KNOWN_BITS));
-    if (k->bytes == n && !memcmp(k->text, p, (size_t)n)) {
-        hn_vec_grow(w->out_arena, w->out, KNOWN_IDS);
-        memcpy(w->out->v + w->out->n, k->id, sizeof k->id);
-        w->out->n += k->n;
-        return true;
-    }
-    int64_t before = w->out->n;
-    if (!spell(w, p, n)) return false;
-    int64_t made = w->out->n - before;
-    if (made <= KNOWN_IDS) {
-        k->bytes = (uint8_t)n;
-        k->n = (uint8_t)made;
-        memcpy(k->text, p, (size_t)n);
-        memcpy(k->id, w->out->v + before, (size_t)made * sizeof *k->id);
-    }
+    if (!((const bpe *)w->pipe->model)->apart) return hn_work_word(w, p, n, spell);
+    for (int64_t k; n; p += k, n -= k)
+        if (k = next_mark(p, n), !hn_work_word(w, p, k, spell)) return false;
     return true;
 }
 
-static void *begin(hn_arena *a, const hn_tokenizer *t) {
-    const bpe *own = t->own;
-    hn_work *w = hn_work_new(a, t, &own->pipe);
-    w->model = hn_new_n(a, known, 1 << KNOWN_BITS);
-    return w;
-}
+static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const bpe *)t->own)->pipe); }
 
 static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     return hn_pipeline_encode(work, a, p, n, out);
@@ -138,7 +128,7 @@ static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *i
     const json_t *l = json_array_get(v, 0), *r = json_array_get(v, 1);
     const char *left = json_string_value(json_is_string(v) ? v : l), *right = json_string_value(r);
     const char *blank = json_is_string(v) ? strchr(left, ' ') : NULL;
-    int64_t n_left = blank ? blank - left : left ? (int64_t)strlen(left) : 0, x, y, both, m;
+    int64_t n_left = blank ? blank - left : left ? (int64_t)strlen(left) : 0, x, y, id = 0, both = 0, m = 0;
     if (blank) right = blank + 1;
     if (!left || !right || !n_left || !*right || (blank && strchr(right, ' ')))
         return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "model.merges[%lld] is no pair", (long long)i), .where = where,
@@ -149,13 +139,14 @@ static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *i
     if (has_left && has_right) {
         (void)seen(own, left, n_left, room, &both);
         (void)seen(own, right, n_right, room + both, &m);
-        has_both = hn_map_get(ids, room, both + m, &both);
+        has_both = hn_map_get(ids, room, both + m, &id);
     }
     if (!has_both)
         return HN_FAIL(a, HONE_E_MODEL, .where = where,
                        .what = hn_fmt(a, "model.merges[%lld] names a token that is not in the vocabulary", (long long)i),
                        .found = hn_fmt(a, "\"%.*s\" with \"%.*s\"", (int)HN_MIN(n_left, 60), left, (int)HN_MIN(n_right, 60), right));
-    hn_merges_put(own->merges, (int32_t)x, (int32_t)y, (int32_t)i, (int32_t)both);
+    hn_merges_put(own->merges, (int32_t)x, (int32_t)y, (int32_t)i, (int32_t)id);
+    own->apart = own->apart && next_mark(room, both + m) == both + m;
     return true;
 }
 
@@ -178,6 +169,8 @@ static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *v
     }
     own->whole = ignore ? ids : NULL;
     own->chars = bytes ? NULL : ids;
+    int64_t blank;
+    own->apart = own->chars && !ignore && hn_map_get(ids, mark, MARK_BYTES, &blank);
     own->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));
     own->merges = hn_merges_new(a, (int64_t)json_array_size(merges));
     size_t i;

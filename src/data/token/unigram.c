@@ -2,38 +2,29 @@
  *
  * Viterbi over the positions of a word: the best way to each byte is the best way to an earlier one and a piece between. A character
  * that no piece begins with is unknown at the lowest score less ten; unknown ones in a row become one token, or the tokens of
- * their bytes where the file has them. Loaded only. */
+ * their bytes where the file has them.
+ * Where pieces have visible blanks in front alone, every way goes through the places where blanks begin: there the text is cut, and what
+ * was met before comes from a table (part/known.c). The sum of scores so far is carried on, by the same additions as over the whole
+ * text; so a cut that is nearly as good as another, which rounding decides, is decided as it is there: such ones are not kept. */
 #include "data/token/part/part.h"
 #include <math.h>
 
-typedef struct { uint64_t key; int32_t node; } edge;               /* (parent, byte) + 1 → node */
+enum { LONGEST = INT32_MAX / 8, MARK_BYTES = 3, ALONE = 64 };
+static const uint8_t mark[MARK_BYTES] = { 0xE2, 0x96, 0x81 };
+
 typedef struct {
     hn_pipeline pipe;
     double *score, unknown;
-    edge *edges;
-    uint64_t mask;
-    int32_t *token;                  /* by node: id + 1 */
-    int32_t n_nodes;
+    const hn_trie *trie;
     int32_t byte[256];
-    bool fallback;
+    bool fallback, apart;
 } unigram;
-typedef struct { double score; int64_t from; int32_t id; } best;
-
-static edge *find(const unigram *own, int32_t node, uint8_t byte) {
-    uint64_t key = ((uint64_t)(uint32_t)node << 8 | byte) + 1;
-    for (uint64_t i = (key * UINT64_C(0x9E3779B97F4A7C15)) >> 20 & own->mask;; i = (i + 1) & own->mask)
-        if (own->edges[i].key == key || !own->edges[i].key) return &own->edges[i];
-}
-
-static void insert(unigram *own, const char *key, int32_t id) {
-    int32_t node = 0;
-    for (const uint8_t *p = (const uint8_t *)key; *p; p++) {
-        edge *e = find(own, node, *p);
-        if (!e->key) *e = (edge){ ((uint64_t)(uint32_t)node << 8 | *p) + 1, ++own->n_nodes };
-        node = e->node;
-    }
-    if (node && !own->token[node]) own->token[node] = id + 1;
-}
+typedef struct { double score; int32_t from, id; } best;
+typedef struct {
+    HN_VEC(best) to;
+    HN_VEC(int32_t) cut;
+    bool unsure;                     /* the last way depends on more than its text: on rounding, or it has unknown signs */
+} working;
 
 static void put_unknown(hn_work *w, const unigram *own, const uint8_t *p, int64_t n) {
     bool bytes = own->fallback;
@@ -42,76 +33,154 @@ static void put_unknown(hn_work *w, const unigram *own, const uint8_t *p, int64_
     if (!bytes) hn_work_put(w, w->t->unk);
 }
 
-static bool word(hn_work *w, const uint8_t *p, int64_t n) {
-    const unigram *own = w->pipe->model;
-    hn_arena *a = hn_arena_new(w->scratch);
-    best *to = hn_new_n(a, best, n + 1);
+#define NEAR 1e-3       /* sums below 1e8 in double precision, some hundred additions: rounding stays below 1e-5 */
+#define FAR_SUM 1e8
+
+static inline void reach(working *k, int64_t end, double score, int64_t from, int32_t id) {
+    best *b = &k->to.v[end];
+    if (b->from >= 0 && fabs(score - b->score) < NEAR) k->unsure = true;
+    if (b->from < 0 || score > b->score) *b = (best){ score, (int32_t)from, id };
+}
+
+/* The best way through p[0, n), `sum` behind; *sum becomes the sum at its end. */
+static void find_way(const unigram *own, working *k, int32_t unk, const uint8_t *p, int64_t n, double *sum) {
+    const hn_trie_node *node = own->trie->node;
+    best *to = k->to.v;
+    k->unsure = fabs(*sum) > FAR_SUM;
+    to[0].score = *sum;
     for (int64_t i = 1; i <= n; i++) to[i].from = -1;
     for (int64_t at = 0, used; at < n; at += used) {
         uint32_t cp;
         bool single = false;
-        used = hn_utf8_next(p + at, n - at, &cp);
-        int32_t node = 0;
-        for (int64_t end = at + 1; end <= n && (node = find(own, node, p[end - 1])->node); end++) {
-            int32_t id = own->token[node] - 1;
+        used = p[at] < 0x80 ? 1 : hn_utf8_next(p + at, n - at, &cp);
+        double before = to[at].score;
+        int32_t place = 0;
+        for (int64_t end = at + 1; end <= n && (place = hn_trie_step(node, place, p[end - 1])) > 0; end++) {
+            int32_t id = node[place].value;
             if (id < 0) continue;
-            double score = to[at].score + own->score[id];
-            if (to[end].from < 0 || score > to[end].score) to[end] = (best){ score, at, id };
+            reach(k, end, before + own->score[id], at, id);
             single |= end == at + used;
         }
-        double score = to[at].score + own->unknown;
-        if (!single && (to[at + used].from < 0 || score > to[at + used].score)) to[at + used] = (best){ score, at, w->t->unk };
+        if (!single) reach(k, at + used, before + own->unknown, at, unk);
     }
-    int64_t *cut = hn_new_n(a, int64_t, n + 1), cuts = 0;
-    for (int64_t i = n; i > 0; i = to[i].from) cut[cuts++] = i;
-    for (int64_t at = 0; cuts; ) {
+    *sum = to[n].score;
+    k->cut.n = 0;
+    for (int32_t i = (int32_t)n; i > 0; i = to[i].from) k->cut.v[k->cut.n++] = i;
+}
+
+static bool spell(hn_work *w, const uint8_t *p, int64_t n, double *sum) {
+    const unigram *own = w->pipe->model;
+    working *k = w->model;
+    if (n > LONGEST)
+        return HN_FAIL(w->out_arena, HONE_E_DATA, .what = "a word is too long for the tokenizer", .found = hn_fmt(w->out_arena, "%lld bytes", (long long)n),
+                       .wanted = hn_fmt(w->out_arena, "at most %d", LONGEST), .hint = "cut the text into documents");
+    k->to.n = k->cut.n = 0;
+    hn_vec_grow(w->a, &k->to, n + 1);
+    hn_vec_grow(w->a, &k->cut, n + 1);
+    find_way(own, k, w->t->unk, p, n, sum);
+    const best *to = k->to.v;
+    const int32_t *cut = k->cut.v;
+    for (int64_t at = 0, cuts = k->cut.n; cuts;) {
         int64_t end = cut[--cuts];
         bool unk = to[end].id == w->t->unk;
+        k->unsure |= unk;
         while (unk && cuts && to[cut[cuts - 1]].id == w->t->unk) end = cut[--cuts];
-        if (unk && w->t->unk < 0) {
-            hn_arena_free(a);
+        if (unk && w->t->unk < 0)
             return HN_FAIL(w->out_arena, HONE_E_DATA, .what = "a character is not in the tokenizer's vocabulary, which has no unknown token",
                            .found = hn_fmt(w->out_arena, "\"%.*s\"", (int)HN_MIN(end - at, 40), p + at));
-        }
         if (unk) put_unknown(w, own, p + at, end - at);
         else hn_work_put(w, to[end].id);
         at = end;
     }
-    hn_arena_free(a);
     return true;
 }
 
-static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const unigram *)t->own)->pipe); }
+/* A stretch that ways begin and end with. alone: nothing stands before or behind it, so the sum does not matter. Ids that hold for
+ * it alone are kept with ALONE added to their number. */
+static bool stretch(hn_work *w, const uint8_t *p, int64_t n, bool alone, double *sum) {
+    const unigram *own = w->pipe->model;
+    if (n > HN_KNOWN_TEXT) return spell(w, p, n, sum);
+    uint64_t key[3];
+    bool hit;
+    hn_known *k = hn_known_find(w->known, p, n, key, &hit);
+    if (hit && (alone || (k->n < ALONE && fabs(*sum) < FAR_SUM))) {
+        int32_t m = k->n & (ALONE - 1);
+        hn_vec_grow(w->out_arena, w->out, HN_KNOWN_IDS);
+        memcpy(w->out->v + w->out->n, k->id, sizeof k->id);
+        w->out->n += m;
+        for (int32_t i = 0; !alone && i < m; i++) *sum += own->score[k->id[i]];
+        return true;
+    }
+    int64_t before = w->out->n;
+    if (!spell(w, p, n, sum)) return false;
+    bool unsure = ((working *)w->model)->unsure;
+    int64_t made = w->out->n - before;
+    if ((alone || !unsure) && made <= HN_KNOWN_IDS) {
+        hn_known_put(k, key, w->out->v + before, made);
+        if (unsure) k->n += ALONE;
+    }
+    return true;
+}
+
+static bool is_mark(const uint8_t *p, int64_t n) { return n >= MARK_BYTES && !memcmp(p, mark, MARK_BYTES); }
+
+/* Where the blanks that stand at p are over and others begin; n: nowhere. */
+static int64_t next_mark(const uint8_t *p, int64_t n) {
+    int64_t i = 0;
+    while (is_mark(p + i, n - i)) i += MARK_BYTES;
+    const uint8_t *q = n > i ? memmem(p + i, (size_t)(n - i), mark, MARK_BYTES) : NULL;
+    return q ? q - p : n;
+}
+
+static bool word(hn_work *w, const uint8_t *p, int64_t n) {
+    double sum = 0;
+    bool apart = ((const unigram *)w->pipe->model)->apart;
+    for (int64_t at = 0, k; at < n; at += k) {
+        k = apart ? next_mark(p + at, n - at) : n;
+        if (!stretch(w, p + at, k, k == n, &sum)) return false;
+    }
+    return true;
+}
+
+static void *begin(hn_arena *a, const hn_tokenizer *t) {
+    hn_work *w = hn_work_new(a, t, &((const unigram *)t->own)->pipe);
+    w->model = hn_new(a, working);
+    w->known = hn_known_new(a);
+    return w;
+}
 
 static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     return hn_pipeline_encode(work, a, p, n, out);
 }
 
-static bool load_scores(hn_arena *a, unigram *own, const json_t *model, const hn_vocab *vocab, const char *where) {
+static bool load_scores(hn_arena *a, unigram *own, const json_t *model, const hn_vocab *vocab, int32_t unk, const char *where) {
     const json_t *list = json_object_get(model, "vocab");
-    int64_t bytes = 0, size = 16;
     if (!json_is_array(list)) return HN_FAIL(a, HONE_E_MODEL, .what = "model.vocab of a Unigram model is no list", .where = where);
+    hn_arena *scratch = hn_arena_new(a);
+    hn_bytes *key = hn_new_n(scratch, hn_bytes, vocab->base);
+    int32_t *ids = hn_new_n(scratch, int32_t, vocab->base);
+    bool has_mark = false, in_front = true;
     own->score = hn_new_n(a, double, vocab->base);
     own->unknown = INFINITY;
+    memset(own->byte, -1, sizeof own->byte);
     for (int64_t id = 0; id < vocab->base; id++) {
         const json_t *v = json_array_get(json_array_get(list, (size_t)id), 1);
         if (!json_is_number(v))
             return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "model.vocab[%lld] has no score", (long long)id), .where = where);
-        own->score[id] = json_number_value(v);
-        own->unknown = HN_MIN(own->unknown, own->score[id]);
-        bytes += (int64_t)strlen(vocab->key[id]);
-    }
-    own->unknown -= 10;
-    while (size < 2 * bytes + 2) size *= 2;
-    own->edges = hn_new_n(a, edge, size);
-    own->mask = (uint64_t)size - 1;
-    own->token = hn_new_n(a, int32_t, bytes + 1);
-    memset(own->byte, -1, sizeof own->byte);
-    for (int64_t id = 0; id < vocab->base; id++) {
+        int64_t n = (int64_t)strlen(vocab->key[id]);
         int byte = hn_byte_token(vocab->key[id]);
         if (byte >= 0) own->byte[byte] = (int32_t)id;
-        insert(own, vocab->key[id], (int32_t)id);
+        key[id] = (hn_bytes){ (const uint8_t *)vocab->key[id], n };
+        ids[id] = (int32_t)id;
+        has_mark |= n == MARK_BYTES && is_mark(key[id].p, n) && id != unk;
+        in_front &= next_mark(key[id].p, n) == n;
+        own->score[id] = json_number_value(v);
+        own->unknown = HN_MIN(own->unknown, own->score[id]);
     }
+    own->unknown -= 10;
+    own->apart = has_mark && in_front;
+    own->trie = hn_trie_new(a, key, ids, vocab->base);
+    hn_arena_free(scratch);
     return true;
 }
 
@@ -131,7 +200,7 @@ static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) 
     own->fallback = json_is_true(json_object_get(model, "byte_fallback"));
     own->pipe.word = word;
     own->pipe.model = own;
-    return load_scores(a, own, model, &vocab, where);
+    return load_scores(a, own, model, &vocab, t->unk, where);
 }
 
 static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const unigram *)t->own)->pipe.root; }

@@ -6,27 +6,37 @@
 
 typedef struct {
     hn_pipeline pipe;
-    hn_map *begins, *goes_on;        /* ids by text, those of pieces that go on without their prefix */
-    int64_t longest;                 /* bytes of the longest piece */
+    hn_trie *begins, *goes_on;       /* pieces; those that go on without their prefix */
     int64_t max_chars;
 } wordpiece;
 
-static bool word(hn_work *w, const uint8_t *p, int64_t n) {
+/* The bytes of the longest piece at p; 0: none. */
+static int64_t longest(const hn_trie *t, const uint8_t *p, int64_t n, int32_t *id) {
+    int64_t found = 0;
+    int32_t at = 0;
+    for (int64_t i = 0; i < n && (at = hn_trie_step(t->node, at, p[i])) > 0; i++)
+        if (t->node[at].value >= 0) *id = t->node[at].value, found = i + 1;
+    return found;
+}
+
+static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
     const wordpiece *own = w->pipe->model;
-    int64_t before = w->out->n, chars = 0, id;
+    int64_t before = w->out->n, chars = 0;
+    int32_t id = 0;
     for (int64_t i = 0; i < n; i++) chars += (p[i] & 0xC0) != 0x80;
     bool whole = chars <= own->max_chars;
     for (int64_t at = 0, k; whole && at < n; at += k) {
-        const hn_map *ids = at ? own->goes_on : own->begins;
-        for (k = HN_MIN(n - at, own->longest); k > 0 && !hn_map_get(ids, p + at, k, &id); k--) {}
+        k = longest(at ? own->goes_on : own->begins, p + at, n - at, &id);
         if (!k) whole = false;
-        else hn_work_put(w, (int32_t)id);
+        else hn_work_put(w, id);
     }
     if (whole) return true;
     w->out->n = before;
     hn_work_put(w, w->t->unk);
     return true;
 }
+
+static bool word(hn_work *w, const uint8_t *p, int64_t n) { return hn_work_word(w, p, n, spell); }
 
 static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const wordpiece *)t->own)->pipe); }
 
@@ -48,18 +58,24 @@ static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) 
     own->pipe.word = word;
     own->pipe.model = own;
     own->max_chars = json_is_integer(most) ? (int64_t)json_integer_value(most) : 100;
-    own->begins = hn_map_new(a);
-    own->goes_on = hn_map_new(a);
     if (!prefix) prefix = "##";
-    size_t n_prefix = strlen(prefix);
-    for (int64_t id = 0; id < vocab.base; id++) {
-        const char *key = vocab.key[id];
-        if (!key) continue;
-        int64_t n = (int64_t)strlen(key);
-        own->longest = HN_MAX(own->longest, n);
-        hn_map_put(own->begins, key, n, id);
-        if (!strncmp(key, prefix, n_prefix)) hn_map_put(own->goes_on, key + n_prefix, n - (int64_t)n_prefix, id);
+    int64_t n_prefix = (int64_t)strlen(prefix), n = 0, more = 0;
+    hn_arena *scratch = hn_arena_new(a);
+    hn_bytes *key = hn_new_n(scratch, hn_bytes, vocab.base), *rest = hn_new_n(scratch, hn_bytes, vocab.base);
+    int32_t *id = hn_new_n(scratch, int32_t, vocab.base), *rest_id = hn_new_n(scratch, int32_t, vocab.base);
+    for (int32_t i = 0; i < vocab.base; i++) {
+        if (!vocab.key[i]) continue;
+        key[n] = (hn_bytes){ (const uint8_t *)vocab.key[i], (int64_t)strlen(vocab.key[i]) };
+        id[n] = i;
+        if (key[n].n >= n_prefix && !memcmp(key[n].p, prefix, (size_t)n_prefix)) {
+            rest[more] = (hn_bytes){ key[n].p + n_prefix, key[n].n - n_prefix };
+            rest_id[more++] = i;
+        }
+        n++;
     }
+    own->begins = hn_trie_new(a, key, id, n);
+    own->goes_on = hn_trie_new(a, rest, rest_id, more);
+    hn_arena_free(scratch);
     return true;
 }
 

@@ -18,11 +18,17 @@ bool hn_unshow_bytes(const char *s, int64_t n, uint8_t *out, int64_t *m);       
 typedef struct hn_pattern hn_pattern;
 typedef struct hn_matcher hn_matcher;
 hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, bool literal) HN_CHECK;   /* E_MODEL: it does not compile */
+hn_pattern *hn_pattern_slow(hn_arena *a, const char *where, const char *text) HN_CHECK;                /* by PCRE2 in any case: for tests */
 hn_matcher *hn_matcher_new(hn_arena *a);                                        /* working memory for any pattern; one thread */
 /* The first match in valid UTF-8 p[from, n): 1 and its borders, 0: none, −1: too hard (a bound on backtracking). */
 int hn_match(hn_matcher *m, const hn_pattern *r, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end);
 /* Expressions by name: gpt2, cl100k (also gpt4), llama3, qwen2; NULL for others. */
 const char *hn_pattern_named(const char *name);
+
+/* ---- quick.c: the end of the first match in valid UTF-8 p[from, n), −1: none; needs nothing and has no bound ---- */
+typedef int64_t (*hn_quick_fn)(const uint8_t *p, int64_t n, int64_t from, int64_t *start);
+hn_quick_fn hn_quick(const char *text);                                         /* NULL: there is none for this expression */
+#define HN_PUNCTUATION "[!-/:-@\\[-`{-~]|\\p{P}"
 
 /* ---- words.c: pre-tokenizers ---- */
 typedef enum hn_split_how { HN_SPLIT_REMOVED, HN_SPLIT_ISOLATED, HN_SPLIT_WITH_PREVIOUS, HN_SPLIT_WITH_NEXT, HN_SPLIT_CONTIGUOUS } hn_split_how;
@@ -85,6 +91,29 @@ bool hn_added_find(const hn_added *f, const uint8_t *p, int64_t n, int64_t from,
 typedef struct hn_vocab { const char **key; int64_t n, base, entries; } hn_vocab;    /* key (n): NULL where an id stands for nothing; base: n without added tokens */
 bool hn_vocab_load(hn_arena *a, const json_t *root, const char *where, const hn_added_list *added, hn_vocab *out) HN_CHECK;
 
+/* ---- trie.c: entries that a text begins with ---- */
+typedef struct hn_trie_node { int32_t base, parent, value; } hn_trie_node;      /* parent: plus one, 0: a free place; value −1: no entry ends here */
+typedef struct hn_trie { const hn_trie_node *node; int64_t n; } hn_trie;        /* the root is 0 */
+hn_trie *hn_trie_new(hn_arena *a, const hn_bytes *key, const int32_t *value, int64_t n);   /* values from 0; of equal keys the lowest; empty keys are left out */
+static inline int32_t hn_trie_step(const hn_trie_node *node, int32_t at, uint8_t byte) {   /* −1: no entry goes on so */
+    int32_t next = node[at].base ^ byte;
+    return node[next].parent == at + 1 ? next : -1;
+}
+
+/* ---- known.c: words that were met before, and their ids; one slot for each hash, the last one stays ---- */
+enum { HN_KNOWN_TEXT = 23, HN_KNOWN_IDS = 9, HN_KNOWN_BITS = 15 };
+typedef struct hn_known { uint64_t key[3]; int32_t n; int32_t id[HN_KNOWN_IDS]; } hn_known;      /* key: the text, its length in the last byte; 0: none */
+_Static_assert(sizeof(hn_known) == 64, "one cache line");
+hn_known *hn_known_new(hn_arena *a);
+/* The slot of a text of 1 to HN_KNOWN_TEXT bytes; *hit: its ids are there. A slot that was no hit is free to be filled by hn_known_put. */
+hn_known *hn_known_find(hn_known *table, const uint8_t *p, int64_t n, uint64_t key[3], bool *hit);
+static inline void hn_known_put(hn_known *k, const uint64_t key[3], const int32_t *id, int64_t n) {
+    if (n > HN_KNOWN_IDS) return;
+    memcpy(k->key, key, sizeof k->key);
+    for (int64_t i = 0; i < n; i++) k->id[i] = id[i];
+    k->n = (int32_t)n;
+}
+
 /* ---- pipeline.c ---- */
 typedef struct hn_pipeline {
     json_t *root;                    /* the file, for saving */
@@ -105,12 +134,15 @@ struct hn_work {
     hn_ids *out;
     hn_arena *out_arena;
     void *model;                     /* the model's working memory */
+    hn_known *known;                 /* made by the first hn_work_word; NULL before */
 };
 /* Everything but the model. */
 bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) HN_CHECK;
 hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe);
 bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;
 static inline void hn_work_put(hn_work *w, int32_t id) { hn_push(w->out_arena, w->out, id); }
+/* fn's ids of the word, which depend on nothing else: from the words met before, or by fn. */
+bool hn_work_word(hn_work *w, const uint8_t *p, int64_t n, hn_word_fn fn) HN_CHECK;
 
 /* ---- merges.c: which pairs of ids join, and in what order ---- */
 typedef struct hn_merges hn_merges;

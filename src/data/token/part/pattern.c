@@ -1,5 +1,6 @@
 /* pattern.c - the regular expressions that cut text into words, by PCRE2 with its just-in-time compiler.
  *
+ * Those in use have a form of their own (quick.c), and plain texts are searched as such; PCRE2 takes the rest.
  * tokenizer.json speaks the dialect of Oniguruma (Ruby): four of its signs mean something else in PCRE2 and are rewritten.
  *     \s \S   White_Space of Unicode; PCRE2 counts U+180E in        \w   Alphabetic, marks, digits, Pc and ² ³ ¹ ¼ ½ ¾
  *     \h      a hexadecimal digit                                    \uHHHH   a code point
@@ -12,7 +13,7 @@
 
 enum { MATCH_LIMIT = 10000000, STACK_MIN = 32 << 10, STACK_MAX = 4 << 20 };
 
-struct hn_pattern { pcre2_code *code; bool jit; };
+struct hn_pattern { pcre2_code *code; bool jit; hn_quick_fn quick; const char *literal; int64_t n_literal; };   /* code NULL: quick or literal */
 struct hn_matcher { pcre2_match_data *data; pcre2_match_context *context; pcre2_jit_stack *stack; };
 
 #define LETTERS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
@@ -88,12 +89,12 @@ static bool refused(hn_arena *a, const char *where, const char *text, const char
                    .wanted = why);
 }
 
-hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, bool literal) {
-    const char *why = "one that PCRE2 understands", *own = literal ? text : translate(a, text, &why);
+hn_pattern *hn_pattern_slow(hn_arena *a, const char *where, const char *text) {
+    const char *why = "one that PCRE2 understands", *own = translate(a, text, &why);
     if (!own) return (void)refused(a, where, text, hn_fmt(a, "one without %s", why)), NULL;
     int error;
     PCRE2_SIZE at;
-    uint32_t options = literal ? PCRE2_UTF | PCRE2_LITERAL : PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)own, strlen(own), options, &error, &at, NULL);
     if (!code) {
         char message[128] = "";
@@ -102,10 +103,17 @@ hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, boo
     }
     hn_defer(a, free_code, code);
     hn_pattern *r = hn_new(a, hn_pattern);
-    *r = (hn_pattern){ code, pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0 };
+    *r = (hn_pattern){ .code = code, .jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0 };
     return r;
 }
 
+hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, bool literal) {
+    hn_quick_fn quick = literal ? NULL : hn_quick(text);
+    if (!literal && !quick) return hn_pattern_slow(a, where, text);
+    hn_pattern *r = hn_new(a, hn_pattern);
+    *r = (hn_pattern){ .quick = quick, .literal = literal ? hn_strdup(a, text) : NULL, .n_literal = literal ? (int64_t)strlen(text) : 0 };
+    return r;
+}
 static void free_matcher(void *p) {
     hn_matcher *m = p;
     pcre2_jit_stack_free(m->stack);
@@ -126,6 +134,13 @@ hn_matcher *hn_matcher_new(hn_arena *a) {
 }
 
 int hn_match(hn_matcher *m, const hn_pattern *r, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end) {
+    if (r->quick) return (*end = r->quick(p, n, from, start)) >= 0;
+    if (r->literal) {
+        const uint8_t *at = from >= n ? NULL : r->n_literal == 1 ? memchr(p + from, *r->literal, (size_t)(n - from))
+                                                                 : memmem(p + from, (size_t)(n - from), r->literal, (size_t)r->n_literal);
+        if (at) *start = at - p, *end = *start + r->n_literal;
+        return at != NULL;
+    }
     int rc = r->jit ? pcre2_jit_match(r->code, p, (PCRE2_SIZE)n, (PCRE2_SIZE)from, 0, m->data, m->context) : PCRE2_ERROR_JIT_STACKLIMIT;
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(r->code, p, (PCRE2_SIZE)n, (PCRE2_SIZE)from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, m->data, m->context);

@@ -3,8 +3,6 @@
  * signs of young scripts cut here and not there. */
 #include "data/token/part/part.h"
 
-#define PUNCTUATION "[!-/:-@\\[-`{-~]|\\p{P}"
-
 typedef struct { hn_arena *a; const json_t *v; const char *where; hn_words *out; } loading;
 
 static const char *text_of(const json_t *v, const char *key) { return json_string_value(json_object_get(v, key)); }
@@ -77,14 +75,14 @@ static bool digits(loading *l) {
 
 static bool punctuation(loading *l) {
     hn_step s = { 0 };
-    return how_of(l, "Isolated", &s.how) && add(l, s, PUNCTUATION, false);
+    return how_of(l, "Isolated", &s.how) && add(l, s, HN_PUNCTUATION, false);
 }
 
 /* Letters as the language of `tokenizers` sees them, not as its expressions do: with the joiners, without superscripts. */
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
 static bool whitespace(loading *l) { return add(l, (hn_step){ .invert = true }, "[" WORD "]+|[^" WORD "\\s]+", false); }
 static bool whitespace_split(loading *l) { return add(l, (hn_step){ 0 }, "\\s", false); }
-static bool bert(loading *l) { return whitespace_split(l) && add(l, (hn_step){ .how = HN_SPLIT_ISOLATED }, PUNCTUATION, false); }
+static bool bert(loading *l) { return whitespace_split(l) && add(l, (hn_step){ .how = HN_SPLIT_ISOLATED }, HN_PUNCTUATION, false); }
 
 static bool delimiter(loading *l) {
     const char *c = text_of(l->v, "delimiter");
