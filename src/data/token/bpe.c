@@ -85,6 +85,8 @@ static bool word(hn_work *w, const uint8_t *p, int64_t n) {
 
 static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const bpe *)t->own)->pipe); }
 
+static int64_t cut(const hn_tokenizer *t, const uint8_t *p, int64_t n, int64_t from) { return hn_pipeline_cut(&((const bpe *)t->own)->pipe, p, n, from); }
+
 static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     return hn_pipeline_encode(work, a, p, n, out);
 }
@@ -203,4 +205,4 @@ static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const 
 
 const hn_token_item hn_token_bpe = { HN_ITEM0("bpe", "byte pairs joined by frequency; any text, a vocabulary of any size",
                                               "Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019"),
-                                     .train = train, .begin = begin, .encode = encode, .load = load, .save = save };
+                                     .train = train, .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };

@@ -149,8 +149,27 @@ static void *begin(hn_arena *a, const hn_tokenizer *t) {
     return w;
 }
 
+static int64_t cut(const hn_tokenizer *t, const uint8_t *p, int64_t n, int64_t from) { return hn_pipeline_cut(&((const unigram *)t->own)->pipe, p, n, from); }
+
 static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     return hn_pipeline_encode(work, a, p, n, out);
+}
+
+/* A score as the package `tokenizers` reads it: digits as a whole number, by a power of ten. That may be one rounding away from the
+ * number that stands in the file, and of cuts into the same pieces in another order rounding decides. */
+static double as_read(hn_arena *a, double x) {
+    static const double ten[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    const char *s = hn_num(a, fabs(x));
+    uint64_t digits = 0;
+    int power = 0;
+    bool point = false;
+    for (; (*s >= '0' && *s <= '9') || *s == '.'; s++) {
+        if (*s == '.') point = true;
+        else digits = digits * 10 + (uint64_t)(*s - '0'), power -= point;
+    }
+    if (*s || power <= -HN_LEN(ten)) return x;
+    double y = (double)digits / ten[-power];
+    return fabs(y - fabs(x)) > 1e-14 * fabs(x) ? x : copysign(y, x);
 }
 
 static bool load_scores(hn_arena *a, unigram *own, const json_t *model, const hn_vocab *vocab, int32_t unk, const char *where) {
@@ -174,7 +193,7 @@ static bool load_scores(hn_arena *a, unigram *own, const json_t *model, const hn
         ids[id] = (int32_t)id;
         has_mark |= n == MARK_BYTES && is_mark(key[id].p, n) && id != unk;
         in_front &= next_mark(key[id].p, n) == n;
-        own->score[id] = json_number_value(v);
+        own->score[id] = as_read(scratch, json_number_value(v));
         own->unknown = HN_MIN(own->unknown, own->score[id]);
     }
     own->unknown -= 10;
@@ -207,4 +226,4 @@ static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const unigram
 
 const hn_token_item hn_token_unigram = { HN_ITEM0("unigram", "the most probable pieces, as SentencePiece has them; loaded only",
                                                   "Kudo 2018, arXiv:1804.10959"),
-                                         .begin = begin, .encode = encode, .load = load, .save = save };
+                                         .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };

@@ -40,6 +40,8 @@ static bool word(hn_work *w, const uint8_t *p, int64_t n) { return hn_work_word(
 
 static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const wordpiece *)t->own)->pipe); }
 
+static int64_t cut(const hn_tokenizer *t, const uint8_t *p, int64_t n, int64_t from) { return hn_pipeline_cut(&((const wordpiece *)t->own)->pipe, p, n, from); }
+
 static bool encode(const hn_tokenizer *t, hn_arena *a, void *work, const uint8_t *p, int64_t n, hn_ids *out) {
     return hn_pipeline_encode(work, a, p, n, out);
 }
@@ -83,4 +85,4 @@ static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const wordpie
 
 const hn_token_item hn_token_wordpiece = { HN_ITEM0("wordpiece", "the longest known pieces of a word, as BERT has them; loaded only",
                                                     "Devlin et al. 2019, arXiv:1810.04805"),
-                                           .begin = begin, .encode = encode, .load = load, .save = save };
+                                           .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };

@@ -17,6 +17,12 @@ static bool details(hn_arena *a, const json_t *v, const char *where, hn_change *
     c->lower = flag(v, "lowercase", true);
     c->accents = flag(v, "strip_accents", c->lower);
     c->text = text ? hn_strdup(a, text) : "";
+    if (c->kind == HN_PRECOMPILED) {         /* "longest" is ours: other programs pass it over */
+        const char *table = json_string_value(json_object_get(v, "precompiled_charsmap"));
+        c->longest = flag(v, "longest", false);
+        c->map = hn_charsmap_new(a, where, table ? table : "");
+        return c->map != NULL;
+    }
     if (c->kind != HN_REPLACE) return true;
     if (!regex && !(literal && *literal))
         return HN_FAIL(a, HONE_E_MODEL, .what = "normalizer Replace has no pattern", .where = where,
@@ -29,7 +35,7 @@ static bool load(hn_arena *a, const json_t *v, const char *where, int depth, hn_
     static const struct { const char *type; hn_change_kind kind; } known[] = {
         { "NFC", HN_NFC }, { "NFD", HN_NFD }, { "NFKC", HN_NFKC }, { "NFKD", HN_NFKD }, { "Lowercase", HN_LOWERCASE },
         { "StripAccents", HN_STRIP_ACCENTS }, { "BertNormalizer", HN_BERT }, { "Prepend", HN_PREPEND }, { "Strip", HN_STRIP },
-        { "Replace", HN_REPLACE } };
+        { "Replace", HN_REPLACE }, { "Precompiled", HN_PRECOMPILED } };
     const char *type = json_string_value(json_object_get(v, "type"));
     if (!v || json_is_null(v)) return true;
     for (int64_t i = 0; type && i < HN_LEN(known); i++) {
@@ -41,7 +47,7 @@ static bool load(hn_arena *a, const json_t *v, const char *where, int depth, hn_
     }
     if (!type || strcmp(type, "Sequence") || depth > 8)
         return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "normalizer \"%.40s\" is not known here", type ? type : "without a type"), .where = where,
-                       .wanted = "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, BertNormalizer, Prepend, Strip or Replace");
+                       .wanted = "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, BertNormalizer, Prepend, Strip, Replace or Precompiled");
     const json_t *list = json_object_get(v, "normalizers");
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!load(a, json_array_get(list, i), where, depth + 1, out)) return false;

@@ -22,12 +22,14 @@ hn_pattern *hn_pattern_slow(hn_arena *a, const char *where, const char *text) HN
 hn_matcher *hn_matcher_new(hn_arena *a);                                        /* working memory for any pattern; one thread */
 /* The first match in valid UTF-8 p[from, n): 1 and its borders, 0: none, −1: too hard (a bound on backtracking). */
 int hn_match(hn_matcher *m, const hn_pattern *r, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end);
+bool hn_pattern_ends_lines(const hn_pattern *r), hn_pattern_is_space(const hn_pattern *r);   /* no match reaches over a line end between visible signs; \s */
 /* Expressions by name: gpt2, cl100k (also gpt4), llama3, qwen2; NULL for others. */
 const char *hn_pattern_named(const char *name);
 
 /* ---- quick.c: the end of the first match in valid UTF-8 p[from, n), −1: none; needs nothing and has no bound ---- */
 typedef int64_t (*hn_quick_fn)(const uint8_t *p, int64_t n, int64_t from, int64_t *start);
 hn_quick_fn hn_quick(const char *text);                                         /* NULL: there is none for this expression */
+bool hn_quick_ends_lines(hn_quick_fn fn), hn_quick_is_space(hn_quick_fn fn);
 #define HN_PUNCTUATION "[!-/:-@\\[-`{-~]|\\p{P}"
 
 /* ---- words.c: pre-tokenizers ---- */
@@ -53,14 +55,23 @@ typedef bool (*hn_word_fn)(hn_work *w, const uint8_t *p, int64_t n);
 /* Calls fn for each word of valid UTF-8 text; `first`: the text stands at the very beginning. */
 bool hn_words_cut(const hn_words *words, hn_work *w, const uint8_t *p, int64_t n, bool first, hn_word_fn fn) HN_CHECK;
 
+/* ---- charsmap.c: SentencePiece's compiled normalizer ---- */
+typedef struct hn_charsmap hn_charsmap;
+hn_charsmap *hn_charsmap_new(hn_arena *a, const char *where, const char *base64) HN_CHECK;
+hn_bytes hn_charsmap_apply(const hn_charsmap *m, hn_arena *a, bool longest, hn_bytes in);   /* longest: as SentencePiece does, else as `tokenizers` */
+const char *hn_base64(hn_arena *a, hn_bytes in);
+
 /* ---- normal.c: normalizers, one after another ---- */
-typedef enum hn_change_kind { HN_NFC, HN_NFD, HN_NFKC, HN_NFKD, HN_LOWERCASE, HN_STRIP_ACCENTS, HN_BERT, HN_PREPEND, HN_STRIP, HN_REPLACE } hn_change_kind;
+typedef enum hn_change_kind { HN_NFC, HN_NFD, HN_NFKC, HN_NFKD, HN_LOWERCASE, HN_STRIP_ACCENTS, HN_BERT, HN_PREPEND, HN_STRIP, HN_REPLACE,
+                               HN_PRECOMPILED } hn_change_kind;
 typedef struct hn_change {
     hn_change_kind kind;
     bool left, right;                        /* strip */
     bool clean, ideographs, accents, lower;  /* bert */
     const char *text;                        /* prepend, replace */
     const hn_pattern *pattern;               /* replace */
+    const hn_charsmap *map;                  /* precompiled */
+    bool longest;
 } hn_change;
 enum { HN_CHANGES_MAX = 16 };
 typedef struct hn_changes { hn_change change[HN_CHANGES_MAX]; int64_t n; } hn_changes;
@@ -122,6 +133,7 @@ typedef struct hn_pipeline {
     hn_decoder decoder;
     hn_added_list list;
     hn_added *raw, *normal;          /* finders before and after the normalizer */
+    bool cuts, border[256];          /* texts may be cut; not beside these signs */
     hn_word_fn word;
     void *model;
 } hn_pipeline;
@@ -138,6 +150,7 @@ struct hn_work {
 };
 /* Everything but the model. */
 bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) HN_CHECK;
+int64_t hn_pipeline_cut(const hn_pipeline *pipe, const uint8_t *p, int64_t n, int64_t from);      /* as hn_token_item.cut */
 hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe);
 bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;
 static inline void hn_work_put(hn_work *w, int32_t id) { hn_push(w->out_arena, w->out, id); }
@@ -174,6 +187,7 @@ typedef struct hn_spm {
     bool unigram;                    /* else BPE */
     bool no_prefix, squeezes;        /* no blank before the text; blanks at its ends and doubled ones go */
     bool bytes;                      /* byte pieces stand for what is not in the vocabulary */
+    hn_bytes charsmap;               /* n 0: none */
     bool adds_bos, adds_unknown;     /* texts begin with bos; the unknown piece is found in text */
     int32_t bos, unk;                /* −1: none */
 } hn_spm;

@@ -114,6 +114,10 @@ hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, boo
     *r = (hn_pattern){ .quick = quick, .literal = literal ? hn_strdup(a, text) : NULL, .n_literal = literal ? (int64_t)strlen(text) : 0 };
     return r;
 }
+
+bool hn_pattern_ends_lines(const hn_pattern *r) { return r->quick && hn_quick_ends_lines(r->quick); }
+bool hn_pattern_is_space(const hn_pattern *r) { return r->quick && hn_quick_is_space(r->quick); }
+
 static void free_matcher(void *p) {
     hn_matcher *m = p;
     pcre2_jit_stack_free(m->stack);

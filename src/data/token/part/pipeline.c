@@ -3,6 +3,7 @@
  * Bytes that are no UTF-8, which `tokenizers` never sees, go to the model as words of their own. What a file asks for and is not
  * known here is refused by name when it is read, so a tokenizer that loads gives the ids that its authors meant. */
 #include "data/token/part/part.h"
+#include <ctype.h>
 
 /* ---- loading ---- */
 static int32_t id_of_text(const hn_pipeline *pipe, const hn_vocab *vocab, const char *text) {
@@ -67,6 +68,45 @@ static void fill_pieces(hn_arena *a, hn_tokenizer *t, const hn_pipeline *pipe, c
     for (int64_t i = 0; pipe->words.bytes && i < pipe->list.n; i++) t->pieces[pipe->list.v[i].id] = pipe->list.v[i].text;   /* in clear */
 }
 
+/* ---- cutting long texts: at a line end between two visible ASCII signs, where all parts are known to look no further ---- */
+static bool looks_no_further(const hn_pipeline *pipe) {
+    for (int64_t i = 0; i < pipe->changes.n; i++)
+        if (pipe->changes.change[i].kind > HN_BERT) return false;
+    const hn_words *w = &pipe->words;
+    bool lines = w->n == 1 && w->step[0].pattern && !w->step[0].invert && !w->step[0].prefix && !w->step[0].space &&
+                 hn_pattern_ends_lines(w->step[0].pattern) && w->step[0].how == HN_SPLIT_ISOLATED;
+    bool spaces = w->n && w->step[0].pattern && hn_pattern_is_space(w->step[0].pattern) && w->step[0].how == HN_SPLIT_REMOVED && !w->step[0].invert &&
+                  !w->step[0].prefix && !w->step[0].space;
+    for (int64_t i = 1; spaces && i < w->n; i++) spaces = !w->step[i].prefix_first_only;
+    return lines || spaces;
+}
+
+/* Signs that added tokens begin or end with, in either case, so that none, nor the blanks it takes with it, reaches over a cut; with
+ * white space inside: never. */
+static void mark_borders(hn_pipeline *pipe) {
+    pipe->cuts = looks_no_further(pipe);
+    for (int64_t i = 0; i < pipe->list.n; i++) {
+        hn_bytes t = pipe->list.v[i].text;
+        for (int k = 0; k < 4; k++) {
+            uint8_t sign = k & 1 ? t.p[t.n - 1] : t.p[0];
+            pipe->border[k & 2 ? toupper(sign) : tolower(sign)] = true;
+        }
+        for (int64_t k = 0; k < t.n; k++)
+            if (t.p[k] <= ' ') pipe->cuts = false;
+    }
+}
+
+int64_t hn_pipeline_cut(const hn_pipeline *pipe, const uint8_t *p, int64_t n, int64_t from) {
+    for (int64_t i = HN_MAX(from, 2); pipe->cuts && i < n; i++) {
+        const uint8_t *end = memchr(p + i - 1, '\n', (size_t)(n - i));
+        if (!end) break;
+        i = end - p + 1;
+        uint8_t x = p[i - 2], y = p[i];
+        if (x > ' ' && x < 0x7F && y > ' ' && y < 0x7F && !pipe->border[x] && !pipe->border[y]) return i;
+    }
+    return n;
+}
+
 bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) {
     const char *first = NULL, *last = NULL, *unk = json_string_value(json_object_get(json_object_get(root, "model"), "unk_token"));
     *out = (hn_pipeline){ .root = root };
@@ -85,6 +125,7 @@ bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *wh
     t->eos = id_of_text(out, vocab, last);
     t->unk = id_of_text(out, vocab, unk);
     if (t->eos < 0) t->eos = end_by_name(out);
+    mark_borders(out);
     return true;
 }
 

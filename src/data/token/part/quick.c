@@ -3,7 +3,7 @@
  * A quick form is chosen by the exact text of the expression; any other goes to PCRE2 (pattern.c). Each of the long ones matches at
  * every character of any text, so a match begins where the last one ended: the alternatives are tried in their order at that place,
  * with what backtracking would come to written out. `\s+(?!\S)` leaves the last blank of a run to what follows; `\s*[\r\n]+` takes
- * white space up to its last line end. Classes are utf8proc's. Beyond ASCII, 's also matches U+017F where case is ignored.
+ * white space up to its last line end. Classes are utf8proc's and what has come since. Beyond ASCII, 's also matches U+017F where case is ignored.
  * tests/test_quick.c holds each against PCRE2 on random text. */
 #include "data/token/part/part.h"
 #include <utf8proc.h>
@@ -32,6 +32,24 @@ static inline int decode(const uint8_t *p, uint32_t *cp) {
     return *cp = (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F), 4;
 }
 
+/* Letters and numbers of Unicode 16, as `tokenizers` 0.23 has them, that utf8proc 2.8 (Unicode 15) does not know; sorted. */
+static const struct { uint32_t first, last; class k; } younger[] = {
+    { 0x1C89, 0x1C8A, LETTER }, { 0xA7CB, 0xA7CD, LETTER }, { 0xA7DA, 0xA7DC, LETTER }, { 0x105C0, 0x105F3, LETTER },
+    { 0x10D40, 0x10D49, NUMBER }, { 0x10D4A, 0x10D65, LETTER }, { 0x10D6F, 0x10D85, LETTER }, { 0x10EC2, 0x10EC4, LETTER },
+    { 0x11380, 0x11389, LETTER }, { 0x1138B, 0x1138B, LETTER }, { 0x1138E, 0x1138E, LETTER }, { 0x11390, 0x113B5, LETTER },
+    { 0x113B7, 0x113B7, LETTER }, { 0x113D1, 0x113D1, LETTER }, { 0x113D3, 0x113D3, LETTER }, { 0x116D0, 0x116E3, NUMBER },
+    { 0x11BC0, 0x11BE0, LETTER }, { 0x11BF0, 0x11BF9, NUMBER }, { 0x13460, 0x143FA, LETTER }, { 0x16100, 0x1611D, LETTER },
+    { 0x16130, 0x16139, NUMBER }, { 0x16D40, 0x16D6C, LETTER }, { 0x16D70, 0x16D79, NUMBER }, { 0x18CFF, 0x18CFF, LETTER },
+    { 0x1CCF0, 0x1CCF9, NUMBER }, { 0x1E5D0, 0x1E5ED, LETTER }, { 0x1E5F0, 0x1E5F0, LETTER }, { 0x1E5F1, 0x1E5FA, NUMBER },
+    { 0x2EBF0, 0x2EE5D, LETTER },
+};
+
+static class unassigned(uint32_t cp) {
+    for (int64_t i = 0; i < HN_LEN(younger) && younger[i].first <= cp; i++)
+        if (cp <= younger[i].last) return younger[i].k;
+    return OTHER;
+}
+
 static class wide(uint32_t cp) {
     if (cp >= 0x4E00 && cp < 0x9FFD) return LETTER;                          /* most of Chinese, without a look-up */
     if (cp == 0x85 || cp == 0x2028 || cp == 0x2029) return SPACE;
@@ -39,6 +57,7 @@ static class wide(uint32_t cp) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: return LETTER;
     case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return NUMBER;
     case UTF8PROC_CATEGORY_ZS: return SPACE;
+    case UTF8PROC_CATEGORY_CN: return unassigned(cp);
     default: return OTHER;
     }
 }
@@ -155,3 +174,6 @@ hn_quick_fn hn_quick(const char *text) {
         if (!strcmp(text, single[i].text)) return single[i].fn;
     return NULL;
 }
+
+bool hn_quick_ends_lines(hn_quick_fn fn) { return fn == gpt2 || fn == llama3 || fn == qwen2; }
+bool hn_quick_is_space(hn_quick_fn fn) { return fn == space; }

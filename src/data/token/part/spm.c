@@ -3,8 +3,7 @@
  *
  * BPE pieces join by the score of what they become, so the merges are all cuts of all pieces, best score first; Unigram keeps its scores.
  * Every length in a file is checked against the file. What makes a folder's tokenizer.model differ from the bare SentencePiece is added as
- * transformers' LlamaTokenizer does it: BPE texts begin with BOS. A model whose normalizer is a compiled table (nmt_nfkc and its like) is
- * refused: the table is not read here, and the ids would be others.
+ * transformers' LlamaTokenizer does it: BPE texts begin with BOS. A compiled normalizer (nmt_nfkc and its like) goes along as it is: charsmap.c.
  * Sources: github.com/google/sentencepiece, src/sentencepiece_model.proto; github.com/karpathy/llama2.c, tokenizer.py. */
 #include "data/token/part/part.h"
 #include <stdlib.h>
@@ -48,8 +47,10 @@ static json_t *owned(hn_arena *a, json_t *v) { return hn_json_own(a, v); }
 
 static json_t *normalizer(hn_arena *a, const hn_spm *m) {
     json_t *list = owned(a, json_array());
+    if (m->charsmap.n)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "type", "Precompiled", "precompiled_charsmap", hn_base64(a, m->charsmap), "longest", 1));
     if (m->squeezes) {
-        json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "type", "Strip", "strip_left", 1, "strip_right", 1));
+        json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", "\\A +|[ " MARK "]+\\z", "content", ""));
         json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", " {2,}", "content", " "));
     }
     if (!m->no_prefix) json_array_append_new(list, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", MARK));
@@ -185,7 +186,7 @@ static proto inside(const proto *c, const value *v) {
 }
 static bool is_number(const value *v) { return v->wire == 0 && v->number <= INT32_MAX; }
 
-typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; hn_bytes normalizer; bool table; } found;
+typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; } found;
 
 static bool one_piece(proto c, found *f) {
     hn_bytes piece = { NULL, 0 };
@@ -217,8 +218,7 @@ static bool trainer(proto c, found *f) {
 static bool normal(proto c, found *f) {
     for (value v; c.at < c.n;) {
         if (!next(&c, &v)) return false;
-        if (v.field == 1) f->normalizer = v.bytes;
-        if (v.field == 2) f->table = v.bytes.n > 0;
+        if (v.field == 2 && v.wire == 2) f->m.charsmap = v.bytes;
         if (v.field == 3) f->m.no_prefix = !v.number;
         if (v.field == 4) f->m.squeezes = v.number != 0;
     }
@@ -238,10 +238,6 @@ json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) {
     if (f.model != 1 && f.model != 2)
         return (void)HN_FAIL(a, HONE_E_MODEL, .what = "this kind of SentencePiece model is not known here", .where = where, .wanted = "Unigram or BPE",
                              .found = f.model == 3 ? "Word" : f.model == 4 ? "Char" : hn_fmt(a, "model_type %lld", (long long)f.model)), NULL;
-    if (f.table)
-        return (void)HN_FAIL(a, HONE_E_MODEL, .what = "its normalizer is a compiled table, which hone does not read", .where = where,
-                             .found = hn_fmt(a, "normalizer '%.*s'", (int)HN_MIN(f.normalizer.n, 40), f.normalizer.p ? (const char *)f.normalizer.p : ""),
-                             .wanted = "identity", .hint = "take the model's tokenizer.json"), NULL;
     f.m.piece = f.piece.v, f.m.type = f.type.v, f.m.score = f.score.v, f.m.n = f.piece.n;
     f.m.unigram = f.model == 1;
     f.m.adds_bos = !f.m.unigram && f.m.bos >= 0 && f.m.bos < f.m.n;
