@@ -36,6 +36,7 @@ static void the_packages_ids(void **state) {
     size_t k, i, j;
     json_array_foreach(models, k, m) {
         const char *name = json_string_value(json_object_get(m, "name"));
+        if (!strcmp(name, "clusters")) continue;        /* of the package tokenizers: test_lines.c */
         hn_tokenizer *t = hn_tokenizer_load(b->a, hn_fmt(b->a, "tests/golden/spm/%s.model", name));
         if (!t) fail_msg("%s", hone_error_message(b->job));
         json_t *text, *id;
@@ -51,9 +52,7 @@ static void the_packages_ids(void **state) {
             if (!strcmp(name, "bpe") && !strstr(json_string_value(text), "\xE2\x96\x81")) assert_string_equal(hn_buf_str(b->a, &back), json_string_value(text));
         }
     }
-    assert_int_equal(json_array_size(models), 3);
-    assert_null(hn_tokenizer_load(b->a, "tests/golden/spm/table.model"));
-    told(b, HONE_E_MODEL, "nmt_nfkc");
+    assert_int_equal(json_array_size(models), 5);
 }
 
 static void damaged_models_are_refused(void **state) {

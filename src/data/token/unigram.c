@@ -26,8 +26,12 @@ typedef struct {
     bool unsure;                     /* the last way depends on more than its text: on rounding, or it has unknown signs */
 } working;
 
+/* Unknown signs that spell an entry all the same, "<unk>" itself above all, are that entry. */
 static void put_unknown(hn_work *w, const unigram *own, const uint8_t *p, int64_t n) {
     bool bytes = own->fallback;
+    int32_t at = 0;
+    for (int64_t i = 0; bytes && i < n && at >= 0; i++) at = hn_trie_step(own->trie->node, at, p[i]);
+    if (bytes && at > 0 && own->trie->node[at].value >= 0) return hn_work_put(w, own->trie->node[at].value);
     for (int64_t i = 0; bytes && i < n; i++) bytes = own->byte[p[i]] >= 0;
     for (int64_t i = 0; bytes && i < n; i++) hn_work_put(w, own->byte[p[i]]);
     if (!bytes) hn_work_put(w, w->t->unk);
