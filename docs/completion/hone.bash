@@ -9,7 +9,7 @@ _hone() {
     help) words_here='--man --markdown --completion --json --quiet --help --version --seed --threads --device --out cmd verb op backend read row token gym arch format sample optim sched lever metric task filter' ;;
     list) words_here='--json --quiet --help --version --seed --threads --device --out cmd verb op backend read row token gym arch format sample optim sched lever metric task filter' ;;
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
-    bench) words_here='--filter --seconds --no-floor --compare --json --quiet --help --version --seed --threads --device --out' ;;
+    bench) words_here='--filter --seconds --no-floor --tokenizer --text --compare --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     get) words_here='--revision --sha256 --tries --json --quiet --help --version --seed --threads --device --out' ;;
     info) words_here='--checksum --json --quiet --help --version --seed --threads --device --out' ;;
