@@ -212,7 +212,7 @@ static void one_held_out_text_is_cut_into_pieces(void **state) {
 static void what_was_not_measured_is_no_number(void **state) {
     hone_job *job = hone_open(NULL);
     hn_arena *a = hn_job_arena(job);
-    hn_runner r = { .a = a, .set = { { .n = 3 }, { .n = 2 }, { .n = 4 } } };
+    hn_runner r = { .a = a, .n_sets = HN_SETS, .set = { { .n = 3 }, { .n = 2 }, { .n = 4 } } };
     hn_trial *t = hn_trial_new(&r, HN_SEAL, "end", 0, 2);
     for (int64_t i = 0; i < 4; i++) t->x[HN_SET_SEALED][i] = 1; /* one seed of two */
     t->failed[1] = true;

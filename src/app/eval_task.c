@@ -58,6 +58,15 @@ static json_t *texts(const char *const *v, int64_t n) {
     return list;
 }
 
+/* What the first metric that can tell says of an item; NULL: none can. */
+static const char *why_wrong(hn_arena *a, const hn_task_result *r, int64_t set, int64_t i) {
+    for (int64_t k = set; k < HN_MIN(set + r->pack->n_metrics, r->n_scores); k++) {
+        const hn_task_score *s = &r->score[k];
+        if (s->metric->m->why) return s->metric->m->why(a, s->metric->params, &s->x[i]);
+    }
+    return NULL;
+}
+
 static json_t *sample(hn_arena *a, const hn_task_result *r, int64_t set, int64_t i) {
     const hn_pack *p = r->pack;
     const hn_answer *x = &r->score[set].x[i];
@@ -80,6 +89,8 @@ static json_t *sample(hn_arena *a, const hn_task_result *r, int64_t set, int64_t
         json_object_set_new(o, "target", texts(x->target, x->n_target));
     }
     for (int64_t k = set; k < HN_MIN(set + p->n_metrics, r->n_scores); k++) json_object_set_new(o, r->score[k].name, hn_json_real(r->score[k].v[i]));
+    const char *why = why_wrong(a, r, set, i);
+    if (why) json_object_set_new(o, "why", json_string(why));
     return o;
 }
 
@@ -102,6 +113,11 @@ static bool keep_result(hn_arena *a, hn_ledger *l, int64_t run, const char *phas
     json_object_set_new(extra, "cluster", clusters);
     for (int64_t k = 0; k < r->n_scores; k++) {
         const hn_task_score *s = &r->score[k];
+        json_t *why = json_array();
+        for (int64_t i = 0; s->metric->m->why && i < r->n; i++)
+            json_array_append_new(why, json_string(s->metric->m->why(a, s->metric->params, &s->x[i])));
+        if (json_array_size(why)) json_object_set(extra, "why", why);
+        json_decref(why);
         const hn_measure m = { .phase = phase, .arm = arm, .set_name = name_of(a, r, s, r->pack->n_filters > 1 && s->filter), .seed = (int64_t)seed, .state = "done",
                                .seconds = r->seconds, .peak_rss = hn_rss_peak(), .loss = s->value, .accuracy = s->binary ? s->value : NAN, .train_loss = NAN,
                                .items = s->v, .n_items = r->n, .extra = extra };
@@ -125,6 +141,7 @@ static bool one_task(hn_cmd_call *c, const hn_eval_tasks *f, int64_t i, hone_mod
     hn_pack *p = data_for(a, f, i, &data) ? hn_pack_load(a, f->task.v[i], data, f->limit) : NULL;
     if (!p) return false;
     if (f->num_fewshot >= 0) p->p.num_fewshot = f->num_fewshot;
+    if (f->repeats > 1 && !hn_pack_vote(p, f->repeats, f->temperature)) return false;
     if (!hn_task_run(a, p, m, f->batch, f->seed, &x) || (other && !hn_task_run(a, p, other, f->batch, f->seed, &y))) return false;
     for (int64_t k = 0; k < x.n_scores; k++) {
         json_t *line = line_of(a, &x, &x.score[k], f->detect);

@@ -1,4 +1,5 @@
 /* corpus.c - files and folders become one stretch of text and a table of its documents. */
+#include "data/gym/gym.h"
 #include "data/read/read.h"
 #include <dirent.h>
 #include <errno.h>
@@ -64,6 +65,10 @@ static bool list_paths(hn_arena *a, const hn_strs *paths, names *out) {
     for (int64_t i = 0; paths && i < paths->n; i++) {
         const char *p = paths->v[i];
         struct stat st;
+        if (hn_gym_is_source(p)) {
+            hn_push(a, out, p);
+            continue;
+        }
         if (stat(p, &st) != 0)
             return hn_fail_input(a->job, "read the data file", p);
         if (S_ISDIR(st.st_mode)) {
@@ -107,8 +112,12 @@ bool hn_corpus_read_as(hn_arena *a, const hn_strs *train, const hn_strs *valid, 
         hn_arena *scratch = hn_arena_new(a);      /* the reader's; what readers leave (text, documents, reasons) goes to a */
         in.path = files.v[i];
         in.source = (int32_t)i;
-        hn_reader *r = hn_reader_open(scratch, in.path);
-        if (!r || !reader_for(in.path)->read(scratch, &in, r)) return false;
+        if (hn_gym_is_source(in.path)) {
+            if (!hn_gym_read(scratch, &in)) return false;
+        } else {
+            hn_reader *r = hn_reader_open(scratch, in.path);
+            if (!r || !reader_for(in.path)->read(scratch, &in, r)) return false;
+        }
         hn_arena_free(scratch);
         if (!hn_intake_room(&in, 0)) return false;
         if (hn_stopped(a->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while reading data", .where = in.path);

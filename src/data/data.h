@@ -7,7 +7,7 @@
 
 /* ---- the `data` section of a recipe ---- */
 typedef struct hn_data_params {
-    hn_strs train;               /* files or folders */
+    hn_strs train;               /* files, folders, or gym tasks: gym:NAME[:LEVELS][*WEIGHT] */
     hn_strs extra;               /* more text to learn from: none of it is held out */
     hn_strs valid;               /* held-out files; none: cut from train by `split` */
     const char *split;           /* auto|tail|blocks|hash. auto: hash for many documents (10 / valid_fraction or more), else blocks */
@@ -26,6 +26,7 @@ typedef struct hn_data_params {
     const char *ends;            /* none|bos|eos|both: tokens around each document of plain text */
     int64_t max_length;          /* tokens of a row: the longest sample, the rest is cut off; the window of plain text. 0, or more than it: the context */
     bool pack;                   /* several samples, or ends of texts, beside each other in a row */
+    int64_t items, valid_items;  /* made from the gym tasks among train and valid */
 } hn_data_params;
 extern const hn_section hn_section_data;
 
@@ -79,7 +80,7 @@ bool hn_corpus_from_text(hn_arena *a, const char *name, const void *p, int64_t n
 void hn_synth_text(hn_arena *a, uint64_t seed, int64_t bytes, hn_buf *out);
 
 /* ---- split ---- */
-typedef struct hn_piece { int64_t start, bytes; int32_t doc; bool held_out; } hn_piece;    /* of corpus.text, UTF-8 borders respected */
+typedef struct hn_piece { int64_t start, bytes; int32_t doc; bool held_out; int64_t prompt; } hn_piece;    /* of corpus.text, UTF-8 borders respected; prompt: as of a document */
 typedef struct hn_split { hn_piece *v; int64_t n; int64_t train_bytes, valid_bytes, gap_bytes; const char *how; } hn_split;
 /* Pieces in the order of the text. Pieces under two characters teach and test nothing: they count as gap. Nothing left on a side: E_DATA. */
 bool hn_split_make(hn_arena *a, const hn_corpus *c, const hn_data_params *p, int64_t context, uint64_t seed, hn_split *out) HN_CHECK;

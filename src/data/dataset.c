@@ -3,6 +3,7 @@
  * With data.cache, token files are kept under names made of the hashes of text, split and tokenizer, so a stale one is never
  * found; a damaged one is told and made again. */
 #include "data/row/row.h"
+#include "data/gym/gym.h"
 
 static uint64_t split_hash(const hn_split *s) {
     uint64_t h = 0;
@@ -55,6 +56,19 @@ static bool limit(hn_arena *a, const hn_data_params *p, int64_t context, hn_data
     return d->valid.n_spans || HN_FAIL(a, HONE_E_DATA, .what = "no held-out sample has an answer within data.max_length", .hint = hint);
 }
 
+/* A question of the gym is asked whole, from the first position on. */
+static bool items_fit(hn_arena *a, const hn_dataset *d, const hn_tokens *t, int64_t context) {
+    for (int64_t i = 0; i < t->n_spans; i++) {
+        const hn_doc *doc = &d->corpus.docs[t->spans[i].doc];
+        if (t->spans[i].n - 1 <= context || !hn_gym_is_source(d->corpus.files[doc->source])) continue;
+        return HN_FAIL(a, HONE_E_VALUE, .what = "question and answer are longer than the model's context", .where = d->corpus.files[doc->source],
+                       .wanted = hn_fmt(a, "at most %lld tokens", (long long)context),
+                       .found = hn_fmt(a, "%lld: %.200s", (long long)t->spans[i].n - 1, hn_strndup(a, (const char *)d->corpus.text.p + doc->start, doc->bytes)),
+                       .hint = "Raise model.context, or take a lower level.");
+    }
+    return true;
+}
+
 /* Ends of plain documents, where they are wanted. Not a part of the text, so it is the same corpus by hash; the tokens differ. */
 static void put_ends(const hn_data_params *p, hn_corpus *c) {
     bool both = !strcmp(p->ends, "both");
@@ -77,7 +91,8 @@ bool hn_dataset_from_corpus(hn_arena *a, const hn_data_params *p, int64_t contex
     out->tok = tokenizer ? tokenizer : tokenizer_for(a, p, out);
     if (!out->tok) return false;
     uint64_t h = hn_tokenizer_hash(a, out->tok);
-    return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid) && limit(a, p, context, out);
+    return tokens_for(a, p, out, h, false, &out->train) && tokens_for(a, p, out, h, true, &out->valid) &&
+           items_fit(a, out, &out->train, context) && items_fit(a, out, &out->valid, context) && limit(a, p, context, out);
 }
 
 /* Talks are written by the template of the tokenizer that reads them; one that is yet to be trained has none. */
@@ -91,6 +106,14 @@ bool hn_dataset_read(hn_arena *a, const hn_data_params *p, const hn_tokenizer *t
 }
 
 bool hn_dataset_load(hn_arena *a, const hn_data_params *p, int64_t context, uint64_t seed, hn_tokenizer *tokenizer, hn_dataset *out) {
+    hn_data_params q = *p;
+    bool gym = false;
     *out = (hn_dataset){ 0 };
-    return hn_dataset_read(a, p, tokenizer, &out->corpus) && hn_dataset_from_corpus(a, p, context, seed, tokenizer, out);
+    for (int64_t i = 0; i < p->train.n; i++) gym |= hn_gym_is_source(p->train.v[i]);
+    if (gym && !p->valid.n) q.valid = p->train; /* of the same tasks; other files are all learned from */
+    if (!hn_gym_sources(a, &p->train, HN_GYM_TRAIN, p->items, seed, &q.train) ||
+        !hn_gym_sources(a, &q.valid, HN_GYM_VALID, p->valid_items, seed, &q.valid))
+        return false;
+    if (gym && !p->valid.n) q.valid = hn_gym_only(a, &q.valid);
+    return hn_dataset_read(a, &q, tokenizer, &out->corpus) && hn_dataset_from_corpus(a, &q, context, seed, tokenizer, out);
 }

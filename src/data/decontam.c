@@ -5,7 +5,7 @@
  * A word is a run of letters, marks and digits, lower-cased; a Han, Hiragana, Katakana or Hangul character is a word by itself.
  * Limits: held-out pieces under 13 words are not looked for; scripts that write no spaces and are not named here (Thai, Khmer)
  * have words as long as their phrases. 13-grams are compared by 64-bit hashes: a false match among 10^6 × 10^6 has chance 10^-7. */
-#include "data/data.h"
+#include "data/gym/gym.h"
 #include <utf8proc.h>
 
 enum { GRAM = 13, AROUND = 200 };
@@ -79,11 +79,14 @@ static bool has(const gram_set *s, uint64_t h) {
     return s->slot[i] == h;
 }
 
+/* Items of the gym are split by their question when they are made; what their answers share is the form of the task. */
+static bool is_made(const hn_corpus *c, const hn_piece *p) { return hn_gym_is_source(c->files[c->docs[p->doc].source]); }
+
 static gram_set held_out_grams(hn_arena *a, const hn_corpus *c, const hn_split *s) {
     HN_VEC(uint64_t) all = { 0 };
     words w = { 0 };
     for (int64_t i = 0; i < s->n; i++) {
-        if (!s->v[i].held_out) continue;
+        if (!s->v[i].held_out || is_made(c, &s->v[i])) continue;
         find_words(a, c, &s->v[i], &w);
         for (int64_t k = 0; k + GRAM <= w.n; k++) hn_push(a, &all, gram(&w, k));
     }
@@ -108,7 +111,8 @@ static void keep(hn_arena *a, const hn_corpus *c, pieces *out, const hn_piece *p
 static void cut_piece(hn_arena *a, hn_arena *scratch, const hn_corpus *c, const gram_set *set, const hn_piece *p, words *w, pieces *out) {
     int64_t at = p->start, end = p->start + p->bytes;      /* text from `at` on is not yet decided */
     const uint8_t *text = c->text.p;
-    find_words(scratch, c, p, w);
+    w->n = 0;
+    if (!is_made(c, p)) find_words(scratch, c, p, w);
     for (int64_t k = 0; k + GRAM <= w->n; k++) {
         if (!has(set, gram(w, k))) continue;
         if (c->docs[p->doc].sample) return;

@@ -2,7 +2,8 @@
 #include "data/data.h"
 
 static const hn_param rows[] = {
-    HN_PARAM(hn_data_params, train, .doc = "files or folders with training text (.txt, .jsonl; also .gz, .zst)"),
+    HN_PARAM(hn_data_params, train, .doc = "files or folders with training text (.txt, .jsonl; also .gz, .zst),"
+             " or gym tasks: gym:NAME[:LEVEL[-LEVEL]][*WEIGHT], gym:all"),
     HN_PARAM(hn_data_params, extra, .doc = "files or folders with more text to learn from, of which nothing is held out"),
     HN_PARAM(hn_data_params, valid, .doc = "held-out files or folders; none: cut from the training text by data.split"),
     HN_PARAM(
@@ -34,6 +35,10 @@ static const hn_param rows[] = {
     HN_PARAM(hn_data_params, pack, .def = "false",
              .doc = "lay several samples, or whole short texts, into one row; none sees the others. Then train.order is epochs"),
     HN_PARAM(hn_data_params, decontaminate, .def = "false", .doc = "remove training text that shares 13 words in a row with held-out text"),
+    HN_PARAM(hn_data_params, items, .def = "20000", .min = 1, .max = 1e8,
+             .doc = "items made from the gym tasks among data.train, shared out by their weights"),
+    HN_PARAM(hn_data_params, valid_items, .def = "0", .min = 0, .max = 1e5,
+             .doc = "held-out items of each gym task, all different; 0: 300, or as many as there are"),
 };
 
 const hn_section hn_section_data =

@@ -42,7 +42,7 @@ static void hero(hn_arena *a, hn_buf *b, const hn_report *r) {
         hn_buf_fmt(a, b, " <span class=\"soft\">The shipped model alone: %s, its start %s on the same items.</span>", hn_say_plain(a, to),
                    hn_say_plain(a, from));
     if (r->done && isfinite(r->right[0]) && isfinite(r->right[1]))
-        hn_buf_fmt(a, b, " <span class=\"soft\">Next tokens guessed right: %s → %s.</span>", hn_say_percent(a, r->right[0]),
+        hn_buf_fmt(a, b, " <span class=\"soft\">%s right: %s → %s.</span>", r->of_answers ? "Whole answers" : "Next tokens guessed", hn_say_percent(a, r->right[0]),
                    hn_say_percent(a, r->right[1]));
     hn_buf_fmt(a, b, "</p>\n");
     if (r->opened_before > 0)

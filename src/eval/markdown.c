@@ -22,7 +22,7 @@ static const char *times(hn_arena *a, double x) { return isfinite(x) ? hn_fmt(a,
 
 static const char *guessed(hn_arena *a, const hn_report *r) {
     if (!isfinite(r->right[0]) || !isfinite(r->right[1])) return "";
-    return hn_fmt(a, "; next tokens guessed right %s → %s", hn_say_percent(a, r->right[0]), hn_say_percent(a, r->right[1]));
+    return hn_fmt(a, "; %s right %s → %s", r->of_answers ? "whole answers" : "next tokens guessed", hn_say_percent(a, r->right[0]), hn_say_percent(a, r->right[1]));
 }
 
 /* What is no row of the table: worth of the kept ones beside each other, and what the budget had no room for. */

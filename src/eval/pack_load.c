@@ -1,6 +1,7 @@
 /* pack_load.c - a pack with its items: where it lies, where its data lies, ids, clusters, and a first try of every template.
  *
  * A name is looked for as a path, then as a folder of that name beneath $HONE_TASKS, ./tasks and the folder of the installation. */
+#include "data/gym/gym.h"
 #include "eval/task.h"
 #include <dirent.h>
 #include <stdlib.h>
@@ -104,6 +105,7 @@ static bool try_first(hn_arena *keep, const hn_pack *p) {
 }
 
 hn_pack *hn_pack_load(hn_arena *a, const char *path, const char *data, int64_t limit) {
+    if (hn_gym_is_source(path) && !data) return hn_gym_pack(a, path, limit);
     const char *file = hn_pack_find(a, path);
     hn_bytes yaml;
     hn_pack *p = hn_new(a, hn_pack);

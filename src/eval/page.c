@@ -31,7 +31,7 @@ void hn_page_levers(hn_arena *a, hn_buf *b, const hn_report *r) {
             hn_buf_fmt(a, b, " <span class=\"cost\">· %s a training, %s of memory at most</span>", hn_say_flops(a, x->flops),
                        hn_say_bytes(a, (double)x->peak_rss));
         if (isfinite(x->accuracy))
-            hn_buf_fmt(a, b, " <span class=\"cost\">· %s of the next tokens guessed right%s</span>", hn_say_percent(a, x->accuracy),
+            hn_buf_fmt(a, b, " <span class=\"cost\">· %s of the %s right%s</span>", hn_say_percent(a, x->accuracy), r->of_answers ? "whole answers" : "next tokens guessed",
                        isfinite(x->incumbent_accuracy) ? hn_fmt(a, ", %s without it", hn_say_percent(a, x->incumbent_accuracy)) : "");
         hn_buf_fmt(a, b, "</td></tr>\n");
     }

@@ -3,6 +3,7 @@
  * Nothing here measures or decides. What a training cost and what it scored comes from measurements, verdicts and intervals come
  * from decisions, start and end from the run's result. */
 #include "eval/report.h"
+#include "data/gym/gym.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -180,6 +181,18 @@ static void read_decisions(hn_arena *a, hn_report *r, const json_t *decisions) {
     while (r->n_judged < r->levers.n && rank_of(&r->levers.v[r->n_judged]) < 2) r->n_judged++;
 }
 
+/* The first file's name; of gym tasks, which are files by name only, all of them. */
+static const char *data_name(hn_arena *a, const json_t *files) {
+    const char *first = hn_json_str(json_array_get(files, 0), "path");
+    hn_buf b = { 0 };
+    if (!hn_gym_is_source(first)) return hn_path_base(first);
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const char *path = hn_json_str(json_array_get(files, i), "path"), *name = path + strlen("gym:");
+        if (hn_gym_is_source(path) && strstr(path, "@train")) hn_buf_fmt(a, &b, "%s%.*s", b.n ? ", " : "gym tasks ", (int)strcspn(name, ":@"), name);
+    }
+    return hn_buf_str(a, &b);
+}
+
 bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
     const json_t *all = hn_ledger_export(a, l, run);
     if (!all) return false;
@@ -198,8 +211,9 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
                       .files = json_object_get(all, "files"),
                       .notes = json_object_get(all, "notes") };
     r->done = !strcmp(r->state, "done") && json_is_object(r->result);
-    r->unit = !*r->metric || !strcmp(r->metric, "bits_per_byte") ? "bits per byte" : r->metric;
-    r->data = hn_path_base(hn_json_str(json_array_get(r->files, 0), "path"));
+    r->unit = !*r->metric || !strcmp(r->metric, "bits_per_byte") ? "bits per byte" : !strcmp(r->metric, "error_rate") ? "error rate" : r->metric;
+    r->data = data_name(a, r->files);
+    r->of_answers = !strcmp(hn_json_str(r->result, "accuracy_of"), "answers");
     r->start = hn_json_num(r->result, "start"), r->end = hn_json_num(r->result, "end");
     r->gain = hn_json_num(r->result, "gain");
     if (isnan(r->gain)) r->gain = -hn_json_num(r->result, "difference");

@@ -34,6 +34,7 @@ typedef struct hn_report {
     bool done;
     double start, end, gain, lo, hi, alpha;
     double right[2];                                     /* accuracy on the sealed items: start, end */
+    bool of_answers;                                     /* that is the share of whole answers; else of next tokens */
     int64_t confirm_seeds, confirm_units, opened_before; /* units: clusters that were judged; opened_before: −1 when not known */
     hn_report_rows levers;                               /* confirmed, best first; then failed; then not judged */
     int64_t n_judged;                                    /* the first of levers that confirm decided or that failed */

@@ -30,6 +30,7 @@ typedef struct hn_answer {
     const char *text;                              /* generated, after the filter */
     const char *const *target; int64_t n_target;   /* accepted texts */
     int64_t words, bytes;                          /* of a rolling text */
+    const json_t *fields; const char *where;       /* the item as its file has it, of a generated text */
 } hn_answer;
 
 /* ---- kind `metric` (metric/) ---- */
@@ -40,6 +41,7 @@ typedef struct hn_metric_item {
     bool higher_is_better;
     bool (*value)(hn_arena *a, const void *params, const hn_answer *x, double *out);   /* of one item; false: refused, error set */
     double (*total)(hn_arena *a, const hn_total *t);                                 /* NULL: the mean */
+    const char *(*why)(hn_arena *a, const void *params, const hn_answer *x);         /* what is wrong with this answer; "": nothing. NULL: cannot tell */
 } hn_metric_item;
 extern const hn_kind hn_kind_metric;
 typedef struct hn_pack_metric { const hn_metric_item *m; const void *params; bool higher_is_better; } hn_pack_metric;
@@ -96,10 +98,16 @@ struct hn_pack {
     hn_pack_filter *filter; int64_t n_filters;     /* of generated text; at least one */
     hn_sheet rows, shots;                           /* shots: where examples come from; the rows themselves when no fewshot_data */
     int64_t n;                                     /* items to be run: rows.n, or the limit */
+    bool whole_prompt;                             /* a prompt that leaves no room for its answer is refused, not cut */
 };
 /* path: a folder with task.yaml, or a file. data: instead of the pack's own; NULL: that. limit 0: all items. Wrong keys are E_KEY,
  * E_VALUE or E_SYNTAX with file:line; unusable items E_DATA with theirs. The first item is tried with every template. */
 hn_pack *hn_pack_load(hn_arena *a, const char *path, const char *data, int64_t limit) HN_CHECK;
+/* Items of gym tasks, made on the spot from the split `valid`, which no training seed can have shown: gym:NAME[:LEVEL[-LEVEL]]; the same
+ * items for everybody. limit 0: 300, or as many as there are; more than there are is E_VALUE. hn_pack_load comes here by the name. */
+hn_pack *hn_gym_pack(hn_arena *a, const char *name, int64_t limit) HN_CHECK;
+/* Answers by majority of `repeats` samples (self-consistency, Wang et al. 2022), beside the first sample. E_USAGE: the pack generates nothing. */
+bool hn_pack_vote(hn_pack *p, int64_t repeats, double temperature) HN_CHECK;
 bool hn_pack_parse(hn_arena *a, const char *file, hn_bytes yaml, hn_pack *out) HN_CHECK;          /* the keys alone; the fuzz target */
 const char *hn_pack_find(hn_arena *a, const char *name) HN_CHECK;                                /* a path, or a name among the packs at hand */
 

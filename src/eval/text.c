@@ -75,7 +75,7 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
                    ascii_signs(a, hn_say_plain(a, r.end)), ascii_signs(a, r.unit), ascii_signs(a, hn_say_gain(a, r.gain)),
                    ascii_signs(a, hn_say_interval(a, r.lo, r.hi)));
     if (r.done && isfinite(r.right[0]) && isfinite(r.right[1]))
-        hn_buf_fmt(a, &b, "next tokens guessed right: %s, then %s\n", hn_say_percent(a, r.right[0]), hn_say_percent(a, r.right[1]));
+        hn_buf_fmt(a, &b, "%s right: %s, then %s\n", r.of_answers ? "whole answers" : "next tokens guessed", hn_say_percent(a, r.right[0]), hn_say_percent(a, r.right[1]));
     hn_buf_fmt(a, &b, "%s\n", ascii_signs(a, hn_report_headline(a, &r)));
     if (r.levers.n) {
         hn_buf_fmt(a, &b, "\n");
@@ -83,8 +83,8 @@ const char *hn_report_text(hn_arena *a, hn_ledger *l, int64_t run) {
         hn_buf_fmt(a, &b,
                    "\nGains in %s, positive is better. P: one-sided, Holm over the confirmed arms. Seen from: the smallest true gain that "
                    "this run would have kept "
-                   "with 80 %% power. Right: of the next tokens.\n",
-                   ascii_signs(a, r.unit));
+                   "with 80 %% power. Right: of the %s.\n",
+                   ascii_signs(a, r.unit), r.of_answers ? "whole answers" : "next tokens");
     }
     for (int64_t i = 0; i < r.levers.n; i++)
         hn_buf_fmt(a, &b, "  %s: %s\n", ascii_signs(a, r.levers.v[i].name), ascii_signs(a, r.levers.v[i].why));

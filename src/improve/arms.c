@@ -46,7 +46,7 @@ static bool incumbent_for(hn_runner *r, hn_arms *v, hn_trial *arm) {
         }
     hn_trial *t = dearer_incumbent(r, arm->phase, arm->cost, v->next_index++, arm->seeds);
     if (!t) return false;
-    for (int k = 0; k < HN_SETS; k++) t->on[k] = arm->on[k];
+    for (int k = 0; k < r->n_sets; k++) t->on[k] = arm->on[k];
     hn_push(r->a, &v->dear, t);
     hn_push(r->a, &v->all, t);
     arm->incumbent = t;
@@ -57,6 +57,7 @@ hn_trial *hn_arm_base(hn_runner *r, hn_arms *v, hn_phase phase, const char *name
     hn_trial *t = hn_trial_new(r, phase, name, v->next_index++, seeds);
     t->settings = hn_settings_clone(r->a, r->base);
     t->on[set] = true;
+    for (int k = HN_SETS; k < r->n_sets; k++) t->on[k] = phase == HN_CONFIRM;
     return t;
 }
 

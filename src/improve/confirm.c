@@ -19,15 +19,18 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
     int64_t seeds = r->p->confirm_seeds, left = r->p->confirm_arms;
     v.base = hn_arm_base(r, &v, HN_CONFIRM, "incumbent", seeds, HN_SET_CONFIRM);
     hn_push(r->a, &v.all, v.base);
+    int64_t worst = -1;
+    for (int64_t i = 0; r->p->confirm_worst && i < r->n_levers; i++)
+        if (c[i].trial && !hn_is_placebo(r, c[i].lever) && c[i].gain < 0) worst = i; /* they come sorted */
     out->arm = hn_new_n(r->a, hn_trial *, r->n_levers + 1);
     out->from = hn_new_n(r->a, const hn_choice *, r->n_levers + 1);
     for (int64_t i = 0; i < r->n_levers; i++) {
         bool placebo = hn_is_placebo(r, c[i].lever);
-        if (!c[i].trial || (!placebo && left == 0)) {
+        if (!c[i].trial || (!placebo && left == 0 && i != worst)) {
             if (!stopped_early(r, &c[i], c[i].gain)) return false;
             continue;
         }
-        if (!placebo) left--;
+        if (!placebo && left > 0) left--;
         hn_trial *t;
         const char *why = NULL;
         if (!hn_arm_lever(r, &v, HN_CONFIRM, c[i].lever, c[i].variant, c[i].lever->item.name, seeds, HN_SET_CONFIRM, &t, &why))
@@ -38,7 +41,7 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
     }
     if (r->start) { /* is going on with training better than leaving the model alone? An arm like any other */
         out->asis = hn_trial_new(r, HN_CONFIRM, "as it is", v.next_index++, 1);
-        out->asis->on[HN_SET_CONFIRM] = true;
+        for (int k = HN_SET_CONFIRM; k < r->n_sets; k++) out->asis->on[k] = k != HN_SET_SEALED;
         hn_push(r->a, &v.all, out->asis);
         out->again = hn_arm_base(r, &v, HN_CONFIRM, "continue", seeds, HN_SET_CONFIRM);
         out->again->did = "plain training on this text";
@@ -57,8 +60,10 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
         arm[i] = hn_arm_measured(r, t, HN_SET_CONFIRM), inc[i] = hn_arm_measured(r, t->incumbent, HN_SET_CONFIRM);
     }
     hn_decide(r->a, inc, arm, out->n, s->cluster, s->n, r->p->alpha, out->d);
+    hn_decision *guard = hn_guards_decide(r, out);
     for (int64_t i = 0; i < out->n; i++) {
-        const char *why = hn_why_text(r->a, &out->d[i], out->arm[i], r->p->alpha, out->n);
+        const char *why = hn_why_text(r->a, r->unit, &out->d[i], out->arm[i], r->p->alpha, out->n);
+        if (!hn_guards_tell(r, guard, out, i, &why)) return false;
         if (out->d[i].verdict == HN_KEPT && out->arm[i]->cost > 1 && !r->p->allow_cost) {
             out->d[i].verdict = HN_UNDECIDED;
             why = hn_fmt(r->a, "%s. Not kept: it costs %g times the training and improve.allow_cost is false", why, out->arm[i]->cost);

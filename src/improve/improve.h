@@ -21,6 +21,11 @@ typedef struct hn_improve_params {
     hn_strs more_data;           /* text that the lever more-data learns from, too; none: it does not apply */
     const char *ledger;          /* URL; "": the folder's. Never written down with its password: hn_runner_open takes it out of the recipe */
     int64_t min_steps;           /* rather fewer levers than fewer steps */
+    int64_t max_steps;           /* no more than this, however fast the machine; 0: no limit */
+    const char *metric;          /* of verdicts: bits_per_byte | error_rate (share of gym questions not answered right) */
+    const char *primary;         /* gym task that verdicts are of, the others guarded; "": all together, each guarded */
+    int64_t items;               /* of each gym task in each set; 0: 300, or as many as there are */
+    bool confirm_worst;          /* the lever that looked worst in the screen goes on too, so that harm is told */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
 /* What is made of the trainings (finish.c): a soup in each member, an ensemble of the members, one temperature. */

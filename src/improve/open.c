@@ -1,4 +1,5 @@
 /* open.c - from settings to a runner: data, item sets, start model, ledger; a new run with a fixed plan, or the one that was killed. */
+#include "data/gym/gym.h"
 #include "improve/run.h"
 
 #include <math.h>
@@ -27,6 +28,7 @@ static bool load_data(hn_runner *r) {
         if (!text || !hn_parse_f64(text, &c)) return HN_FAIL(r->a, HONE_E_VALUE, .what = "this architecture has no context length");
         context = (int64_t)c;
     }
+    if (!hn_gym_held_out(r, &d)) return false;
     if (!d.valid.n) {
         hn_corpus c;
         if (!hn_dataset_read(r->a, &d, r->start ? r->start->tok : NULL, &c)) return false;
@@ -40,7 +42,9 @@ static bool load_data(hn_runner *r) {
     if (!hn_settings_set(r->base, r->a, "train.eval_every", "0", "improve") ||
         !hn_settings_set(r->base, r->a, "train.patience", "0", "improve"))
         return false;
+    hn_strs valid = d.valid;
     d = *(const hn_data_params *)hn_settings_get(r->base, "data");
+    d.valid = valid;
     if (!hn_dataset_load(r->a, &d, context, r->seed, r->start ? r->start->tok : NULL, &r->data)) return false;
     r->context = context;
     const hn_train_params *tp = hn_settings_get(r->base, "train");
@@ -84,12 +88,22 @@ static json_t *machine(hn_runner *r) {
                                        (json_int_t)hn_memory_available()));
 }
 
+/* Length and hash of a data file; made items are told by the hash of all text. */
+static bool look_at(hn_runner *r, const char *path, int64_t *n, uint64_t *hash) {
+    hn_bytes b;
+    *n = 0, *hash = r->data.corpus.hash;
+    if (hn_gym_is_source(path)) return true;
+    if (!hn_file_map(r->a, path, &b)) return false;
+    *n = b.n, *hash = hn_file_hash(b);
+    return true;
+}
+
 static bool note_files(hn_runner *r) {
     for (int64_t i = 0; i < r->data.corpus.n_files; i++) {
-        hn_bytes b;
-        if (!hn_file_map(r->a, r->data.corpus.files[i], &b) ||
-            !hn_ledger_file(r->ledger, r->run, r->data.corpus.files[i], b.n, hn_file_hash(b), "text"))
-            return false;
+        const char *path = r->data.corpus.files[i];
+        int64_t n;
+        uint64_t hash;
+        if (!look_at(r, path, &n, &hash) || !hn_ledger_file(r->ledger, r->run, path, n, hash, "text")) return false;
     }
     return true;
 }
@@ -102,10 +116,11 @@ static bool text_changed(hn_runner *r, const char *where) {
 /* A run that was killed in this folder saw these very bytes. */
 static bool same_files(hn_runner *r) {
     for (int64_t i = 0; i < r->data.corpus.n_files; i++) {
-        hn_bytes b;
         bool changed;
+        int64_t n;
+        uint64_t hash;
         const char *path = r->data.corpus.files[i];
-        if (!hn_file_map(r->a, path, &b) || !hn_ledger_file_changed(r->ledger, r->run, path, hn_file_hash(b), &changed)) return false;
+        if (!look_at(r, path, &n, &hash) || !hn_ledger_file_changed(r->ledger, r->run, path, hash, &changed)) return false;
         if (changed) return text_changed(r, path);
     }
     return true;
@@ -152,8 +167,8 @@ bool hn_runner_open(hn_runner *r, const hn_settings *s) {
     if (!place_ledger(r)) return false;
     if (!name_levers(r, &r->p->levers) || !hn_mkdirs(a, r->out)) return false;
     if (!(r->join ? hn_lock_dir_join(a, r->out) : hn_lock_dir_first(a, r->out, &lock))) return false;
-    if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !hn_sets_make(r) || !plan_incumbent(r)) return false;
-    for (int k = 0; k < HN_SETS; k++)
+    if (!load_data(r) || !hn_corpus_set_aside(a, &r->data.corpus, r->out) || !(r->gym ? hn_gym_sets(r) : hn_sets_make(r)) || !plan_incumbent(r)) return false;
+    for (int k = 0; k < r->n_sets; k++)
         hn_log(a, "%s: %lld items of %lld pieces, %lld bytes", r->set[k].name, (long long)r->set[k].n, (long long)r->set[k].clusters,
                (long long)r->set[k].tokens.bytes);
     r->data.valid = (hn_tokens){ .width = r->data.valid.width, .vocab = r->data.valid.vocab };

@@ -52,6 +52,9 @@ bool hn_swapped_tell(hn_runner *r, const hn_kept_levers *k, const hn_trial *all,
 bool hn_tune(hn_runner *r) HN_CHECK;
 bool hn_screen(hn_runner *r, hn_choice *out) HN_CHECK; /* out[r->n_levers], sorted by gain */
 bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) HN_CHECK;
+/* guard.c: verdicts on each guarded task, (guards, v->n); and what of it touches arm i: one that is proven to harm a task is not kept. */
+hn_decision *hn_guards_decide(hn_runner *r, const hn_verdicts *v);
+bool hn_guards_tell(hn_runner *r, const hn_decision *guard, hn_verdicts *v, int64_t i, const char **why) HN_CHECK;
 bool hn_stack(hn_runner *r, hn_kept_levers *k) HN_CHECK; /* drops a lever whose removal looks better */
 bool hn_seal(hn_runner *r, const hn_kept_levers *k, const hn_verdicts *v, json_t **result) HN_CHECK;
 #endif

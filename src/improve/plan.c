@@ -67,7 +67,7 @@ static void count_units(hn_runner *r, int64_t n_levers, double *units, double *e
         arms += r->levers[i]->costs_more ? 2 * HN_LEVER_VARIANTS : HN_LEVER_VARIANTS;
     }
     screen += HN_LEVER_VARIANTS; /* placebo */
-    double go_on = (double)HN_MIN(r->p->confirm_arms, n_levers);
+    double go_on = (double)HN_MIN(r->p->confirm_arms + r->p->confirm_worst, n_levers);
     double confirm = 2 + (go_on - 1) + (dear > 1 ? 2 * dear : 1), stack = n_levers > 1 ? 2 * dear + 1 : 0, seal = 1 + dear,
            tune = r->p->tune ? 9 : 0;
     if (n_levers == 0) confirm = 2;
@@ -105,6 +105,7 @@ bool hn_plan_fix(hn_runner *r, const hn_speed *speed) {
         count_units(r, r->n_levers - 1, &units, &tokens);
         double steps = (usable - tokens / speed->eval_tokens_per_second) / units / speed->step_seconds;
         r->steps = r->budget->steps ? r->budget->steps : (int64_t)fmax(floor(steps), 0);
+        if (!r->budget->steps && r->p->max_steps) r->steps = HN_MIN(r->steps, HN_MAX(r->p->max_steps, r->p->min_steps));
         int64_t last = r->steps >= r->p->min_steps || r->budget->steps ? -1 : last_to_leave_out(r);
         if (last < 0) break;
         hn_warn(r->a, "the budget of %.0f s is too short for lever %s: left out", r->budget->seconds, r->levers[last]->item.name);
@@ -139,12 +140,14 @@ bool hn_plan_settle(hn_runner *r, hn_arena *a, hn_settings *s, double cost) {
 json_t *hn_plan_json(hn_runner *r, const hn_speed *speed) {
     json_t *plan = hn_json_own(r->a, json_object()), *levers = json_array(), *sets = json_object();
     for (int64_t i = 0; i < r->n_levers; i++) json_array_append_new(levers, json_string(r->levers[i]->item.name));
-    for (int k = 0; k < HN_SETS; k++)
+    for (int k = 0; k < r->n_sets; k++)
         json_object_set_new(sets, r->set[k].name,
                             json_pack("{s:I,s:I,s:I,s:s}", "items", (json_int_t)r->set[k].n, "clusters", (json_int_t)r->set[k].clusters,
                                       "bytes", (json_int_t)r->set[k].tokens.bytes, "hash", r->set[k].hash));
-    json_object_set_new(plan, "metric", json_string("bits_per_byte"));
-    json_object_set_new(plan, "decided_on", json_string("mean bits per byte of an item; lower is better"));
+    json_object_set_new(plan, "metric", json_string(r->p->metric));
+    json_object_set_new(plan, "decided_on",
+                        json_string(r->set[HN_SET_CONFIRM].exact ? "share of questions whose whole answer is not right; lower is better"
+                                                                 : "mean bits per byte of an item; lower is better"));
     json_object_set_new(plan, "levers", levers);
     if (r->left_out) json_object_set(plan, "left_out", r->left_out);
     json_object_set_new(plan, "variants", json_integer(HN_LEVER_VARIANTS));

@@ -5,12 +5,15 @@
 
 /* Held-out items. Each span of `tokens` is one item; spans of one source have one cluster and stay in one set. */
 enum { HN_SET_SCREEN, HN_SET_CONFIRM, HN_SET_SEALED, HN_SETS };
+/* Behind these: confirm items of each guarded gym task, that nothing kept may harm. */
+enum { HN_GUARDS_MOST = 24, HN_SETS_MOST = HN_SETS + HN_GUARDS_MOST };
 typedef struct hn_set {
     const char *name;
     hn_tokens tokens;
     int32_t *cluster;
     int64_t n, clusters;
     char hash[17];
+    bool exact;            /* its items' values are 1 for an answer that is not all right, else 0; not bits per byte */
 } hn_set;
 
 /* The phases, in order; each has seeds of its own, so what one phase saw is never used again to judge. */
@@ -29,10 +32,11 @@ typedef struct hn_trial {
     double inference;           /* what an answer costs, as a multiple of one model's */
     struct hn_trial *incumbent; /* beside which it is judged */
     int64_t index, seeds;
-    bool on[HN_SETS];   /* measured on these sets */
+    bool on[HN_SETS_MOST];   /* measured on these sets */
     bool ship;          /* keep each seed's model under out/work */
-    double *x[HN_SETS]; /* (seeds, set.n) bits per byte */
-    double *accuracy[HN_SETS]; /* (seeds) share of the tokens guessed right */
+    double *x[HN_SETS_MOST]; /* (seeds, set.n) bits per byte, or errors */
+    double *accuracy[HN_SETS_MOST]; /* (seeds) share of the tokens guessed right; of gym questions, of whole answers */
+    json_t *guards;     /* what it did to guarded tasks; NULL: there are none */
     bool *failed;
     const char *error;
     double seconds, flops;
@@ -43,7 +47,7 @@ typedef struct hn_trial {
 typedef struct hn_world {
     const char *key;
     hn_dataset data;
-    hn_tokens set[HN_SETS]; /* the same items, in its tokens */
+    hn_tokens set[HN_SETS_MOST]; /* the same items, in its tokens */
     const struct hn_world *next;
 } hn_world;
 
@@ -63,7 +67,10 @@ typedef struct hn_runner {
     uint64_t seed;
     hn_dataset data;   /* data.valid is emptied once the sets are made: a training sees no held-out item */
     hone_model *start; /* weights to go on from, or NULL */
-    hn_set set[HN_SETS];
+    hn_set set[HN_SETS_MOST];
+    int n_sets;
+    bool gym;          /* items are questions; else text */
+    const char *unit;  /* of the metric, in words */
     hn_ledger *ledger;
     int64_t run;
     int side; /* trainings side by side */
@@ -88,6 +95,9 @@ void hn_nap(void);                            /* a fifth of a second */
 const hn_world *hn_world_of(hn_runner *r, const hn_settings *s) HN_CHECK;
 /* sets.c */
 bool hn_sets_make(hn_runner *r) HN_CHECK;
+/* gym_sets.c */
+bool hn_gym_held_out(hn_runner *r, hn_data_params *d) HN_CHECK; /* gym tasks in d->train: d->valid becomes the questions of all sets */
+bool hn_gym_sets(hn_runner *r) HN_CHECK;                         /* instead of hn_sets_make */
 /* plan.c */
 typedef struct hn_speed {
     double step_seconds, eval_tokens_per_second;
@@ -113,5 +123,5 @@ bool hn_trial_ok(const hn_trial *t);
 bool hn_of_the_machine(hone_code code); /* a failure that says nothing about an arm */
 /* tell.c */
 void hn_tell_lever(hn_runner *r, const char *lever, const hn_decision *d, const char *why, const hn_trial *cost);
-const char *hn_why_text(hn_arena *a, const hn_decision *d, const hn_trial *t, double alpha, int64_t arms);
+const char *hn_why_text(hn_arena *a, const char *unit, const hn_decision *d, const hn_trial *t, double alpha, int64_t arms);
 #endif

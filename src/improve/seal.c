@@ -27,12 +27,39 @@ static bool ship(hn_runner *r, const hn_trial *t, int64_t k, const char *name) {
     return m && hn_model_save(r->a, m, to) && hn_export_check(r->a, m, to, true, &apart);
 }
 
+/* A few questions of the screen and what the model answers. */
+static const char *answers(hn_runner *r, hone_model *m) {
+    enum { SHOWN = 8 };
+    const hn_tokens *t = &r->set[HN_SET_SCREEN].tokens;
+    const char *stop = "\n";
+    hone_sampling how = { .max_tokens = 64, .stop = &stop, .n_stop = 1 };
+    hn_buf out = { 0 };
+    for (int64_t i = 0; i < SHOWN; i++) {
+        const hn_span *sp = &t->spans[i * t->n_spans / SHOWN];
+        hn_buf q = { 0 };
+        hone_generation g;
+        for (int64_t k = 0; k < sp->skip; k++) {
+            int32_t id = hn_token_at(t, sp->start + k);
+            hn_decode(r->data.tok, r->a, &id, 1, &q);
+        }
+        const char *prompt = hn_buf_str(r->a, &q);
+        how.max_tokens = HN_MAX(1, HN_MIN(64, m->context - sp->skip));
+        if (!hone_generate(r->a->job, m, prompt, &how, NULL, NULL, &g)) {
+            hone_error_clear(r->a->job);
+            continue;
+        }
+        hn_buf_fmt(r->a, &out, "%s%s\n", prompt, g.text);
+    }
+    return hn_buf_str(r->a, &out);
+}
+
 static const char *sample(hn_runner *r, const char *dir) {
     hone_model *m = hn_model_load(r->a, dir);
     if (!m || !m->tok) {
         hone_error_clear(r->a->job);
         return "";
     }
+    if (r->gym) return answers(r, m);
     hone_sampling how = { .max_tokens = 200, .temperature = 0.8, .seed = 1 };
     hone_generation g;
     const hn_span *sp = &r->set[HN_SET_SCREEN].tokens.spans[0];
@@ -72,7 +99,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     double start = hn_trial_mean(r, x->start, HN_SET_SEALED), end = hn_trial_mean(r, x->end, HN_SET_SEALED);
     for (int64_t i = 0; i < k->n && !x->stay; i++) json_array_append_new(levers, json_string(k->v[i]->lever->item.name));
     json_object_set_new(res, "best", json_string(hn_path_join(r->a, r->out, "best")));
-    json_object_set_new(res, "metric", json_string("bits_per_byte"));
+    json_object_set_new(res, "metric", json_string(r->p->metric));
     json_object_set_new(res, "start", hn_json_real(start));
     json_object_set_new(res, "end", hn_json_real(x->stay ? start : end));
     json_object_set_new(res, "difference", hn_json_real(0 - x->diff.mean));
@@ -82,6 +109,7 @@ static json_t *result_json(const hn_runner *r, const hn_kept_levers *k, const se
     double right = hn_trial_accuracy(x->start, HN_SET_SEALED), then = x->stay ? right : hn_trial_accuracy(x->end, HN_SET_SEALED);
     bool known = isfinite(right) && isfinite(then);
     json_object_set_new(res, "accuracy", known ? json_pack("{s:f,s:f}", "start", right, "end", then) : json_null());
+    json_object_set_new(res, "accuracy_of", json_string(r->gym ? "answers" : "next tokens"));
     json_object_set_new(res, "sealed_hash", json_string(s->hash));
     json_object_set_new(res, "sealed_items", json_integer(s->n));
     json_object_set_new(res, "sealed_opened_before", json_integer(x->opened_before));

@@ -27,7 +27,17 @@ static const hn_param improve_rows[] = {
     HN_PARAM(hn_improve_params, ledger,
              .doc = "ledger on a PostgreSQL server, for machines that share the run folder: postgresql://USER@HOST/DATABASE (password by PGPASSWORD or ~/.pgpass); empty: "
                     "ledger.sqlite in the run folder"),
+    HN_PARAM(hn_improve_params, metric, .def = "bits_per_byte", .choices = "bits_per_byte|error_rate",
+             .doc = "what verdicts are of; error_rate: the share of gym questions whose whole answer is not right (the screen compares bits)"),
+    HN_PARAM(hn_improve_params, primary,
+             .doc = "the gym task that verdicts are of; a lever that harms another one is refused. none: all together, each guarded"),
+    HN_PARAM(hn_improve_params, items, .def = "0", .min = 0, .max = 1e5,
+             .doc = "questions of each gym task in each of screen, confirm and sealed; 0: 300, or as many as there are"),
+    HN_PARAM(hn_improve_params, confirm_worst, .def = "false",
+             .doc = "the lever that looked worst in the screen goes on too, so that harm is told with proof"),
     HN_PARAM(hn_improve_params, min_steps, .def = "100", .min = 1, .max = 1e9, .doc = "rather fewer levers than fewer steps than this"),
+    HN_PARAM(hn_improve_params, max_steps, .def = "0", .min = 0, .max = 1e9,
+             .doc = "no more steps than this however fast the machine is; as many as min_steps: the seconds decide how many levers are tried, and nothing else"),
 };
 const hn_section hn_section_improve = HN_SECTION("improve", "what is tried and how it is judged", hn_improve_params, improve_rows);
 

@@ -26,8 +26,9 @@ static void add_items(hn_runner *r, const hn_span *s, int32_t cluster, spans *sp
     int64_t parts = r->data.valid.learn ? 1 : (s->n + r->p->item_tokens - 1) / r->p->item_tokens; /* a sample is read as a whole */
     for (int64_t i = 0; i < parts; i++) {
         int64_t lo = s->n * i / parts, hi = s->n * (i + 1) / parts;
-        if (hi - lo < 2) continue;
-        hn_push(r->a, sp, (hn_span){ s->start + lo, hi - lo, span_bytes(&r->data, s->start + lo, hi - lo), s->doc });
+        int64_t skip = HN_MAX(s->skip - lo, 0); /* what is left of its prompt; nothing but prompt is no item */
+        if (hi - lo < 2 || skip >= hi - lo) continue;
+        hn_push(r->a, sp, (hn_span){ s->start + lo, hi - lo, span_bytes(&r->data, s->start + lo, hi - lo), s->doc, skip });
         hn_push(r->a, cl, cluster);
     }
 }
@@ -44,7 +45,7 @@ static void cut_long(hn_runner *r, hn_tokens *v) {
         int64_t parts = HN_MAX(s->n / part, 1);
         for (int64_t k = 0; k < parts; k++) {
             int64_t lo = s->start + s->n * k / parts, n = s->start + s->n * (k + 1) / parts - lo;
-            hn_push(r->a, &cut, (hn_span){ lo, n, span_bytes(&r->data, lo, n), s->doc });
+            hn_push(r->a, &cut, (hn_span){ lo, n, span_bytes(&r->data, lo, n), s->doc, HN_MIN(HN_MAX(s->skip - (lo - s->start), 0), n) });
         }
     }
     v->spans = cut.v;
@@ -64,6 +65,7 @@ static int64_t find_clusters(hn_runner *r, const hn_tokens *v, int32_t *of) {
 }
 
 bool hn_sets_make(hn_runner *r) {
+    r->n_sets = HN_SETS;
     hn_tokens *v = &r->data.valid;
     if (v->n_spans < CLUSTERS_LEAST && !v->learn) cut_long(r, v);
     int32_t *of = hn_new_n(r->a, int32_t, v->n_spans + 1), *dense = hn_new_n(r->a, int32_t, v->n_spans + 1);

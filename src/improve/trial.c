@@ -13,7 +13,7 @@ enum { MAX_SEEDS = 64, MAX_ARMS = 1024 };
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds) {
     hn_trial *t = hn_new(r->a, hn_trial);
     *t = (hn_trial){ .phase = phase, .name = name, .index = index, .seeds = seeds, .cost = 1, .inference = 1, .failed = hn_new_n(r->a, bool, seeds) };
-    for (int k = 0; k < HN_SETS; k++) { /* what was not measured is no number: zeros would be a fine loss */
+    for (int k = 0; k < r->n_sets; k++) { /* what was not measured is no number: zeros would be a fine loss */
         t->x[k] = hn_new_n(r->a, double, seeds * r->set[k].n);
         for (int64_t i = 0; i < seeds * r->set[k].n; i++) t->x[k][i] = NAN;
         t->accuracy[k] = hn_new_n(r->a, double, seeds);
@@ -74,7 +74,7 @@ static hn_measure measure_of(const hn_runner *r, const task *w, int set) {
 /* All sets of this seed from the ledger; *have tells whether nothing is left to do. */
 static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have) {
     *have = true;
-    for (int k = 0; k < HN_SETS && *have; k++) {
+    for (int k = 0; k < r->n_sets && *have; k++) {
         if (!w->t->on[k]) continue;
         hn_measure key = measure_of(r, w, k), m;
         bool found = false;
@@ -102,7 +102,21 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
     return true;
 }
 
-/* Beside the bits of each item, which are decided on: the share of its tokens guessed right. */
+/* What the items of a set are worth: bits per byte, or whether an answer is wrong anywhere. One that is guessed right token by token
+ * is the one that greedy decoding writes. */
+static double *values(hn_arena *a, const hn_runner *r, int set, const hn_items *items) {
+    if (!r->set[set].exact) return items->bits_per_byte;
+    double *v = hn_new_n(a, double, items->n + 1);
+    for (int64_t i = 0; i < items->n; i++) v[i] = items->accuracy[i] < 1;
+    return v;
+}
+static double accuracy_of(const hn_runner *r, const hn_lm_result *lm, const hn_items *items) {
+    double right = 0;
+    for (int64_t i = 0; i < items->n; i++) right += items->accuracy[i] == 1;
+    return r->gym ? right / (double)items->n : lm->accuracy;
+}
+
+/* Beside the values of items, which are decided on: the share of its tokens guessed right. */
 static json_t *more_of(hn_arena *a, const hn_items *items) {
     json_t *more = hn_json_own(a, json_object()), *right = json_array();
     for (int64_t i = 0; i < items->n; i++) json_array_append_new(right, items->tokens[i] ? json_real(items->accuracy[i]) : json_null());
@@ -121,8 +135,8 @@ static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int
     m.error = error;
     m.recipe = w->t->settings ? hn_settings_write_yaml(a, w->t->settings) : NULL;
     m.seconds = tr->seconds, m.flops = tr->flops, m.peak_rss = tr->peak_rss, m.steps = tr->step, m.tokens = tr->tokens;
-    m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? lm->accuracy : NAN;
-    if (items) m.items = items->bits_per_byte, m.n_items = items->n, m.extra = more_of(a, items);
+    m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? accuracy_of(r, lm, items) : NAN;
+    if (items) m.items = values(a, r, set, items), m.n_items = items->n, m.extra = more_of(a, items);
     double *curve = hn_new_n(a, double, 3 * tr->n_curve + 1);
     for (int64_t i = 0; i < tr->n_curve; i++) {
         curve[3 * i] = (double)tr->curve[i].step;
@@ -158,7 +172,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     bool ok = train(r, a, w, &tr, &model);
     if (!ok && hn_of_the_machine(hone_error_code(a->job))) return false;
     if (ok && w->t->ship) ok = hn_mkdirs(a, hn_fmt(a, "%s/work", r->out)) && hn_model_save(a, model, hn_trial_folder(r, a, w->t, w->k));
-    for (int k = 0; ok && k < HN_SETS; k++) {
+    for (int k = 0; ok && k < r->n_sets; k++) {
         if (!w->t->on[k]) continue;
         hn_lm_result lm;
         hn_items items = { 0 };
@@ -166,8 +180,8 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         ok = hn_eval_lm(a, model, w->t->world ? &w->t->world->set[k] : &r->set[k].tokens, model->context, batch, &lm, &items);
         if (!ok) break;
         HN_ASSERT(items.n == r->set[k].n);
-        memcpy(w->t->x[k] + w->k * items.n, items.bits_per_byte, (size_t)items.n * sizeof(double));
-        w->t->accuracy[k][w->k] = lm.accuracy;
+        memcpy(w->t->x[k] + w->k * items.n, values(a, r, k, &items), (size_t)items.n * sizeof(double));
+        w->t->accuracy[k][w->k] = accuracy_of(r, &lm, &items);
         tr.seconds = hn_now() - started;
         if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
     }
@@ -179,7 +193,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         w->t->failed[w->k] = true;
         snprintf(w->error, sizeof w->error, "%s", error);
         tr.seconds = hn_now() - started;
-        for (int k = 0; k < HN_SETS; k++)
+        for (int k = 0; k < r->n_sets; k++)
             if (w->t->on[k] && !remember(r, a, l, w, k, &tr, NULL, NULL, error)) return false;
     }
     w->seconds = tr.seconds, w->flops = tr.flops, w->rss = tr.peak_rss, w->steps = tr.step;

@@ -42,3 +42,18 @@ for s in train valid screen confirm sealed; do
 done > "$tmp/ids"
 yes "splits do not meet" '[ "$(sort -u "$tmp/ids" | wc -l)" = 1000 ]'
 "$hone" data generate --task sort --n 200000 --level 4 2> "$tmp/err" | head -c 10 > /dev/null; silent "a reader that goes away" err
+
+# Trained on, asked, and refused.
+try train data.train=gym:sort:1,gym:arithmetic:1 data.items=400 model.layers=1 model.heads=2 model.width=16 model.context=20 train.batch=8 train.steps=5 sched.warmup=1 out="$tmp/run"
+check "train on gym tasks" 0
+try eval "$tmp/run/best" --task gym:sort:1 --limit 20 --samples "$tmp/samples.jsonl"; check "eval on a gym task" 0 "gym_score" "exact_match" "gym:sort:1"
+yes "the record says why an answer is wrong" 'grep -q "\"why\": \"wanted " "$tmp/samples.jsonl"'
+try eval "$tmp/run/best" --task gym:sort:1 --limit 5 --repeats 3; check "answers by majority" 0 "majority"
+try eval "$tmp/run/best" --task gym:arithmetic:1 --limit 1000; check "eval: more questions than there are" 2 "260 questions" "wanted 1000"
+try eval "$tmp/run/best" --task gym:sort:8 --limit 2; check "eval: an answer longer than the context" 2 "longer than the model's context"
+try eval "$tmp/run/best" --task gym:sorf; check "eval: unknown gym task" 2 "Did you mean 'sort'?"
+try train data.train=gym:sort:1 model.context=8 out="$tmp/no"; check "train: an answer longer than the context" 2 "at most 8 tokens"
+try improve data.train=gym:arithmetic:1 improve.items=900 out="$tmp/no"; check "improve: more questions than there are" 2 "248 questions"
+"$hone" data generate --task sort --level 1 --n 300 --out "$tmp/items.jsonl"
+try train data.train="$tmp/items.jsonl" model.layers=1 model.heads=2 model.width=16 model.context=20 train.batch=8 train.steps=5 sched.warmup=1 out="$tmp/run2"
+check "train on prompts and completions" 0

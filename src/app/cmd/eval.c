@@ -10,8 +10,8 @@
 typedef struct flags {
     hn_strs data, task;
     const char *against, *samples, *ledger, *format, *learn, *chat_template;
-    int64_t batch, context, item_tokens, limit, num_fewshot;
-    double detect;
+    int64_t batch, context, item_tokens, limit, num_fewshot, repeats;
+    double detect, temperature;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, data, .doc = "text file or folder (.txt, .jsonl; also .gz, .zst); may be given several times, each gives a line"),
@@ -23,9 +23,12 @@ static const hn_param params[] = {
     HN_PARAM(flags, format, .def = "auto", .doc = "what the objects of .jsonl and .json files are (hone list row); auto: as the fields say"),
     HN_PARAM(flags, learn, .def = "answers", .choices = "answers|all", .doc = "what is measured of samples: the answers, or every word"),
     HN_PARAM(flags, chat_template, .doc = "file with the chat template that writes talks; empty: each model's own"),
-    HN_PARAM(flags, task, .doc = "task pack: a folder with task.yaml, or the name of one; may be given several times. --data is then its items"),
-    HN_PARAM(flags, limit, .def = "0", .min = 0, .max = 1e12, .doc = "items of a task at most, from its first on; 0: all"),
+    HN_PARAM(flags, task, .doc = "task pack: a folder with task.yaml, or the name of one, or gym:NAME[:LEVEL[-LEVEL]]; may be given several times. --data is then its items"),
+    HN_PARAM(flags, limit, .def = "0", .min = 0, .max = 1e12, .doc = "items of a task at most, from its first on; 0: all. Of a gym task: so many, 0: 300, or as many as there are"),
     HN_PARAM(flags, num_fewshot, .def = "-1", .min = -1, .max = 1000, .doc = "examples before each item of a task; -1: as the pack says"),
+    HN_PARAM(flags, repeats, .def = "1", .min = 1, .max = 1000,
+             .doc = "answers sampled for each item of a task that generates; more than one: scored by majority (self-consistency), and the first alone"),
+    HN_PARAM(flags, temperature, .def = "0.7", .min = 0, .max = 100, .doc = "of these answers"),
     HN_PARAM(flags, samples, .doc = "file for what the model did with each item of a task, a JSON object a line"),
     HN_PARAM(flags, ledger, .doc = "ledger that each item's value is written to"),
     HN_PARAM(flags, detect, .def = "0", .min = 0, .max = 1e12, .doc = "a difference: tells how many items would show it four times in five"),
@@ -152,7 +155,7 @@ static bool run(hn_cmd_call *c) {
                        .hint = "Put its tokenizer.json into the folder.");
     if (f->task.n)
         return hn_eval_task_lines(c, &(hn_eval_tasks){ f->task, f->data, c->args[0], f->against, f->samples, f->ledger, f->limit, f->batch, f->num_fewshot,
-                                                       c->seed, f->detect }, m, other);
+                                                       c->seed, f->detect, f->repeats, f->temperature }, m, other);
     int64_t done = 0;
     for (int64_t i = 0; i < f->data.n; i++)
         if (!one_file(c, f->data.v[i], m, other, !done++)) return false;
@@ -166,5 +169,5 @@ const hn_cmd hn_cmd_eval = {
     .usage = "MODEL --data FILE … | --task NAME|DIR … [--against MODEL2]", .run = run,
     .about = "Of texts: loss in nats per token, perplexity, the share of tokens that the model would have guessed right, and bits per byte,\n"
              "which models with different tokenizers can be compared by. Of tasks: their metrics; docs/TASKS.md tells how a pack is written.",
-    .examples = "  hone eval runs/a/best --task arc_easy --data arc_easy.jsonl --limit 500\n  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
+    .examples = "  hone eval runs/a/best --task gym:arithmetic:1-2 --samples answers.jsonl\n  hone eval runs/a/best --task arc_easy --data arc_easy.jsonl --limit 500\n  hone eval runs/a/best --data valid.txt\n  hone eval runs/b/best --data valid.txt --against runs/a/best --json"
 };

@@ -60,10 +60,12 @@ static void show_end(hn_arena *a, const json_t *l) {
     hn_out("\n%s\n", text(l, "what"));
     const char *start = isnan(num(l, "start")) ? "-" : hn_fmt(a, "%.4f", num(l, "start")),
                *end = isnan(num(l, "end")) ? "-" : hn_fmt(a, "%.4f", num(l, "end"));
-    hn_out("sealed items  %s -> %s bits per byte, gain %s (95 %% %s)\n", start, end, or_dash(a, true, 0.0 - num(l, "difference")),
+    hn_out("sealed items  %s -> %s %s, gain %s (95 %% %s)\n", start, end,
+           !strcmp(text(l, "metric"), "error_rate") ? "of all answers wrong" : "bits per byte", or_dash(a, true, 0.0 - num(l, "difference")),
            gain_interval(a, l));
     double from = num(json_object_get(l, "accuracy"), "start"), to = num(json_object_get(l, "accuracy"), "end");
-    if (!isnan(from) && !isnan(to)) hn_out("guessed right %.1f %% -> %.1f %% of the next tokens\n", 100 * from, 100 * to);
+    if (!isnan(from) && !isnan(to)) hn_out("%s right %.1f %% -> %.1f %% of the %s\n", strcmp(text(l, "accuracy_of"), "answers") ? "guessed" : "wholly", 100 * from, 100 * to,
+                                              text(l, "accuracy_of"));
     hn_out("model         %s\nreport        %s\nledger        %s\n", text(l, "best"), hn_path_join(a, out, "report.html"),
            *text(l, "ledger") ? text(l, "ledger") : hn_path_join(a, out, "ledger.sqlite"));
 }

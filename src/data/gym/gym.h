@@ -73,6 +73,20 @@ int64_t hn_gym_count(hn_arena *a, const hn_gym_task *t, int64_t level, hn_gym_sp
 bool hn_gym_distinct(hn_arena *a, const hn_gym_task *t, int64_t level, hn_gym_split s, uint64_t seed, int64_t n,
                      void (*take)(void *user, const hn_gym_item *it), void *user) HN_CHECK;
 
+/* ---- data files that are made (part/source.c) ----
+ * What a recipe writes: gym:NAME[:LEVEL[-LEVEL]][*WEIGHT], NAME `all` for every task, no level for all of a task. What is read:
+ * gym:NAME:LO-HI@SPLIT,N,SEED, which names its items as a path names a file: the same name, the same text. */
+bool hn_gym_is_source(const char *path);
+hn_strs hn_gym_only(hn_arena *a, const hn_strs *paths);                                            /* those among them */
+typedef struct hn_gym_source { const hn_gym_task *task; int64_t lo, hi; hn_gym_split split; int64_t n; uint64_t seed; } hn_gym_source;
+bool hn_gym_source_parse(hn_arena *a, const char *path, hn_gym_source *out) HN_CHECK;              /* of what is read */
+/* paths with what recipes write replaced by what is read; all else stays. TRAIN: n items, shared out by weight. Held out: n of each
+ * task, all different, levels in equal parts; n 0: 300, or as many as there are. E_VALUE: an unknown task or level. */
+bool hn_gym_sources(hn_arena *a, const hn_strs *paths, hn_gym_split split, int64_t n, uint64_t seed, hn_strs *out) HN_CHECK;
+/* Hands the source's items to take, levels by turns. Training items may come twice, held-out ones do not: E_VALUE if there are too few. */
+bool hn_gym_source_items(hn_arena *a, const hn_gym_source *s, void (*take)(void *user, const hn_gym_item *it), void *user) HN_CHECK;
+bool hn_gym_read(hn_arena *a, hn_intake *in) HN_CHECK;                                             /* samples: prompt, answer, line end */
+
 /* ---- scoring ---- */
 typedef struct hn_gym_verdict {
     bool right;
