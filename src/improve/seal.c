@@ -38,12 +38,14 @@ static const char *answers(hn_runner *r, hone_model *m) {
         const hn_span *sp = &t->spans[i * t->n_spans / SHOWN];
         hn_buf q = { 0 };
         hone_generation g;
-        for (int64_t k = 0; k < sp->skip; k++) {
+        int64_t given = 0;
+        while (given < sp->n && !hn_token_learned(t, sp->start + given)) given++;
+        for (int64_t k = 0; k < given; k++) {
             int32_t id = hn_token_at(t, sp->start + k);
             hn_decode(r->data.tok, r->a, &id, 1, &q);
         }
         const char *prompt = hn_buf_str(r->a, &q);
-        how.max_tokens = HN_MAX(1, HN_MIN(64, m->context - sp->skip));
+        how.max_tokens = HN_MAX(1, HN_MIN(64, m->context - given));
         if (!hone_generate(r->a->job, m, prompt, &how, NULL, NULL, &g)) {
             hone_error_clear(r->a->job);
             continue;

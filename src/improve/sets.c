@@ -26,9 +26,8 @@ static void add_items(hn_runner *r, const hn_span *s, int32_t cluster, spans *sp
     int64_t parts = r->data.valid.learn ? 1 : (s->n + r->p->item_tokens - 1) / r->p->item_tokens; /* a sample is read as a whole */
     for (int64_t i = 0; i < parts; i++) {
         int64_t lo = s->n * i / parts, hi = s->n * (i + 1) / parts;
-        int64_t skip = HN_MAX(s->skip - lo, 0); /* what is left of its prompt; nothing but prompt is no item */
-        if (hi - lo < 2 || skip >= hi - lo) continue;
-        hn_push(r->a, sp, (hn_span){ s->start + lo, hi - lo, span_bytes(&r->data, s->start + lo, hi - lo), s->doc, skip });
+        if (hi - lo < 2) continue;
+        hn_push(r->a, sp, (hn_span){ s->start + lo, hi - lo, span_bytes(&r->data, s->start + lo, hi - lo), s->doc });
         hn_push(r->a, cl, cluster);
     }
 }
@@ -45,7 +44,7 @@ static void cut_long(hn_runner *r, hn_tokens *v) {
         int64_t parts = HN_MAX(s->n / part, 1);
         for (int64_t k = 0; k < parts; k++) {
             int64_t lo = s->start + s->n * k / parts, n = s->start + s->n * (k + 1) / parts - lo;
-            hn_push(r->a, &cut, (hn_span){ lo, n, span_bytes(&r->data, lo, n), s->doc, HN_MIN(HN_MAX(s->skip - (lo - s->start), 0), n) });
+            hn_push(r->a, &cut, (hn_span){ lo, n, span_bytes(&r->data, lo, n), s->doc });
         }
     }
     v->spans = cut.v;

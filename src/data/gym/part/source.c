@@ -152,8 +152,8 @@ static void put(void *user, const hn_gym_item *it) {
     in->text.v[at + n - 1] = '\n';
     in->text.n += n;
     int64_t given = in->how.learn_all ? 0 : it->prompt.n;
-    hn_push(in->a, &in->docs, (hn_doc){ .start = at, .bytes = n, .source = in->source, .sample = true, .first = (int32_t)in->docs.n,
-                                        .own = in->own.n, .n_own = 1 });
+    hn_doc d = { .start = at, .bytes = n, .source = in->source, .sample = true, .first = (int32_t)in->docs.n, .own = in->own.n, .n_own = 1 };
+    hn_push(in->a, &in->docs, d);
     hn_push(in->a, &in->own, (hn_range){ given, n - given });
     in->n_samples++;
 }
