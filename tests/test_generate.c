@@ -242,6 +242,10 @@ static void what_cannot_be_generated_is_told(void **state) {
     hone_close(stopped);
     ((float *)b->m->w[0].t->data)[7] = INFINITY;
     assert_false(hone_generate(b->job, b->m, "a", NULL, NULL, NULL, &g));
+    told(b->job, HONE_E_MODEL, "infinity at element 7");
+    ((float *)b->m->w[0].t->data)[7] = 3e38f; /* finite, but what comes of it is not */
+    for (int64_t i = 0; i < 16; i++) ((float *)b->m->w[b->m->n_w - 1].t->data)[i] = 1e30f;
+    assert_false(hone_generate(b->job, b->m, "a", NULL, NULL, NULL, &g));
     told(b->job, HONE_E_NUMERIC, "not a number");
     b->m->tok = NULL;
     hone_score s;

@@ -100,10 +100,19 @@ static int run_command(program *p) {
     return status;
 }
 
+/* A mapped file (weights are read where they lie) that another cuts short, or whose disk fails, is told by a signal at the read. */
+static void on_bus_error(int signal) {
+    static const char said[] = "\nhone: a file that is being read was cut short by another program, or its disk failed: give it again and start anew\n";
+    (void)signal;
+    (void)!write(STDERR_FILENO, said, sizeof said - 1);
+    _exit(hone_code_exit_status(HONE_E_MODEL));
+}
+
 int main(int argc, char **argv) {
     fill_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* what cannot be written is told as an error, not by a signal */
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGBUS, on_bus_error);
     program p = { .argc = argc, .argv = argv };
     p.front = hone_open(&(hone_options){ .threads = 1, .on_event = on_event, .user = &p });
     if (!p.front) return fputs("hone: not enough memory to begin\n", stderr), 1;

@@ -148,7 +148,7 @@ static bool decode(call *c, hn_arena *a, hn_ids *ids, flow *f, int64_t *made) {
         if (hn_stopped(c->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while generating");
         if (!next_logits(c->tape, c->m, ids, logits)) return false;
         if (!all_finite(logits, V))
-            return HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids->n),
+            return hn_model_finite(a, c->m) && HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids->n),
                            .hint = "its weights are damaged or too large");
         int32_t id = hn_sample(scratch, logits, V, c->s, ids->n);
         if (id == tok->eos) {

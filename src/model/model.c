@@ -2,6 +2,7 @@
  *
  * The architecture says which weights there are and how they meet; everything here holds for all of them. */
 #include "model/model.h"
+#include <math.h>
 
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) {
     hone_model *m = hn_new(a, hone_model);
@@ -144,11 +145,12 @@ void hn_model_sharpen(hone_model *m, double by) {
     if (!m->members) m->arch->sharpen(m, by);
 }
 
-static hone_model *open_model(hn_arena *a, const char *path, bool look) {
+typedef enum { LOAD, LOOK, READ } opening;
+static hone_model *open_model(hn_arena *a, const char *path, opening how) {
     for (int64_t i = 0; i < hn_kind_format.n; i++) {
         const hn_format *f = (const hn_format *)hn_kind_format.items[i];
         if (!f->detect(path)) continue;
-        hone_model *m = look && f->look ? f->look(a, path) : f->load(a, path);
+        hone_model *m = how == LOOK && f->look ? f->look(a, path) : how == READ && f->read ? f->read(a, path) : f->load(a, path);
         if (m) m->path = hn_strdup(a, path);
         return m;
     }
@@ -161,8 +163,41 @@ static hone_model *open_model(hn_arena *a, const char *path, bool look) {
     return NULL;
 }
 
-hone_model *hn_model_load(hn_arena *a, const char *path) { return open_model(a, path, false); }
-hone_model *hn_model_look(hn_arena *a, const char *path) { return open_model(a, path, true); }
+hone_model *hn_model_load(hn_arena *a, const char *path) { return open_model(a, path, LOAD); }
+hone_model *hn_model_look(hn_arena *a, const char *path) { return open_model(a, path, LOOK); }
+hone_model *hn_model_read(hn_arena *a, const char *path) { return open_model(a, path, READ); }
+
+/* Exponents of all ones are NaN or infinity. Whole vectors at a time: every number of a large model passes here. */
+static bool any_wild(const hone_tensor *w) {
+    int64_t n = hn_count(w);
+    unsigned wild = 0;
+    if (w->dtype == HONE_F32)
+        for (int64_t i = 0; i < n; i++) wild |= (((const uint32_t *)w->data)[i] & 0x7f800000) == 0x7f800000;
+    else {
+        const uint16_t *v = w->data, ones = w->dtype == HONE_BF16 ? 0x7f80 : 0x7c00;
+        for (int64_t i = 0; i < n; i++) wild |= (v[i] & ones) == ones;
+    }
+    return wild;
+}
+static bool finite_weights(hn_arena *a, const hone_model *m, const hn_weight *w, int64_t n_w) {
+    for (int64_t j = 0; j < n_w; j++)
+        for (int64_t i = 0, n = w[j].t->data && any_wild(w[j].t) ? hn_count(w[j].t) : 0; i < n; i++) {
+            double x = hone_tensor_item(w[j].t, i);
+            if (!isfinite(x))
+                return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "tensor '%s' holds a number that is not finite", w[j].t->name), .where = m->path,
+                               .found = hn_fmt(a, "%s at element %lld", isnan(x) ? "NaN" : "infinity", (long long)i),
+                               .hint = "its training went wrong; take an earlier checkpoint");
+        }
+    return true;
+}
+
+bool hn_model_finite(hn_arena *a, const hone_model *m) {
+    for (int64_t i = 0; i < m->n_members; i++)
+        if (!hn_model_finite(a, m->members[i])) return false;
+    for (const hn_adapter *d = m->adapter; d; d = d->under)
+        if (!finite_weights(a, m, d->w, d->n_w)) return false;
+    return finite_weights(a, m, m->w, m->n_w);
+}
 
 void hn_json_put(hn_arena *a, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value)) (void)hn_json_own(a, NULL);

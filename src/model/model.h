@@ -99,6 +99,7 @@ struct hn_arch {
     int64_t (*absent)(hn_arena *a, const hone_model *m, hn_absent **out);   /* NULL: none. Saved as zeros; not zero on loading: config's "hone" is ignored */
     bool (*ignored)(const char *name);                     /* tensors of old exports without meaning (causal masks); NULL: none */
     const char *prefix;                                    /* "transformer.": names may come without it */
+    bool reads_narrow;                                     /* matrices go through hone_linear, hone_embedding and the head alone: 16 bits will do to read them */
 };
 extern const hn_kind hn_kind_arch;
 bool hn_arch_is(const hn_arch *arch, const char *hf_type);
@@ -109,6 +110,11 @@ typedef struct hn_save { hone_dtype dtype; int64_t shard_bytes; } hn_save;      
 hone_model *hn_model_new(hn_arena *a, const hn_arch *arch, const void *params, int64_t vocab, bool null_storage) HN_CHECK;   /* zero weights */
 void hn_model_init(hone_model *m, uint64_t seed);          /* element i of weight j depends on (seed, j, i) alone; wider or deeper nets share what they can */
 hone_model *hn_model_load(hn_arena *a, const char *path) HN_CHECK;   /* by the format that recognises path */
+/* The same for answering alone, not for training or saving: matrices stay where the files are mapped, in the files' own type, and are read when
+ * they are first used; nothing may write to them. So no number has been looked at: what comes out may not be finite (hn_model_finite). */
+hone_model *hn_model_read(hn_arena *a, const char *path) HN_CHECK;
+/* Every weight is a finite number; else E_MODEL, naming the first that is none. Reads them all. */
+bool hn_model_finite(hn_arena *a, const hone_model *m) HN_CHECK;
 bool hn_model_is_there(const char *path);                  /* some format recognises it */
 hone_model *hn_model_look(hn_arena *a, const char *path) HN_CHECK;   /* the same without the numbers, which are not even read: shapes, config, tokenizer */
 bool hn_model_save(hn_arena *a, const hone_model *m, const char *dir) HN_CHECK;                          /* f32 */
@@ -178,6 +184,7 @@ typedef struct hn_format {
     bool (*detect)(const char *path);
     hone_model *(*load)(hn_arena *a, const char *path);
     hone_model *(*look)(hn_arena *a, const char *path);    /* all but the numbers: weights without memory; NULL: load says it as well */
+    hone_model *(*read)(hn_arena *a, const char *path);    /* matrices in place, for hn_model_read; NULL: load */
     bool (*save)(hn_arena *a, const hone_model *m, const char *path, const hn_save *how);
 } hn_format;
 extern const hn_kind hn_kind_format;

@@ -71,6 +71,7 @@ static bool run(void *arg) {
             c->out->sum += scored ? c->out->logprobs[i] : 0;
             bytes += scored ? m->tok->pieces[x.v[i + skip]].n : 0;
         }
+        if (ok && !isfinite(c->out->sum)) ok = hn_model_finite(result, m);
         if (bytes) c->out->bits_per_byte = -c->out->sum / M_LN2 / (double)bytes;
     }
     hone_tape_free(c->tape);

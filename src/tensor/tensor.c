@@ -82,9 +82,11 @@ hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_
     for (int i = 0; i < dims; i++) w->shape[i] = shape[i];
     HN_ASSERT(hn_tensor_bytes(w, &bytes));
     w->ld = hn_cols(w);
-    if (!null_storage) w->data = zeros(a, HN_MAX(bytes, 1));
+    if (!null_storage) hn_weight_store(a, w);
     return w;
 }
+
+void hn_weight_store(hn_arena *a, hone_tensor *w) { w->data = zeros(a, HN_MAX(hn_count(w), 1) * (int64_t)sizeof(float)); }
 
 void hn_weight_grad(hn_arena *a, hone_tensor *w) {
     w->wants_grad = true;

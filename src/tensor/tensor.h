@@ -43,6 +43,7 @@ static inline int64_t hn_rows(const hone_tensor *x) { int64_t c = hn_cols(x); re
 
 /* A weight lives in arena a (not on a tape). data is zeroed f32, or NULL where null_storage (dry runs). */
 hone_tensor *hn_weight_new(hn_arena *a, const char *name, int dims, const int64_t *shape, bool null_storage);
+void hn_weight_store(hn_arena *a, hone_tensor *w);         /* gives one without data its zeroed f32 */
 void hn_weight_grad(hn_arena *a, hone_tensor *w);          /* gives it a zeroed gradient; wants_grad = true */
 const char *hn_shape_text(hn_arena *a, const hone_tensor *x);   /* "12,64,128" */
 

@@ -49,6 +49,18 @@ talk 'a \377 byte\n' "$tmp/m" $short; check "invalid UTF-8" 3 "not valid UTF-8"
 try chat; check "no model" 2 "which model?"
 try chat "$tmp/none"; check "no such model" 3 "none"
 
+# Weights are read where the file is mapped: another program that cuts the file short in the middle of a talk is told as that.
+cp -r tests/golden/tasks/model_llama "$tmp/short"
+mkfifo "$tmp/line"
+"$hone" chat "$tmp/short" --max-tokens 4 --temperature 0 --json < "$tmp/line" > "$tmp/out" 2> "$tmp/err" & pid=$!
+exec 4> "$tmp/line"
+echo Hello >&4
+n=0; while [ ! -s "$tmp/out" ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
+truncate -s 100 "$tmp/short/model.safetensors"
+echo Again >&4
+exec 4>&-
+wait $pid; status=$?; check "the model's file is cut short" 3 "cut short"
+
 # Ctrl-C: the answer ends, the next message is answered.
 mkfifo "$tmp/pipe"
 "$hone" chat "$tmp/m" --max-tokens 100000000 --temperature 0 --json < "$tmp/pipe" > "$tmp/out" 2> "$tmp/err" & pid=$!

@@ -26,6 +26,14 @@ try convert "$tmp/more" "$tmp/kept"; check "a folder with more in it" 0
 grep -q '"kept_by_hone": 7' "$tmp/kept/config.json" && grep -q '"temperature": 0.6' "$tmp/kept/generation_config.json" && grep -q '\[3' <<< "$(tr -d ' \n' < "$tmp/kept/generation_config.json")" &&
     echo "ok unknown keys stay" || echo "not ok unknown keys stay: $(cat "$tmp/kept/"*config.json)"
 
+# What answers from halves reads them where they are.
+for type in f32 bf16 f16; do
+    try convert tests/golden/tasks/model_gpt2 "$tmp/text-$type" --dtype $type; check "a text model to $type" 0
+    try generate "$tmp/text-$type" --prompt "The cat" --max-tokens 8 --temperature 0 --json; check "generate from $type" 0 '"finish_reason"'
+    try score "$tmp/text-$type" --text "The cat sat" --json; check "score by $type" 0 '"logprobs"'
+    try eval "$tmp/text-$type" --data tests/golden/tasks/text/items.jsonl --json; check "eval of $type" 0 '"bits_per_byte"'
+done
+
 try inspect "$tmp/shards"; check "inspect lists" 0 "f32" "model.norm.weight"
 try inspect "$tmp/bf16" model.norm.weight; check "inspect a tensor" 0 "bf16 (16)" "L2" "###"
 try inspect "$tmp/bf16" model.norm.weight --json; check "inspect --json" 0 '"histogram": [' '"not_finite": 0' '"shape": [16]'

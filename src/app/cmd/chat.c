@@ -198,7 +198,7 @@ static bool run(hn_cmd_call *c) {
                            .seed = c->seed,
                            .stop = f->stop.v,
                            .n_stop = f->stop.n };
-    if (!(k.m = hn_model_load(c->a, c->args[0]))) return false;
+    if (!(k.m = hn_model_read(c->a, c->args[0]))) return false;
     if (!k.m->tok)
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = c->args[0],
                        .hint = "put the tokenizer.json that it was trained with into its folder");

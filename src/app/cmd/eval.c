@@ -147,8 +147,9 @@ static bool run(hn_cmd_call *c) {
     for (int64_t i = 1; i < c->n_args; i++)
         if (hn_path_is_dir(c->args[i]) && hn_model_is_there(c->args[i]))
             return hn_usage(c, &hn_cmd_eval, hn_fmt(c->a, "'%.200s' is a model: compare with it by --against %.200s", c->args[i], c->args[i]));
-    hone_model *m = hn_model_load(c->a, c->args[0]), *other = NULL;
-    if (!m || (*f->against && !(other = hn_model_load(c->a, f->against)))) return false;
+    hone_model *m = hn_model_read(c->a, c->args[0]), *other = NULL;
+    if (!m || (*f->against && !(other = hn_model_read(c->a, f->against)))) return false;
+    if (!hn_model_finite(c->a, m) || (other && !hn_model_finite(c->a, other))) return false; /* before a figure is told */
     const hone_model *without = !m->tok ? m : other && !other->tok ? other : NULL;
     if (without)
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = without == m ? c->args[0] : f->against,

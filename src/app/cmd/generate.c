@@ -43,7 +43,7 @@ static bool run(hn_cmd_call *c) {
     int64_t bad;
     if (!hn_utf8_valid((const uint8_t *)prompt, (int64_t)strlen(prompt), &bad))
         return HN_FAIL(c->a, HONE_E_DATA, .what = "the prompt is not valid UTF-8", .where = hn_fmt(c->a, "offset %lld", (long long)bad));
-    hone_model *m = hn_model_load(c->a, c->args[0]);
+    hone_model *m = hn_model_read(c->a, c->args[0]);
     if (!m) return false;
     if (!*prompt && m->tok && m->tok->bos < 0) /* of a model that begins texts by a token, nothing is a prompt, too */
         return hn_usage(c, &hn_cmd_generate, "what is to be continued? --prompt TEXT, or --prompt - for what stands on stdin");

@@ -24,7 +24,7 @@ static bool run(hn_cmd_call *c) {
     if (!hn_utf8_valid(in.p, in.n, &bad))
         return HN_FAIL(c->a, HONE_E_DATA, .what = "the text is not valid UTF-8",
                        .where = hn_fmt(c->a, "%s: offset %lld", *f->file ? f->file : "--text", (long long)bad));
-    hone_model *m = hn_model_load(c->a, c->args[0]);
+    hone_model *m = hn_model_read(c->a, c->args[0]);
     hone_score s;
     if (!m || !hone_score_text(c->a->job, m, (const char *)in.p, in.n, &s)) return false;
     if (c->json) {

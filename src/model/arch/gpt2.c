@@ -234,4 +234,5 @@ const hn_arch hn_arch_gpt2 = {
     .absent = absent,
     .ignored = ignored,
     .prefix = "transformer.",
+    .reads_narrow = true,
 };

@@ -249,4 +249,5 @@ const hn_arch hn_arch_llama = {
     .config_write = hn_llama_config_write,
     .ignored = ignored,
     .prefix = "model.",
+    .reads_narrow = true,
 };

@@ -45,7 +45,7 @@ static bool detect(const char *path) {
     return hn_path_is_dir(path) && snprintf(file, sizeof file, "%s/%s", path, MANIFEST) < (int)sizeof file && hn_path_exists(file);
 }
 
-static hone_model *load(hn_arena *a, const char *path) {
+static hone_model *open_all(hn_arena *a, const char *path, hone_model *(*open)(hn_arena *a, const char *path)) {
     const char *where = hn_path_join(a, path, MANIFEST);
     hn_bytes text;
     hn_strs names;
@@ -57,10 +57,12 @@ static hone_model *load(hn_arena *a, const char *path) {
             (void)bad(a, member, "an ensemble within an ensemble is not read", NULL);
             return NULL;
         }
-        if (!(v[i] = hn_model_load(a, member))) return NULL;
+        if (!(v[i] = open(a, member))) return NULL;
     }
     return hn_ensemble_new(a, v, names.n);
 }
+static hone_model *load(hn_arena *a, const char *path) { return open_all(a, path, hn_model_load); }
+static hone_model *read_only(hn_arena *a, const char *path) { return open_all(a, path, hn_model_read); }
 
 static bool write_all(hn_arena *a, const hone_model *m, const char *stage) {
     json_t *o = hn_json_own(a, json_object()), *names = json_array();
@@ -112,4 +114,4 @@ static bool save(hn_arena *parent, const hone_model *m, const char *path, const 
 }
 
 const hn_format hn_format_ensemble = { HN_ITEM0("ensemble", "several models that answer as one", "arXiv:1612.01474"),
-                                       .detect = detect, .load = load, .save = save };
+                                       .detect = detect, .load = load, .read = read_only, .save = save };

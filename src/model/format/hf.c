@@ -3,6 +3,8 @@
  * Loading believes nothing: the model is first laid out without memory, every tensor is found and its size checked against the
  * files, and only then are weights allocated, so a config cannot make us ask for memory that no file pays for. f16 and bf16
  * become f32. Tensors that are neither weights nor known leftovers are refused: they would change what the model computes.
+ * Opened for reading alone, matrices stay where the file is mapped, and nothing of them is touched before it is used: opening costs the
+ * headers. Copied are vectors, matrices that do not lie at a multiple of their element, and 16 bits where the architecture wants f32.
  *
  * A folder is saved as a whole: model/folder.c.
  * Source: https://huggingface.co/docs/transformers (config.json, sharded checkpoints). */
@@ -199,7 +201,22 @@ static const hn_arch *arch_of(hn_arena *a, const json_t *config, const char *whe
     return NULL;
 }
 
-static hone_model *open_folder(hn_arena *a, const char *dir, bool numbers) {
+/* A weight without memory gets what the file holds: itself, where that will do. */
+static bool put_in_place(hn_arena *a, const shelf *s, const hn_arch *arch, hone_tensor *w) {
+    const char *path;
+    const hn_st_tensor *t = find(s, arch, w->name, &path);
+    bool fits = t->dtype == HONE_F32 || arch->reads_narrow, aligned = (uintptr_t)t->p % (uintptr_t)hone_dtype_bytes(t->dtype) == 0;
+    if (w->dims == 2 && fits && aligned) {
+        w->dtype = t->dtype;
+        w->data = (void *)(uintptr_t)t->p;
+        return true;
+    }
+    hn_weight_store(a, w);
+    return fill(a, s, arch, w);
+}
+
+typedef enum { NUMBERS, NO_NUMBERS, IN_PLACE } opening;
+static hone_model *open_folder(hn_arena *a, const char *dir, opening how) {
     hn_arena *scratch = hn_arena_new(a);
     const char *where = hn_path_join(scratch, dir, "config.json"), *tokens = hn_path_join(scratch, dir, "tokenizer.json");
     json_t *config = read_object(a, where, CONFIG_MAX);
@@ -207,16 +224,18 @@ static hone_model *open_folder(hn_arena *a, const char *dir, bool numbers) {
     hone_model *m = NULL, *plan = NULL;
     shelf s;
     bool again = false;
-    if (arch && open_all(scratch, &s, dir)) plan = lay_out(scratch, &s, arch, config, where, &again);
+    if (how == IN_PLACE && arch && arch->logits) how = NUMBERS; /* that arch has tensors of its own beside the weights */
+    if (arch && open_all(how == IN_PLACE ? a : scratch, &s, dir)) plan = lay_out(scratch, &s, arch, config, where, &again);
     if (plan && again) {
         hn_log(a, "%s: the tensors that \"hone\" in config.json calls absent are there; all of them are used", dir);
         (void)json_object_del(config, "hone");
         plan = lay_out(scratch, &s, arch, config, where, &again);
     }
-    if (plan && (m = hn_model_new(a, arch, plan->params, plan->vocab, !numbers)))
-        for (int64_t j = 0; m && numbers && j < m->n_w; j++)
-            if (!fill(a, &s, arch, m->w[j].t)) m = NULL;
+    if (plan && (m = hn_model_new(a, arch, plan->params, plan->vocab, how != NUMBERS)))
+        for (int64_t j = 0; m && how != NO_NUMBERS && j < m->n_w; j++)
+            if (!(how == NUMBERS ? fill : put_in_place)(a, &s, arch, m->w[j].t)) m = NULL;
     if (m) {
+        m->null_storage = how == NO_NUMBERS;
         const char *generation = hn_path_join(scratch, dir, "generation_config.json");
         m->config = config;
         m->metadata = s.n && s.files[0].metadata ? hn_json_own(a, json_deep_copy(s.files[0].metadata)) : NULL;
@@ -235,8 +254,9 @@ static hone_model *open_folder(hn_arena *a, const char *dir, bool numbers) {
     return m;
 }
 
-static hone_model *load(hn_arena *a, const char *dir) { return open_folder(a, dir, true); }
-static hone_model *look(hn_arena *a, const char *dir) { return open_folder(a, dir, false); }
+static hone_model *load(hn_arena *a, const char *dir) { return open_folder(a, dir, NUMBERS); }
+static hone_model *look(hn_arena *a, const char *dir) { return open_folder(a, dir, NO_NUMBERS); }
+static hone_model *read_only(hn_arena *a, const char *dir) { return open_folder(a, dir, IN_PLACE); }
 
 /* ---- writing ---- */
 
@@ -404,4 +424,4 @@ static bool detect(const char *path) {
 }
 
 const hn_format hn_format_hf = { HN_ITEM0("hf", "Hugging Face folder with safetensors", "https://huggingface.co/docs/transformers"),
-                                 .detect = detect, .load = load, .look = look, .save = save };
+                                 .detect = detect, .load = load, .look = look, .read = read_only, .save = save };

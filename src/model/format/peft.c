@@ -255,7 +255,7 @@ static const char *base_of(hn_arena *a, const hn_peft *f) {
     return NULL;
 }
 
-static hone_model *load(hn_arena *a, const char *dir) {
+static hone_model *open_chain(hn_arena *a, const char *dir, hone_model *(*open)(hn_arena *a, const char *path)) {
     hn_arena *s = hn_arena_new(a);
     const char *chain[DEPTH] = { dir };
     int n = 0;
@@ -271,12 +271,14 @@ static hone_model *load(hn_arena *a, const char *dir) {
         }
         chain[n] = base;
     }
-    m = hn_model_load(a, chain[n]);
+    m = open(a, chain[n]);
     while (m && n-- > 0)
         if (!hn_peft_attach(m, chain[n])) m = NULL;
     hn_arena_free(s);
     return m;
 }
+static hone_model *load(hn_arena *a, const char *dir) { return open_chain(a, dir, hn_model_load); }
+static hone_model *read_only(hn_arena *a, const char *dir) { return open_chain(a, dir, hn_model_read); }
 
 /* ---- writing ---- */
 
@@ -359,4 +361,4 @@ static bool save(hn_arena *a, const hone_model *m, const char *path, const hn_sa
 }
 
 const hn_format hn_format_peft = { HN_ITEM0("peft", "adapter folder of the PEFT library, with its base model", "https://huggingface.co/docs/peft"),
-                                   .detect = hn_is_peft, .load = load, .save = save };
+                                   .detect = hn_is_peft, .load = load, .read = read_only, .save = save };

@@ -5,7 +5,9 @@
  * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h: with the forward's, four products.
  * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − its maximum) in
  * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
- * dh waits for backward. A head that is no weight itself (computed, a view) takes the other way. */
+ * dh waits for backward. A head that is no weight itself (computed, a view) takes the other way. A head of 16 bits, which is only read,
+ * is widened a tile at a time. */
+#include "tensor/cpu/few.h"
 #include "tensor/cpu/head.h"
 #include "tensor/op/op.h"
 
@@ -19,6 +21,7 @@ typedef struct {
     int64_t R, V, C, splits;
     const hn_linear_cross_entropy_attr *at;
     float *max, *sum, *target, *tiles; /* max, sum: (R,splits); target (R); tiles: (workers, ROWS·TILE) */
+    float *wide;                       /* (workers, TILE·C) of a head of 16 bits */
     double *loss;                      /* (R) */
     float *all;                        /* (R,splits) sum of the logits; NULL: not smoothed */
     int32_t *best;                     /* (R,splits) where the maximum is; NULL: not asked for */
@@ -47,11 +50,13 @@ static job job_new(hn_call *c) {
     j.x = hn_head_of(j.h, j.w);
     return j;
 }
+static int64_t wide_floats(const job *j) { return hn_round(HN_MIN(TILE, j->V) * hn_pad_ld(j->C)); }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     int64_t block = hn_head_rows(&j.x, 1) * j.x.ld, tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL);
     int64_t n = each * hn_round(j.R * j.splits) + hn_round(j.R) + hn_round(2 * j.R) + (j.leads ? block : tiles);
+    if (j.w->dtype != HONE_F32) n += hn_pool_threads(c->pool) * wide_floats(&j);
     return (back ? j.leads ? 0 : block : n) * (int64_t)sizeof(float);
 }
 
@@ -88,13 +93,20 @@ static void see_tile(const job *j, float *z, int64_t ld, int64_t r0, int64_t m, 
 static void logits_of(const job *j, float *z, int64_t ld, int64_t r0, int64_t m, int64_t v0, int64_t n) {
     hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, r0), j->h->ld, hn_row_of(j->w, v0), j->w->ld, 0, z, ld);
 }
+static void wide_logits_of(const job *j, float *z, int64_t ld, int64_t r0, int64_t m, int64_t v0, int64_t n, float *wide) {
+    int64_t ldw = hn_pad_ld(j->C);
+    for (int64_t i = 0; i < n; i++)
+        hn_few_now()->widen(wide + i * ldw, hn_few_at(j->w->data, j->w->dtype, (v0 + i) * j->w->ld), j->w->dtype, j->C);
+    hn_gemm(false, true, m, n, j->C, hn_row_of(j->h, r0), j->h->ld, wide, ldw, 0, z, ld);
+}
 static void forward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t split = task % j->splits, r0 = task / j->splits * ROWS, m = HN_MIN(ROWS, j->R - r0), ld = HN_MIN(TILE, hn_round(j->V));
     float *z = j->tiles + worker * ROWS * ld;
     for (int64_t v0 = split * SPLIT, end = HN_MIN(v0 + SPLIT, j->V); v0 < end; v0 += TILE) {
         int64_t n = HN_MIN(TILE, end - v0);
-        logits_of(j, z, ld, r0, m, v0, n);
+        if (j->w->dtype == HONE_F32) logits_of(j, z, ld, r0, m, v0, n);
+        else wide_logits_of(j, z, ld, r0, m, v0, n, j->wide + worker * wide_floats(j));
         see_tile(j, z, ld, r0, m, v0, n, split, v0 == split * SPLIT, false);
     }
 }
@@ -190,6 +202,7 @@ static void forward(hn_call *c) {
     j.loss = (double *)(void *)hn_take(&s, 2 * j.R);
     if (j.at->smoothing > 0) j.all = hn_take(&s, j.R * j.splits);
     if (j.at->best) j.best = (int32_t *)(void *)hn_take(&s, j.R * j.splits);
+    if (j.w->dtype != HONE_F32) j.wide = hn_take(&s, hn_pool_threads(c->pool) * wide_floats(&j));
     j.tiles = j.dz = s;
     if (j.leads) lead(&j);
     else {

@@ -11,8 +11,10 @@
 static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *h = c->in[0], *w = c->in[1], *y = c->in[2], *weights = c->in[3];
     const hn_linear_cross_entropy_attr *at = c->attr;
-    if (!h || h->dtype != HONE_F32 || h->dims < 1 || !hn_is_f32(w, 2) || w->shape[1] != hn_cols(h) || w->shape[0] < 1)
+    if (!h || h->dtype != HONE_F32 || h->dims < 1 || !hn_is_real(w, 2) || w->shape[1] != hn_cols(h) || w->shape[0] < 1)
         return HN_MISFIT(c, "linear_cross_entropy: h is (%s) but w is (%s)", h ? HN_SHAPE(c, h) : "", w ? HN_SHAPE(c, w) : "");
+    if (w->dtype != HONE_F32 && c->training)
+        return HN_MISFIT(c, "linear_cross_entropy: w is %s, which is for reading only", hone_dtype_name(w->dtype));
     if (!y || y->dtype != HONE_I32 || hn_count(y) * hn_cols(h) != hn_count(h))
         return HN_MISFIT(c, "linear_cross_entropy: h is (%s) but targets are %s (%s)", HN_SHAPE(c, h), y ? hone_dtype_name(y->dtype) : "",
                          y ? HN_SHAPE(c, y) : "");
@@ -63,7 +65,7 @@ static void logits(const hn_call *c, int64_t r, double *z) {
     const hone_tensor *w = c->in[1];
     for (int64_t v = 0; v < w->shape[0]; v++) {
         z[v] = 0;
-        for (int64_t k = 0; k < w->shape[1]; k++) z[v] += (double)hn_row_of(c->in[0], r)[k] * hn_row_of(w, v)[k];
+        for (int64_t k = 0; k < w->shape[1]; k++) z[v] += (double)hn_row_of(c->in[0], r)[k] * hn_real(w, v * w->ld + k);
     }
 }
 
