@@ -44,7 +44,7 @@ static inline const hn_lever *pull(hn_arena *a, hn_settings *s, const char *name
 
 typedef struct run_case {
     const char *text, *out;
-    const char *extra[8];       /* key, value, … */
+    const char *extra[12];      /* key, value, … */
     int64_t stop_after;         /* trainings, 0: never */
     hone_job *job;
     char *lines;                /* all answer lines */

@@ -28,6 +28,55 @@ static void a_run_on_two_tasks(void **state) {
     free(r.lines);
 }
 
+/* Samples that vote: of a temperature near 0 they are all the likeliest answer, which the measure without votes counts. */
+static void votes_of_cold_samples_are_the_greedy_answer(void **state) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    static const hn_section *const parts[] = { &hn_section_model, &hn_section_data };
+    hn_settings *s = hn_settings_new(a, parts, HN_LEN(parts));
+    static const char *const keys[][2] = { { "data.train", "gym:parity:1" }, { "data.items", "40" }, { "data.valid_items", "30" }, { "model.arch", "gpt2" },
+                                           { "model.layers", "1" }, { "model.width", "16" }, { "model.heads", "2" }, { "model.context", "40" } };
+    for (int64_t i = 0; i < HN_LEN(keys); i++) assert_true(hn_settings_set(s, a, keys[i][0], keys[i][1], "test"));
+    hn_dataset d;
+    if (!hn_dataset_load(a, hn_settings_get(s, "data"), 40, 1, NULL, &d)) fail_msg("%s", hone_error_message(job));
+    const hn_item *arch;
+    const void *params = hn_settings_variant(s, "model", &arch);
+    hone_model *m = hn_model_new(a, (const hn_arch *)arch, params, d.tok->vocab, false);
+    m->tok = d.tok;
+    hn_model_init(m, 3);
+    for (int64_t i = 0; i < hn_count(m->w[0].t); i++) ((float *)m->w[0].t->data)[i] *= 20; /* sure of itself, of whatever */
+    hn_lm_result lm;
+    hn_items items = { 0 };
+    assert_true(hn_eval_lm(a, m, &d.valid, 40, 8, &lm, &items));
+    double wrong[30], other[30];
+    hn_finish_params cold = { .votes = 3, .vote_temperature = 0.01 }, hot = { .votes = 3, .vote_temperature = 10 };
+    hn_map *asked = hn_map_new(a);
+    assert_int_equal(d.valid.n_spans, 30);
+    assert_true(hn_vote(a, m, &d.valid, &cold, 1, asked, wrong));
+    for (int64_t i = 0; i < 30; i++) assert_int_equal(wrong[i] == 1, items.accuracy[i] < 1);
+    assert_true(hn_vote(a, m, &d.valid, &hot, 1, asked, other)); /* asked already */
+    assert_memory_equal(wrong, other, sizeof wrong);
+    hone_close(job);
+}
+
+static void self_consistency_goes_to_confirm(void **state) {
+    char out[96];
+    snprintf(out, sizeof out, "%s/votes", folder);
+    run_case r = { .text = "gym:sort:1", .out = out,
+                   .extra = { "model.context", "20", "improve.metric", "error_rate", "improve.items", "24", "data.items", "300", "improve.levers", "self-consistency" } };
+    run(&r);
+    assert_true(r.ok);
+    assert_non_null(strstr(r.lines, "5 at temperature 0.7: as many answers"));
+    assert_non_null(strstr(r.lines, "\"inference\":5.0"));
+    free(r.lines);
+    snprintf(out, sizeof out, "%s/votes2", folder);
+    run_case bits = { .text = "gym:sort:1", .out = out, .extra = { "model.context", "20", "improve.items", "24", "data.items", "300", "improve.levers", "self-consistency" } };
+    run(&bits);
+    assert_true(bits.ok);
+    assert_non_null(strstr(bits.lines, "no answers are asked for"));
+    free(bits.lines);
+}
+
 static void refusals(void **state) {
     static const struct { const char *text, *key, *value, *key2, *value2; } cases[] = {
         { "gym:sort:1", "model.context", "8" },                          /* the answer does not fit */
@@ -90,6 +139,8 @@ static void what_harms_a_guarded_task_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_on_two_tasks),
+        cmocka_unit_test(votes_of_cold_samples_are_the_greedy_answer),
+        cmocka_unit_test(self_consistency_goes_to_confirm),
         cmocka_unit_test(refusals),
         cmocka_unit_test(what_harms_a_guarded_task_is_refused),
     };

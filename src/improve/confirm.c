@@ -26,11 +26,12 @@ bool hn_confirm(hn_runner *r, hn_choice *c, hn_verdicts *out) {
     out->from = hn_new_n(r->a, const hn_choice *, r->n_levers + 1);
     for (int64_t i = 0; i < r->n_levers; i++) {
         bool placebo = hn_is_placebo(r, c[i].lever);
-        if (!c[i].trial || (!placebo && left == 0 && i != worst)) {
+        bool screened = !placebo && !c[i].lever->unscreened;
+        if (!c[i].trial || (screened && left == 0 && i != worst)) {
             if (!stopped_early(r, &c[i], c[i].gain)) return false;
             continue;
         }
-        if (!placebo && left > 0) left--;
+        if (screened && left > 0) left--;
         hn_trial *t;
         const char *why = NULL;
         if (!hn_arm_lever(r, &v, HN_CONFIRM, c[i].lever, c[i].variant, c[i].lever->item.name, seeds, HN_SET_CONFIRM, &t, &why))

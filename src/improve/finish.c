@@ -16,7 +16,7 @@ static const double FIT_LEAST = 0.25, FIT_MOST = 4,     /* of 1/temperature */
     FIT_NEAR = 1e-3, FIT_SHARE = 0.1;                   /* how exact; of the training's FLOPs */
 
 const hn_finish_params *hn_finish_wanted(hn_arena *a, const hn_settings *s) {
-    static const hn_finish_params plain = { .ensemble = 1, .soup = 1, .branch = 0.75 };
+    static const hn_finish_params plain = { .ensemble = 1, .soup = 1, .branch = 0.75, .votes = 1, .vote_temperature = 0.7 };
     return hn_settings_value(a, s, "finish.ensemble") ? hn_settings_get(s, "finish") : &plain;
 }
 

@@ -28,8 +28,9 @@ typedef struct hn_improve_params {
     bool confirm_worst;          /* the lever that looked worst in the screen goes on too, so that harm is told */
 } hn_improve_params;
 typedef struct hn_budget_params { double seconds; int64_t steps; /* of the incumbent; 0: from seconds */ } hn_budget_params;
-/* What is made of the trainings (finish.c): a soup in each member, an ensemble of the members, one temperature. */
-typedef struct hn_finish_params { int64_t ensemble, soup; double branch, calibrate; } hn_finish_params;
+/* What is made of the trainings (finish.c): a soup in each member, an ensemble of the members, one temperature; and how its answers are
+ * asked for (vote.c): the likeliest, or the one given most often of so many. */
+typedef struct hn_finish_params { int64_t ensemble, soup; double branch, calibrate; int64_t votes; double vote_temperature; } hn_finish_params;
 extern const hn_section hn_section_improve, hn_section_budget, hn_section_finish;
 const hn_finish_params *hn_finish_wanted(hn_arena *a, const hn_settings *s);   /* a recipe without the section: one training, nothing more */
 double hn_finish_units(const hn_finish_params *p);                             /* FLOPs of all of it, as a multiple of one training's */
@@ -53,6 +54,7 @@ typedef struct hn_lever {
     hn_item item;
     const char *acts_on;         /* "recipe" | "data" | "weights" | "inference" */
     bool costs_more;             /* some variant sets cost > 1: it is then judged beside an incumbent given as much */
+    bool unscreened;             /* the screen's bits do not see it: its first setting goes to confirm as it is */
     bool (*apply)(hn_lever_call *c) HN_CHECK;      /* false: it cannot be applied here (the job's error says why) */
 } hn_lever;
 extern const hn_kind hn_kind_lever;

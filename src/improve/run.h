@@ -115,6 +115,8 @@ bool hn_finish(hn_runner *r, hn_arena *a, const hn_settings *s, const hn_dataset
 /* trial.c */
 hn_trial *hn_trial_new(hn_runner *r, hn_phase phase, const char *name, int64_t index, int64_t seeds);
 uint64_t hn_trial_seed(const hn_runner *r, const hn_trial *t, int64_t k);
+/* Whether the answer given most often to each gym question is wrong: 1 or 0 each. asked: by question, what is known already (vote.c). */
+bool hn_vote(hn_arena *a, hone_model *m, const hn_tokens *t, const hn_finish_params *p, uint64_t seed, hn_map *asked, double *wrong) HN_CHECK;
 const char *hn_trial_folder(const hn_runner *r, hn_arena *a, const hn_trial *t, int64_t k);
 bool hn_trials_run(hn_runner *r, hn_trial **v, int64_t n) HN_CHECK;   /* trains and measures what the ledger does not hold yet */
 double hn_trial_mean(const hn_runner *r, const hn_trial *t, int set); /* NaN if a seed failed */

@@ -55,5 +55,8 @@ static const hn_param finish_rows[] = {
              .doc = "share of the steps before the branches of a soup part; 0 only when training starts from a model"),
     HN_PARAM(hn_finish_params, calibrate, .def = "0", .min = 0, .max = 1,
              .doc = "how far towards the temperature that fits the screen items best; 0: not at all, 1: all the way"),
+    HN_PARAM(hn_finish_params, votes, .def = "1", .min = 1, .max = 64,
+             .doc = "answers sampled for each gym question, of which the one given most often counts; 1: the likeliest, token by token"),
+    HN_PARAM(hn_finish_params, vote_temperature, .def = "0.7", .min = 0.01, .max = 10, .doc = "of these samples"),
 };
 const hn_section hn_section_finish = HN_SECTION("finish", "what is made of the trainings", hn_finish_params, finish_rows);

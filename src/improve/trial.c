@@ -103,16 +103,16 @@ static bool recall(hn_runner *r, hn_arena *a, hn_ledger *l, task *w, bool *have)
 }
 
 /* What the items of a set are worth: bits per byte, or whether an answer is wrong anywhere. One that is guessed right token by token
- * is the one that greedy decoding writes. */
-static double *values(hn_arena *a, const hn_runner *r, int set, const hn_items *items) {
-    if (!r->set[set].exact) return items->bits_per_byte;
-    double *v = hn_new_n(a, double, items->n + 1);
-    for (int64_t i = 0; i < items->n; i++) v[i] = items->accuracy[i] < 1;
-    return v;
+ * is the one that greedy decoding writes; where samples vote, they are asked. */
+static bool values(hn_runner *r, hn_arena *a, const task *w, int set, hone_model *m, const hn_tokens *t, const hn_items *items, hn_map *asked, double *out) {
+    const hn_finish_params *p = w->t->settings ? hn_finish_wanted(a, w->t->settings) : NULL;
+    if (r->set[set].exact && p && p->votes > 1) return hn_vote(a, m, t, p, hn_trial_seed(r, w->t, w->k), asked, out);
+    for (int64_t i = 0; i < items->n; i++) out[i] = r->set[set].exact ? items->accuracy[i] < 1 : items->bits_per_byte[i];
+    return true;
 }
-static double accuracy_of(const hn_runner *r, const hn_lm_result *lm, const hn_items *items) {
+static double accuracy_of(const hn_runner *r, int set, const hn_lm_result *lm, const hn_items *items, const double *x) {
     double right = 0;
-    for (int64_t i = 0; i < items->n; i++) right += items->accuracy[i] == 1;
+    for (int64_t i = 0; i < items->n; i++) right += r->set[set].exact ? 1 - x[i] : items->accuracy[i] == 1;
     return r->gym ? right / (double)items->n : lm->accuracy;
 }
 
@@ -125,7 +125,7 @@ static json_t *more_of(hn_arena *a, const hn_items *items) {
 }
 
 static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int set, const hn_train_result *tr, const hn_lm_result *lm,
-                     const hn_items *items, const char *error) {
+                     const hn_items *items, double *x, const char *error) {
     hn_measure m = measure_of(r, w, set);
     bool found;
     hn_measure old;
@@ -135,8 +135,8 @@ static bool remember(hn_runner *r, hn_arena *a, hn_ledger *l, const task *w, int
     m.error = error;
     m.recipe = w->t->settings ? hn_settings_write_yaml(a, w->t->settings) : NULL;
     m.seconds = tr->seconds, m.flops = tr->flops, m.peak_rss = tr->peak_rss, m.steps = tr->step, m.tokens = tr->tokens;
-    m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? accuracy_of(r, lm, items) : NAN;
-    if (items) m.items = values(a, r, set, items), m.n_items = items->n, m.extra = more_of(a, items);
+    m.train_loss = tr->train_loss, m.loss = lm ? lm->loss : NAN, m.accuracy = lm ? accuracy_of(r, set, lm, items, x) : NAN;
+    if (items) m.items = x, m.n_items = items->n, m.extra = more_of(a, items);
     double *curve = hn_new_n(a, double, 3 * tr->n_curve + 1);
     for (int64_t i = 0; i < tr->n_curve; i++) {
         curve[3 * i] = (double)tr->curve[i].step;
@@ -168,6 +168,7 @@ bool hn_of_the_machine(hone_code code) {
 static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
     hn_train_result tr = { .train_loss = NAN };
     hone_model *model = NULL;
+    hn_map *asked = hn_map_new(a);
     double started = hn_now();
     bool ok = train(r, a, w, &tr, &model);
     if (!ok && hn_of_the_machine(hone_error_code(a->job))) return false;
@@ -177,13 +178,14 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         hn_lm_result lm;
         hn_items items = { 0 };
         int64_t batch = HN_MAX(1, r->batch_tokens / model->context);
-        ok = hn_eval_lm(a, model, w->t->world ? &w->t->world->set[k] : &r->set[k].tokens, model->context, batch, &lm, &items);
-        if (!ok) break;
-        HN_ASSERT(items.n == r->set[k].n);
-        memcpy(w->t->x[k] + w->k * items.n, values(a, r, k, &items), (size_t)items.n * sizeof(double));
-        w->t->accuracy[k][w->k] = accuracy_of(r, &lm, &items);
+        const hn_tokens *tokens = w->t->world ? &w->t->world->set[k] : &r->set[k].tokens;
+        double *x = w->t->x[k] + w->k * r->set[k].n;
+        ok = hn_eval_lm(a, model, tokens, model->context, batch, &lm, &items);
+        HN_ASSERT(!ok || items.n == r->set[k].n);
+        if (!ok || !(ok = values(r, a, w, k, model, tokens, &items, asked, x))) break;
+        w->t->accuracy[k][w->k] = accuracy_of(r, k, &lm, &items, x);
         tr.seconds = hn_now() - started;
-        if (!remember(r, a, l, w, k, &tr, &lm, &items, NULL)) return false;
+        if (!remember(r, a, l, w, k, &tr, &lm, &items, x, NULL)) return false;
     }
     if (!ok && hn_of_the_machine(hone_error_code(a->job))) return false;
     if (!ok) { /* recorded, and the others go on */
@@ -194,7 +196,7 @@ static bool work(hn_runner *r, hn_arena *a, hn_ledger *l, task *w) {
         snprintf(w->error, sizeof w->error, "%s", error);
         tr.seconds = hn_now() - started;
         for (int k = 0; k < r->n_sets; k++)
-            if (w->t->on[k] && !remember(r, a, l, w, k, &tr, NULL, NULL, error)) return false;
+            if (w->t->on[k] && !remember(r, a, l, w, k, &tr, NULL, NULL, NULL, error)) return false;
     }
     w->seconds = tr.seconds, w->flops = tr.flops, w->rss = tr.peak_rss, w->steps = tr.step;
     return true;
