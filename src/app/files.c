@@ -1,5 +1,6 @@
 /* files.c - what several commands take from their arguments: a text, a model folder, data files, whole stdin. */
 #include "app/app.h"
+#include "data/gym/gym.h"
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ bool hn_take_data_args(hn_cmd_call *c) {
     files.v = hn_new_n(c->a, const char *, c->n_args + 1);
     for (int64_t i = 0; i < c->n_args; i++) {
         const char *arg = c->args[i];
-        if (!hn_path_exists(arg)) return hn_no_file(c->a, HONE_E_DATA, arg);
+        if (!hn_gym_is_source(arg) && !hn_path_exists(arg)) return hn_no_file(c->a, HONE_E_DATA, arg);
         bool model = hn_path_is_dir(arg) && (hn_path_exists(hn_path_join(c->a, arg, "config.json")) ||
                                              hn_path_exists(hn_path_join(c->a, arg, "adapter_config.json")));
         if (model && !hn_settings_set(c->settings, c->a, "model.path", arg, "command line")) return false;
@@ -49,6 +50,7 @@ const char *hn_run_folder(hn_cmd_call *c) {
     const char *from = c->recipe ? c->recipe : c->n_args ? c->args[0] : NULL;
     if (!from) return NULL;
     char *name = hn_strdup(c->a, hn_path_base(from));
+    for (char *p = name; hn_gym_is_source(from) && *p; p++) *p = *p == ':' || *p == '*' ? '-' : *p;
     char *dot = strchr(name, '.');
     if (dot && dot > name) *dot = 0;
     return *name ? hn_path_join(c->a, "runs", name) : NULL;

@@ -77,9 +77,9 @@ static void on_line(void *user, const json_t *l) {
     if (s->c->json) hn_out_json(a, l);
     else if (json_object_get(l, "best")) show_end(a, l);
     else {
-        if (!s->head) hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "WHAT IT DID");
+        if (!s->head) hn_out("%-16s %-10s %8s  %-20s %8s  %s\n", "LEVER", "VERDICT", "GAIN", "95 % INTERVAL", "P", "WHAT IT DID");
         s->head = true;
-        hn_out("%-12s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), verdict(l), or_dash(a, true, num(l, "gain")),
+        hn_out("%-16s %-10s %8s  %-20s %8s  %s\n", text(l, "lever"), verdict(l), or_dash(a, true, num(l, "gain")),
                gain_interval(a, l), or_dash(a, false, num(l, "p_value")), short_why(a, l));
     }
     fflush(stdout);
