@@ -143,11 +143,11 @@ gym-dial: $(BUILD)/tests/sim/gym_dial
 	$< --flops 4e12 $(ARGS)
 
 .PHONY: improve lint format fuzz fuzz-run
-# The main job on an embedded default: text made from a seed, at most six minutes on two cores.
+# The main job on questions that it makes itself, at most six minutes on two cores.
 improve:
 	@tools/setup
 	@$(MAKE) --no-print-directory -s -j$$(nproc) $(BUILD)/hone
-	$(BUILD)/hone improve out=runs/first budget.seconds=270
+	$(BUILD)/hone improve recipes/start.yaml out=runs/first
 lint:
 	@tools/lint
 format:
