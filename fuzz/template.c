@@ -1,6 +1,6 @@
 /* template.c - fuzz target: any bytes as a chat template; refused with a reason, or rendered within its limits. */
 #include "target.h"
-#include "data/chat/template.h"
+#include "data/chat/chat.h"
 
 static const char talk[] = "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\" h\\u00e9 "
                            "\\n\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":"
@@ -10,7 +10,7 @@ static const char talk[] = "{\"messages\":[{\"role\":\"system\",\"content\":\"s\
 static bool body(void *arg) {
     input *in = arg;
     hn_rendered out;
-    const hn_template *t = hn_template_parse(in->a, "fuzz", (const char *)in->file.p, in->file.n);
+    const hn_template *t = hn_template_parse(in->a, &hn_chat_rules, "fuzz", (const char *)in->file.p, in->file.n);
     if (!t) {
         HN_ASSERT(hone_error_code(in->a->job) == HONE_E_MODEL);
         return false;

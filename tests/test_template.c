@@ -5,7 +5,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include "data/chat/template.h"
+#include "data/chat/chat.h"
 #include "box.h"
 
 #define DIR "tests/golden/chat"
@@ -13,7 +13,7 @@
 static hn_template *read_template(box *b, const char *name) {
     hn_bytes text;
     assert_true(hn_file_read(b->a, hn_fmt(b->a, DIR "/%s", name), 1 << 20, &text));
-    hn_template *t = hn_template_parse(b->a, name, (const char *)text.p, text.n);
+    hn_template *t = hn_template_parse(b->a, &hn_chat_rules, name, (const char *)text.p, text.n);
     if (!t) fail_msg("%s", hone_error_message(b->job));
     return t;
 }
@@ -59,7 +59,7 @@ static void as_jinja(void **state) {
 }
 
 static bool render(box *b, const char *text, const char *vars, double now, hn_rendered *out) {
-    hn_template *t = hn_template_parse(b->a, "t.jinja", text, (int64_t)strlen(text));
+    hn_template *t = hn_template_parse(b->a, &hn_chat_rules, "t.jinja", text, (int64_t)strlen(text));
     return t && hn_template_render(b->a, t, hn_json_parse(b->a, "vars", vars, (int64_t)strlen(vars), HONE_E_DATA), now, out);
 }
 
@@ -86,7 +86,7 @@ static void outside(void **state) {
         { "{{ 99999999999999999999 }}", "t.jinja:1", "too large" },
     };
     for (int64_t i = 0; i < HN_LEN(v); i++) {
-        if (hn_template_parse(b->a, "t.jinja", v[i].text, (int64_t)strlen(v[i].text))) fail_msg("accepted: %s", v[i].text);
+        if (hn_template_parse(b->a, &hn_chat_rules, "t.jinja", v[i].text, (int64_t)strlen(v[i].text))) fail_msg("accepted: %s", v[i].text);
         assert_int_equal(hone_error_code(b->job), HONE_E_MODEL);
         if (!strstr(hone_error_message(b->job), v[i].where) || !strstr(hone_error_message(b->job), v[i].what))
             fail_msg("'%s' or '%s' is not in: %s", v[i].where, v[i].what, hone_error_message(b->job));

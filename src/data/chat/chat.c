@@ -9,6 +9,13 @@ static const char plain[] = "{% for m in messages %}{{ m.role }}: {{ m.content |
                             "{% if add_generation_prompt %}assistant:{% endif %}";
 const char *const hn_chat_plain_stop[3] = { "\nuser:", "\nsystem:", "\nassistant:" };
 
+static bool fail(hn_arena *a, const void *env, const hn_template_fault *f) {
+    return HN_FAIL(a, f->reading ? HONE_E_MODEL : HONE_E_DATA, .what = f->reading ? f->what : hn_fmt(a, "the chat template: %s", f->what),
+                   .where = hn_fmt(a, "%s:%d", f->where, f->line),
+                   .hint = f->reading && !f->hint ? "hone renders the part of Jinja that published chat templates use" : f->hint);
+}
+const hn_template_rules hn_chat_rules = { .talk = true, .fail = fail };
+
 static const char *text_of(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v); }
 
 /* "chat_template" is a text, or a list of named ones of which "default" is for talking. */
@@ -41,7 +48,7 @@ hn_chat *hn_chat_open(hn_arena *a, const hn_tokenizer *tok, const char *file) {
     else if (json_is_string(text))
         c->where = "tokenizer_config.json: chat_template", p = json_string_value(text), n = (int64_t)json_string_length(text);
     else c->where = "the plain template", c->plain = true, p = plain, n = sizeof plain - 1;
-    c->t = hn_template_parse(a, c->where, p, n);
+    c->t = hn_template_parse(a, &hn_chat_rules, c->where, p, n);
     return c->t ? c : NULL;
 }
 

@@ -1,9 +1,10 @@
 /* chat.h - talks as a model reads them: the template that belongs to its tokenizer, and which of the words are the model's own. */
 #ifndef HN_DATA_CHAT_CHAT_H
 #define HN_DATA_CHAT_CHAT_H
-#include "data/chat/template.h"
+#include "data/template/template.h"
 #include "data/data.h"
 
+extern const hn_template_rules hn_chat_rules; /* as transformers'; what cannot be read is E_MODEL, what fails while it runs E_DATA */
 typedef struct hn_chat {
     const char *where;           /* of the template, for messages */
     hn_template *t;

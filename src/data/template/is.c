@@ -1,11 +1,12 @@
 /* is.c - the tests of templates: `x is defined`, `x is string`, `x is in y` … */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 
 static const char *const tests[] = { "defined", "undefined",   "none",     "string",   "number",   "integer", "float",
                                      "boolean", "mapping",     "iterable", "sequence", "true",     "false",   "even",
                                      "odd",     "divisibleby", "equalto",  "eq",       "ne",       "lt",      "le",
                                      "gt",      "ge",          "in",       "sameas",   "callable", "lower",   "upper" };
-bool hn_jinja_has_test(const char *name) {
+bool hn_jinja_has_test(const char *name, const char **near) {
+    *near = hn_nearest(name, tests, HN_LEN(tests));
     for (int64_t i = 0; i < HN_LEN(tests); i++)
         if (!strcmp(tests[i], name)) return true;
     return false;
@@ -29,11 +30,13 @@ bool hn_jinja_test(jrun *r, const char *name, const jvalue *v, const jargs *args
         { "true", v->type == J_BOOL && v->b },
         { "false", v->type == J_BOOL && !v->b },
         { "iterable", v->type == J_STR || v->type == J_LIST || v->type == J_DICT || v->type == J_UNDEFINED },
-        { "sequence", v->type == J_STR || v->type == J_LIST || v->type == J_DICT || v->type == J_UNDEFINED },
+        { "sequence", v->type == J_STR || v->type == J_LIST || v->type == J_DICT || (v->type == J_UNDEFINED && r->t->rules->talk) },
         { "callable", v->type == J_MACRO || v->type == J_BUILTIN },
     };
+    if (!strcmp(name, "iterable") && !hn_jinja_need(r, v)) return false;
     for (int64_t i = 0; i < HN_LEN(types); i++)
         if (!strcmp(name, types[i].name)) return *out = types[i].yes, true;
+    if (!hn_jinja_need(r, v)) return false;
     if (!strcmp(name, "even") || !strcmp(name, "odd") || !strcmp(name, "divisibleby")) {
         if (v->type != J_INT || (*name == 'd' && (!x || x->type != J_INT || !x->i)))
             return hn_jinja_fail(r, "'%s' is a question about whole numbers", name);

@@ -1,5 +1,5 @@
 /* eval.c - runs a template's tree. Every step, and every byte that a value takes, is counted against a limit, so a template ends. */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 #include <math.h>
 
 bool hn_jinja_fail(jrun *r, const char *fmt, ...) {
@@ -8,8 +8,21 @@ bool hn_jinja_fail(jrun *r, const char *fmt, ...) {
     va_start(v, fmt);
     vsnprintf(text, sizeof text, fmt, v);
     va_end(v);
-    return HN_FAIL(r->a, HONE_E_DATA, .what = hn_fmt(r->a, "the chat template: %s", text),
-                   .where = hn_fmt(r->a, "%s:%d", r->t->where, r->line));
+    return r->t->rules->fail(r->a, r->t->rules->env, &(hn_template_fault){ .where = r->t->where, .line = r->line, .what = hn_fmt(r->a, "%s", text) });
+}
+bool hn_jinja_missing(jrun *r, const jvalue *v) {
+    const jdict *d = v->lacking == J_MEMBER ? v->among : NULL;
+    HN_VEC(const char *) names = { 0 };
+    hn_push(r->a, &names, ""); /* never NULL */
+    for (int64_t i = 0; d && i < d->v.n; i++)
+        if (d->v.v[i].key.type == J_STR) hn_push(r->a, &names, hn_strndup(r->a, d->v.v[i].key.s.p, d->v.v[i].key.s.n));
+    const char *what = v->lacking == J_PART && !r->t->rules->talk ? hn_fmt(r->a, "%.100s is undefined", v->name) : hn_fmt(r->a, "'%.100s' is undefined", v->name);
+    return r->t->rules->fail(r->a, r->t->rules->env,
+                             &(hn_template_fault){ r->t->where, r->line, false, what, NULL, v->lacking == J_PART ? NULL : v->name,
+                                                   d ? names.v + 1 : NULL, names.n - 1 });
+}
+bool hn_jinja_need(jrun *r, const jvalue *v) {
+    return v->type != J_UNDEFINED || v->lacking == J_NO_CASE || r->t->rules->talk || hn_jinja_missing(r, v);
 }
 
 bool hn_jinja_take(jrun *r, int64_t bytes) {
@@ -18,11 +31,11 @@ bool hn_jinja_take(jrun *r, int64_t bytes) {
 void hn_jinja_work(jrun *r, const jvalue *v) {
     r->steps -= v->type == J_STR ? v->s.n >> 6 : v->type == J_LIST ? v->l.n : v->type == J_DICT || v->type == J_NAMESPACE ? v->d->v.n : 0;
 }
-static bool tick(jrun *r, const jnode *n) {
+bool hn_jinja_tick(jrun *r, const jnode *n) {
     r->line = n->line;
     return --r->steps >= 0 || hn_jinja_fail(r, "it does not end (more than %d steps)", HN_JINJA_STEPS);
 }
-static bool deeper(jrun *r) { return ++r->depth <= HN_JINJA_DEPTH * 2 || hn_jinja_fail(r, "it calls itself too deep"); }
+bool hn_jinja_deeper(jrun *r) { return ++r->depth <= HN_JINJA_DEPTH * 2 || hn_jinja_fail(r, "it calls itself too deep"); }
 
 /* ---- names ---- */
 
@@ -31,20 +44,21 @@ static jvalue *find_in(const jframe *f, const char *name) {
         if (!strcmp(f->v.v[i].name, name)) return &f->v.v[i].value;
     return NULL;
 }
-static bool bind(jrun *r, const char *name, jvalue value) {
+bool hn_jinja_bind(jrun *r, const char *name, jvalue value) {
     jvalue *old = find_in(r->frame, name);
     if (old) return *old = value, true;
     if (!hn_jinja_take(r, 64)) return false;
     hn_push(r->a, &r->frame->v, (struct jbinding){ name, value });
     return true;
 }
-static jvalue lookup(jrun *r, const char *name) {
+jvalue hn_jinja_lookup(jrun *r, const char *name) {
     for (const jframe *f = r->frame; f; f = f->up) {
         const jvalue *v = find_in(f, name);
         if (v) return *v;
     }
-    if (hn_jinja_has_function(name) && (r->now >= 0 || strcmp(name, "strftime_now"))) return (jvalue){ J_BUILTIN, { .name = name } };
-    return (jvalue){ J_UNDEFINED, { .name = name } };
+    if (hn_jinja_has_function(name, r->t->rules->talk) && (r->now >= 0 || strcmp(name, "strftime_now")))
+        return (jvalue){ J_BUILTIN, { .name = name } };
+    return (jvalue){ J_UNDEFINED, { .name = name, .lacking = J_VARIABLE } };
 }
 
 /* ---- parts of values ---- */
@@ -95,8 +109,14 @@ static bool item_of(jrun *r, const jvalue *of, const jvalue *key, jvalue *out) {
     int64_t n = of->type == J_LIST ? of->l.n : of->type == J_STR ? points(of) : 0;
     *out = undefined("item");
     if (of->type != J_LIST) hn_jinja_work(r, of);
-    if (of->type == J_UNDEFINED) return hn_jinja_fail(r, "'%.100s' is undefined and has no parts", of->name);
+    if (of->type == J_UNDEFINED) return hn_jinja_missing(r, of);
+    if (!hn_jinja_need(r, key)) return false;
     if (of->type == J_DICT || of->type == J_NAMESPACE) {
+        jvalue name;
+        if (!r->t->rules->talk) { /* the name is wanted for the message, should the member be used */
+            if (!hn_j_text(r, key, &name)) return false;
+            *out = (jvalue){ J_UNDEFINED, { .name = hn_strndup(r->a, name.s.p, name.s.n), .among = of->d, .lacking = J_MEMBER } };
+        }
         if (key->type == J_STR) {
             const jvalue *v = hn_j_get(of, key->s.p, key->s.n);
             if (v) *out = *v;
@@ -108,6 +128,7 @@ static bool item_of(jrun *r, const jvalue *of, const jvalue *key, jvalue *out) {
         int64_t i = key->type == J_BOOL ? key->b : key->i;
         if (i < 0) i += n;
         if (i >= 0 && i < n) *out = of->type == J_LIST ? of->l.v[i] : one_point(of, i);
+        else if (!r->t->rules->talk) out->name = hn_fmt(r->a, "item %lld of %s of %lld", (long long)i, hn_j_type(of), (long long)n);
     }
     return true;
 }
@@ -116,7 +137,7 @@ static bool slice_bound(jrun *r, const jnode *n, int64_t *out, bool *given) {
     jvalue v;
     *given = false;
     if (!n) return true;
-    if (!hn_jinja_eval(r, n, &v)) return false;
+    if (!hn_jinja_eval(r, n, &v) || !hn_jinja_need(r, &v)) return false;
     if (v.type == J_NONE) return true;
     if (v.type != J_INT) return hn_jinja_fail(r, "a slice goes by numbers, not by %s", hn_j_type(&v));
     *out = v.i;
@@ -125,6 +146,7 @@ static bool slice_bound(jrun *r, const jnode *n, int64_t *out, bool *given) {
 static bool slice_of(jrun *r, const jnode *n, const jvalue *of, jvalue *out) {
     int64_t from = 0, to = 0, step = 1, count = of->type == J_LIST ? of->l.n : of->type == J_STR ? points(of) : -1;
     bool has_from, has_to, has_step;
+    if (!hn_jinja_need(r, of)) return false;
     if (count < 0) return hn_jinja_fail(r, "%s has no slices", hn_j_type(of));
     hn_jinja_work(r, of);
     if (!slice_bound(r, n->b, &from, &has_from) || !slice_bound(r, n->c, &to, &has_to) || !slice_bound(r, n->other, &step, &has_step))
@@ -162,6 +184,7 @@ static bool comparison(jrun *r, const jnode *n, jvalue *out) {
         bool yes = false;
         int c;
         if (!hn_jinja_eval(r, k->a, &y)) return false;
+        if (!hn_jinja_need(r, &x) || !hn_jinja_need(r, &y)) return false;
         hn_jinja_work(r, &x), hn_jinja_work(r, &y);
         if (k->op == OP_EQ || k->op == OP_NE) yes = hn_j_equal(r, &x, &y) == (k->op == OP_EQ);
         else if (k->op == OP_IN || k->op == OP_NOT_IN) {
@@ -177,24 +200,25 @@ static bool comparison(jrun *r, const jnode *n, jvalue *out) {
     return true;
 }
 
-static bool arguments(jrun *r, const jnode *list, jargs *out) {
+/* needed: none may be undefined, where the rules are strict; a macro decides that itself */
+static bool arguments(jrun *r, const jnode *list, bool needed, jargs *out) {
     out->n = out->n_kw = 0;
     for (const jnode *n = list; n; n = n->next) {
         bool kw = n->kind == N_KEYWORD;
+        jvalue *v = kw ? &out->kw[out->n_kw].value : &out->v[out->n];
         if ((kw ? out->n_kw : out->n) == HN_LEN(out->v)) return hn_jinja_fail(r, "a call has more than %d arguments", (int)HN_LEN(out->v));
-        if (!hn_jinja_eval(r, kw ? n->a : n, kw ? &out->kw[out->n_kw].value : &out->v[out->n])) return false;
+        if (!hn_jinja_eval(r, kw ? n->a : n, v) || (needed && !hn_jinja_need(r, v))) return false;
         if (kw) out->kw[out->n_kw++].name = n->name;
         else out->n++;
     }
     return true;
 }
 
-static bool run(jrun *r, const jnode *n);
 static bool call_macro(jrun *r, const jnode *m, const jargs *args, jvalue *out) {
     jframe *outer = r->frame, *f = hn_new(r->a, jframe);
     hn_buf text = r->out;
     int i = 0;
-    if (!deeper(r)) return false;
+    if (!hn_jinja_deeper(r)) return false;
     f->up = r->globals;
     r->frame = f;
     for (const jnode *p = m->a; p; p = p->next, i++) {
@@ -204,12 +228,12 @@ static bool call_macro(jrun *r, const jnode *m, const jargs *args, jvalue *out) 
         for (int k = 0; k < args->n_kw; k++)
             if (!strcmp(args->kw[k].name, p->name)) v = args->kw[k].value, given = true;
         if (!given && p->a && !hn_jinja_eval(r, p->a, &v)) return false;
-        if (!bind(r, p->name, v)) return false;
+        if (!hn_jinja_bind(r, p->name, v)) return false;
     }
     if (args->n > i) return hn_jinja_fail(r, "macro '%.100s' takes %d arguments", m->name, i);
     r->out = (hn_buf){ 0 };
     r->in_text++;
-    bool ok = run(r, m->list) && hn_j_bytes(r, &r->out, out);
+    bool ok = hn_jinja_run(r, m->list) && hn_j_bytes(r, &r->out, out);
     r->in_text--;
     r->out = text;
     r->frame = outer;
@@ -221,18 +245,18 @@ static bool call(jrun *r, const jnode *n, jvalue *out) {
     jargs args;
     jvalue f;
     if (n->a->kind == N_ATTR) {
-        if (!hn_jinja_eval(r, n->a->a, &f) || !arguments(r, n->list, &args)) return false;
+        if (!hn_jinja_eval(r, n->a->a, &f) || !arguments(r, n->list, true, &args)) return false;
         const jvalue *own = f.type == J_NAMESPACE || f.type == J_DICT ? hn_j_get(&f, n->a->name, (int64_t)strlen(n->a->name)) : NULL;
         if (own && own->type == J_MACRO) return call_macro(r, own->macro, &args, out);
         r->line = n->line;
         hn_jinja_work(r, &f);
         return hn_jinja_method(r, &f, n->a->name, &args, out);
     }
-    if (!hn_jinja_eval(r, n->a, &f) || !arguments(r, n->list, &args)) return false;
+    if (!hn_jinja_eval(r, n->a, &f) || !arguments(r, n->list, f.type != J_MACRO, &args)) return false;
     r->line = n->line;
     if (f.type == J_MACRO) return call_macro(r, f.macro, &args, out);
     if (f.type == J_BUILTIN) return hn_jinja_function(r, f.name, &args, out);
-    return f.type == J_UNDEFINED ? hn_jinja_fail(r, "'%.100s' is undefined", f.name)
+    return f.type == J_UNDEFINED ? hn_jinja_missing(r, &f)
                                  : hn_jinja_fail(r, "%s cannot be called", hn_j_type(&f));
 }
 
@@ -240,7 +264,7 @@ static bool list_value(jrun *r, const jnode *n, jvalue *out) {
     HN_VEC(jvalue) v = { 0 };
     for (const jnode *k = n->list; k; k = k->next) {
         jvalue x;
-        if (!hn_jinja_eval(r, k, &x) || !hn_jinja_take(r, sizeof x)) return false;
+        if (!hn_jinja_eval(r, k, &x) || !hn_jinja_need(r, &x) || !hn_jinja_take(r, sizeof x)) return false;
         hn_push(r->a, &v, x);
     }
     *out = (jvalue){ J_LIST, { .l = { v.v, v.n, n->op == 1 } } };
@@ -250,12 +274,18 @@ static bool dict_value(jrun *r, const jnode *n, jvalue *out) {
     jdict *d = hn_new(r->a, jdict);
     for (const jnode *k = n->list; k; k = k->next) {
         jvalue key, value;
-        if (!hn_jinja_eval(r, k->a, &key) || !hn_jinja_eval(r, k->b, &value) || !hn_jinja_take(r, sizeof(jpair))) return false;
+        if (!hn_jinja_eval(r, k->a, &key) || !hn_jinja_eval(r, k->b, &value) || !hn_jinja_need(r, &key) || !hn_jinja_need(r, &value) ||
+            !hn_jinja_take(r, sizeof(jpair)))
+            return false;
         if (key.type == J_STR) hn_j_set(r->a, d, key.s.p, key.s.n, value);
         else hn_push(r->a, &d->v, (jpair){ key, value });
     }
     *out = (jvalue){ J_DICT, { .d = d } };
     return true;
+}
+
+bool hn_jinja_truth(jrun *r, const jnode *n, jvalue *v, bool *yes) {
+    return hn_jinja_eval(r, n, v) && hn_jinja_need(r, v) && (*yes = hn_j_true(v), true);
 }
 
 static bool eval_inner(jrun *r, const jnode *n, jvalue *out) {
@@ -267,7 +297,7 @@ static bool eval_inner(jrun *r, const jnode *n, jvalue *out) {
         *out = n->value;
         return true;
     case N_NAME:
-        *out = lookup(r, n->name);
+        *out = hn_jinja_lookup(r, n->name);
         return true;
     case N_LIST:
         return list_value(r, n, out);
@@ -276,9 +306,9 @@ static bool eval_inner(jrun *r, const jnode *n, jvalue *out) {
     case N_ATTR:
         if (!hn_jinja_eval(r, n->a, &x)) return false;
         y = hn_j_str(n->name, (int64_t)strlen(n->name));
-        if (x.type == J_UNDEFINED) return hn_jinja_fail(r, "'%.100s' is undefined and has no '%.100s'", x.name, n->name);
         if (!item_of(r, &x, &y, out)) return false;
-        if (out->type == J_UNDEFINED) out->name = n->name;
+        if (out->type == J_UNDEFINED && out->lacking == J_PART)
+            out->name = r->t->rules->talk ? n->name : hn_fmt(r->a, "'%.100s' of %s", n->name, hn_j_type(&x));
         return true;
     case N_ITEM:
         return hn_jinja_eval(r, n->a, &x) && hn_jinja_eval(r, n->b, &y) && item_of(r, &x, &y, out);
@@ -287,18 +317,18 @@ static bool eval_inner(jrun *r, const jnode *n, jvalue *out) {
     case N_CALL:
         return call(r, n, out);
     case N_FILTER:
-        return hn_jinja_eval(r, n->a, &x) && arguments(r, n->list, &args) &&
+        return hn_jinja_eval(r, n->a, &x) && arguments(r, n->list, true, &args) &&
                (r->line = n->line, hn_jinja_filter(r, n->name, &x, &args, out));
     case N_TEST:
-        if (!hn_jinja_eval(r, n->a, &x) || !arguments(r, n->list, &args) || !hn_jinja_test(r, n->name, &x, &args, &yes)) return false;
+        if (!hn_jinja_eval(r, n->a, &x) || !arguments(r, n->list, true, &args) || !hn_jinja_test(r, n->name, &x, &args, &yes)) return false;
         *out = boolean(yes != (n->op == 1));
         return true;
     case N_NOT:
-        return hn_jinja_eval(r, n->a, &x) && (*out = boolean(!hn_j_true(&x)), true);
+        return hn_jinja_truth(r, n->a, &x, &yes) && (*out = boolean(!yes), true);
     case N_AND:
-        return hn_jinja_eval(r, n->a, out) && (!hn_j_true(out) || hn_jinja_eval(r, n->b, out));
+        return hn_jinja_truth(r, n->a, out, &yes) && (!yes || hn_jinja_eval(r, n->b, out));
     case N_OR:
-        return hn_jinja_eval(r, n->a, out) && (hn_j_true(out) || hn_jinja_eval(r, n->b, out));
+        return hn_jinja_truth(r, n->a, out, &yes) && (yes || hn_jinja_eval(r, n->b, out));
     case N_NEG:
         if (!hn_jinja_eval(r, n->a, &x)) return false;
         if (x.type == J_FLOAT) return *out = (jvalue){ J_FLOAT, { .f = -x.f } }, true;
@@ -308,180 +338,18 @@ static bool eval_inner(jrun *r, const jnode *n, jvalue *out) {
     case N_BINARY:
         return hn_jinja_eval(r, n->a, &x) && hn_jinja_eval(r, n->b, &y) && (r->line = n->line, hn_j_binary(r, n->op, &x, &y, out));
     case N_COND:
-        if (!hn_jinja_eval(r, n->b, &x)) return false;
-        if (hn_j_true(&x)) return hn_jinja_eval(r, n->a, out);
+        if (!hn_jinja_truth(r, n->b, &x, &yes)) return false;
+        if (yes) return hn_jinja_eval(r, n->a, out);
         if (n->c) return hn_jinja_eval(r, n->c, out);
-        *out = undefined("the other case");
+        *out = (jvalue){ J_UNDEFINED, { .name = "the other case", .lacking = J_NO_CASE } };
         return true;
     default:
         return hn_jinja_fail(r, "no value");
     }
 }
 bool hn_jinja_eval(jrun *r, const jnode *n, jvalue *out) {
-    if (!tick(r, n) || !deeper(r)) return false;
+    if (!hn_jinja_tick(r, n) || !hn_jinja_deeper(r)) return false;
     bool ok = eval_inner(r, n, out);
     r->depth--;
-    return ok;
-}
-
-/* ---- statements ---- */
-
-/* What a loop goes through, as a list. */
-static bool iterated(jrun *r, const jvalue *v, jvalue *out) {
-    int64_t n = v->type == J_STR ? points(v) : v->type == J_DICT || v->type == J_NAMESPACE ? v->d->v.n : 0, at = 0;
-    if (v->type == J_LIST) return *out = *v, true;
-    if (v->type != J_STR && v->type != J_DICT && v->type != J_NAMESPACE && v->type != J_UNDEFINED)
-        return hn_jinja_fail(r, "%s cannot be looped over", hn_j_type(v));
-    jvalue *list = hn_new_n(r->a, jvalue, n + 1);
-    if (!hn_jinja_take(r, n * (int64_t)sizeof *list)) return false;
-    for (int64_t i = 0; i < n; i++) {
-        if (v->type == J_STR) {
-            uint32_t cp;
-            int k = hn_utf8_next((const uint8_t *)v->s.p + at, v->s.n - at, &cp);
-            list[i] = hn_j_str(v->s.p + at, k);
-            at += k;
-        } else list[i] = v->d->v.v[i].key;
-    }
-    *out = (jvalue){ J_LIST, { .l = { list, n } } };
-    return true;
-}
-
-static bool bind_targets(jrun *r, const jnode *names, const jvalue *v) {
-    if (!names->next) return bind(r, names->name, *v);
-    int64_t i = 0;
-    jvalue parts;
-    if (!iterated(r, v, &parts)) return false;
-    for (; names; names = names->next, i++) {
-        if (i >= parts.l.n) return hn_jinja_fail(r, "too few values for the names of a loop or set");
-        if (!bind(r, names->name, parts.l.v[i])) return false;
-    }
-    return i == parts.l.n || hn_jinja_fail(r, "too many values for the names of a loop or set");
-}
-
-static bool loop(jrun *r, const jnode *n) {
-    jvalue over, all, keep;
-    jframe *outer = r->frame;
-    HN_VEC(jvalue) chosen = { 0 };
-    if (!hn_jinja_eval(r, n->b, &over) || !iterated(r, &over, &all)) return false;
-    if (n->c) { /* the loop counts only what its condition lets through */
-        for (int64_t i = 0; i < all.l.n; i++) {
-            r->frame = hn_new(r->a, jframe);
-            r->frame->up = outer;
-            bool ok = hn_jinja_take(r, 64) && bind_targets(r, n->a, &all.l.v[i]) && hn_jinja_eval(r, n->c, &keep);
-            r->frame = outer;
-            if (!ok) return false;
-            if (hn_j_true(&keep)) hn_push(r->a, &chosen, all.l.v[i]);
-        }
-        all = (jvalue){ J_LIST, { .l = { chosen.v, chosen.n } } };
-    }
-    if (!all.l.n) return run(r, n->other);
-    jloop *l = hn_new(r->a, jloop);
-    *l = (jloop){ .n = all.l.n, .items = all.l.v };
-    for (; l->index < l->n; l->index++) {
-        r->frame = hn_new(r->a, jframe);
-        r->frame->up = outer;
-        bool ok = tick(r, n) && hn_jinja_take(r, 64) && bind_targets(r, n->a, &l->items[l->index]) &&
-                  bind(r, "loop", (jvalue){ J_LOOP, { .loop = l } }) && run(r, n->list);
-        r->frame = outer;
-        if (!ok) return false;
-        r->again = false;
-        if (r->leave) break;
-    }
-    r->leave = false;
-    return true;
-}
-
-/* What is set inside stays inside. */
-static bool scoped(jrun *r, const jnode *list) {
-    jframe *outer = r->frame;
-    r->frame = hn_new(r->a, jframe);
-    r->frame->up = outer;
-    bool ok = run(r, list);
-    r->frame = outer;
-    return ok;
-}
-
-static bool assign(jrun *r, const jnode *n) {
-    jvalue v;
-    if (n->kind == N_SET_BLOCK) {
-        hn_buf text = r->out;
-        r->out = (hn_buf){ 0 };
-        r->in_text++;
-        bool ok = scoped(r, n->list) && hn_j_bytes(r, &r->out, &v);
-        r->in_text--;
-        r->out = text;
-        return ok && bind(r, n->a->name, v);
-    }
-    if (!hn_jinja_eval(r, n->b, &v)) return false;
-    if (!n->name) return bind_targets(r, n->a, &v);
-    jvalue ns = lookup(r, n->a->name);
-    if (ns.type != J_NAMESPACE) return hn_jinja_fail(r, "'%.100s' is no namespace, so its '%.100s' cannot be set", n->a->name, n->name);
-    hn_j_set(r->a, ns.d, n->name, (int64_t)strlen(n->name), v);
-    return hn_jinja_take(r, sizeof(jpair));
-}
-
-static bool statement(jrun *r, const jnode *n) {
-    jvalue v;
-    int64_t from = r->out.n;
-    switch (n->kind) {
-    case N_DATA:
-        hn_buf_put(r->a, &r->out, n->value.s.p, n->value.s.n);
-        return true;
-    case N_PRINT:
-        return hn_jinja_eval(r, n->a, &v) && hn_j_put(r, &r->out, &v, false, 0);
-    case N_FOR:
-        return loop(r, n);
-    case N_IF:
-        return hn_jinja_eval(r, n->a, &v) && run(r, hn_j_true(&v) ? n->list : n->other);
-    case N_SET:
-    case N_SET_BLOCK:
-        return assign(r, n);
-    case N_MACRO:
-        return bind(r, n->name, (jvalue){ J_MACRO, { .macro = n } });
-    case N_BREAK:
-        return r->leave = true;
-    case N_CONTINUE:
-        return r->again = true;
-    case N_GENERATION:
-        if (!scoped(r, n->list)) return false;
-        if (r->out.n > from && !r->in_text) hn_push(r->a, &r->result->marked, (hn_range){ from, r->out.n - from });
-        return true;
-    default:
-        return hn_jinja_fail(r, "no statement");
-    }
-}
-
-static bool run(jrun *r, const jnode *n) {
-    if (!deeper(r)) return false;
-    for (; n; n = n->next) {
-        if (!tick(r, n) || !statement(r, n)) return false;
-        if (r->out.n > HN_JINJA_OUT) return hn_jinja_fail(r, "it writes more than %d MiB", HN_JINJA_OUT >> 20);
-        if (r->leave || r->again) break;
-    }
-    r->depth--;
-    return true;
-}
-
-bool hn_template_render(hn_arena *outer, const hn_template *t, const json_t *vars, double now, hn_rendered *out) {
-    hn_arena *a = hn_arena_new(outer);
-    jrun r = { .a = a, .t = t, .now = now, .steps = HN_JINJA_STEPS, .bytes = HN_JINJA_BYTES, .result = out };
-    const char *key;
-    json_t *v;
-    bool ok = true;
-    *out = (hn_rendered){ 0 };
-    r.frame = r.globals = hn_new(a, jframe);
-    json_object_foreach((json_t *)vars, key, v) {
-        jvalue x;
-        ok = ok && hn_j_from_json(&r, v, &x, 0) && bind(&r, key, x);
-    }
-    if ((ok = ok && run(&r, t->body))) {
-        out->text = hn_strndup(outer, r.out.n ? r.out.v : "", r.out.n);
-        out->n = r.out.n;
-        hn_range *marked = hn_new_n(outer, hn_range, out->marked.n + 1);
-        for (int64_t i = 0; i < out->marked.n; i++) marked[i] = out->marked.v[i];
-        out->marked.v = marked;
-        out->marked.cap = out->marked.n;
-    }
-    hn_arena_free(a);
     return ok;
 }

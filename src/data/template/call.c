@@ -1,7 +1,8 @@
 /* call.c - filters, methods and functions that templates call: those of Jinja, Python and transformers that published ones use.
  * None changes what it is given (Jinja's sandbox forbids that too). */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 #include <math.h>
+#include <stdlib.h>
 #include <time.h>
 
 static jvalue integer(int64_t i) { return (jvalue){ J_INT, { .i = i } }; }
@@ -10,7 +11,7 @@ static jvalue list_of(const jvalue *v, int64_t n) { return (jvalue){ J_LIST, { .
 typedef HN_VEC(jvalue) values;
 
 static bool needs_text(jrun *r, const char *who, const jvalue *v) {
-    if (v->type == J_UNDEFINED) return hn_jinja_fail(r, "%s of '%.100s', which is undefined", who, v->name);
+    if (v->type == J_UNDEFINED) return hn_jinja_missing(r, v);
     return v->type == J_STR || hn_jinja_fail(r, "%s needs a text, not %s", who, hn_j_type(v));
 }
 
@@ -31,7 +32,7 @@ static bool pairs(jrun *r, const jvalue *d, int what /* 'k', 'v', 'i' */, jvalue
 
 bool hn_jinja_method(jrun *r, const jvalue *self, const char *name, const jargs *args, jvalue *out) {
     if (self->type == J_STR) return hn_j_text_method(r, self, name, args, out);
-    if (self->type == J_UNDEFINED) return hn_jinja_fail(r, "'%.100s' is undefined and has no '%.100s'", self->name, name);
+    if (self->type == J_UNDEFINED) return hn_jinja_missing(r, self);
     if (self->type == J_DICT || self->type == J_NAMESPACE) {
         if (!strcmp(name, "items") || !strcmp(name, "keys") || !strcmp(name, "values")) return pairs(r, self, *name, out);
         if (!strcmp(name, "get")) {
@@ -67,8 +68,8 @@ bool hn_jinja_method(jrun *r, const jvalue *self, const char *name, const jargs 
 /* ---- functions ---- */
 
 static const char *const functions[] = { "range", "namespace", "dict", "raise_exception", "strftime_now" };
-bool hn_jinja_has_function(const char *name) {
-    for (int64_t i = 0; i < HN_LEN(functions); i++)
+bool hn_jinja_has_function(const char *name, bool talk) {
+    for (int64_t i = 0; i < (talk ? HN_LEN(functions) : 3); i++) /* the last two are transformers' */
         if (!strcmp(functions[i], name)) return true;
     return false;
 }
@@ -126,9 +127,10 @@ static const char *const filters[] = { "trim",  "length",   "count",   "upper", 
                                        "map",   "first",    "last",    "list",     "string",     "int",        "float",  "safe",
                                        "items", "dictsort", "sort",    "unique",   "reverse",    "abs",        "round",  "sum",
                                        "min",   "max",      "indent",  "wordcount" };
-bool hn_jinja_has_filter(const char *name) {
+bool hn_jinja_has_filter(const char *name, bool talk, const char **near) {
+    *near = hn_nearest(name, filters, HN_LEN(filters));
     for (int64_t i = 0; i < HN_LEN(filters); i++)
-        if (!strcmp(filters[i], name)) return true;
+        if (!strcmp(filters[i], name)) return talk || strcmp(name, "tojson"); /* Jinja's own, that of packs, escapes for HTML */
     return false;
 }
 
@@ -156,7 +158,7 @@ static jvalue attribute_of(const jvalue *v, const jvalue *path) {
     while (p <= end) {
         const char *dot = memchr(p, '.', (size_t)(end - p)), *stop = dot ? dot : end;
         const jvalue *part = x.type == J_DICT || x.type == J_NAMESPACE ? hn_j_get(&x, p, stop - p) : NULL;
-        x = part ? *part : (jvalue){ J_UNDEFINED, { .name = "attribute" } };
+        x = part ? *part : (jvalue){ J_UNDEFINED, { .name = "the attribute" } };
         p = stop + 1;
     }
     return x;
@@ -168,14 +170,14 @@ static bool choose(jrun *r, const char *name, const jvalue *in, const jargs *arg
     values chosen = { 0 };
     jvalue list, path = { 0 }, test = { 0 };
     if (!as_list(r, name, in, &list) || (attr && !hn_j_text_arg(r, name, hn_j_arg(args, 0, NULL), &path))) return false;
-    const char *how = NULL;
+    const char *how = NULL, *near;
     if (args->n > attr) {
         if (!hn_j_text_arg(r, name, &args->v[attr], &test)) return false;
         how = hn_strndup(r->a, test.s.p, test.s.n);
         const char *const signs[][2] = { { "==", "eq" }, { "!=", "ne" }, { "<", "lt" }, { "<=", "le" }, { ">", "gt" }, { ">=", "ge" } };
         for (int64_t i = 0; i < HN_LEN(signs); i++)
             if (!strcmp(how, signs[i][0])) how = signs[i][1];
-        if (!hn_jinja_has_test(how)) return hn_jinja_fail(r, "'%.100s' is a test that hone does not have", how);
+        if (!hn_jinja_has_test(how, &near)) return hn_jinja_fail(r, "'%.100s' is a test that hone does not have", how);
     }
     jargs rest = { .n = HN_MAX(args->n - attr - 1, 0) };
     for (int i = 0; i < rest.n; i++) rest.v[i] = args->v[attr + 1 + i];
@@ -183,6 +185,7 @@ static bool choose(jrun *r, const char *name, const jvalue *in, const jargs *arg
         jvalue x = attr ? attribute_of(&list.l.v[i], &path) : list.l.v[i];
         bool yes = hn_j_true(&x);
         if (--r->steps < 0) return hn_jinja_fail(r, "it does not end");
+        if (!how && !hn_jinja_need(r, &x)) return false;
         if (how && !hn_jinja_test(r, how, &x, &rest, &yes)) return false;
         if (yes != reject) hn_push(r->a, &chosen, list.l.v[i]);
     }
@@ -197,8 +200,8 @@ static bool map(jrun *r, const jvalue *in, const jargs *args, jvalue *out) {
     if (!as_list(r, "map", in, &list)) return false;
     if (path && !hn_j_text_arg(r, "map", path, &name)) return false;
     if (!path && !hn_j_text_arg(r, "map", hn_j_arg(args, 0, NULL), &name)) return false;
-    const char *filter = hn_strndup(r->a, name.s.p, name.s.n);
-    if (!path && !hn_jinja_has_filter(filter)) return hn_jinja_fail(r, "'%.100s' is a filter that hone does not have", filter);
+    const char *filter = hn_strndup(r->a, name.s.p, name.s.n), *near;
+    if (!path && !hn_jinja_has_filter(filter, r->t->rules->talk, &near)) return hn_jinja_fail(r, "'%.100s' is a filter that hone does not have", filter);
     jargs rest = { .n = HN_MAX(args->n - 1, 0) };
     for (int i = 0; i < rest.n; i++) rest.v[i] = args->v[1 + i];
     for (int64_t i = 0; i < list.l.n; i++) {
@@ -277,7 +280,7 @@ static bool indent(jrun *r, const jvalue *in, const jargs *args, jvalue *out) {
 }
 
 static bool list_filter(jrun *r, const char *name, const jvalue *in, const jargs *args, jvalue *out) {
-    jvalue list, by, none = { J_UNDEFINED, { .name = name } };
+    jvalue list, by, none = { J_UNDEFINED, { .name = hn_fmt(r->a, "the %s of an empty list", name) } };
     const jvalue *attribute = hn_j_arg(args, strcmp(name, "join") ? 0 : 1, "attribute");
     values v = { 0 };
     if (in->type == J_STR && !strcmp(name, "reverse")) {
@@ -342,7 +345,7 @@ static bool text_filter(jrun *r, const char *name, const jvalue *in, const jargs
     if (!strcmp(name, "upper")) return hn_j_recase(r, &s, J_UPPER, out);
     if (!strcmp(name, "lower")) return hn_j_recase(r, &s, J_LOWER, out);
     if (!strcmp(name, "capitalize")) return hn_j_recase(r, &s, J_CAPITAL, out);
-    if (!strcmp(name, "title")) return hn_j_recase(r, &s, J_TITLE, out);
+    if (!strcmp(name, "title")) return hn_j_recase(r, &s, J_WORDS, out);
     if (!strcmp(name, "indent")) return indent(r, &s, args, out);
     if (!strcmp(name, "wordcount")) {
         if (!hn_j_split(r, &s, NULL, -1, false, &to)) return false;
@@ -397,16 +400,25 @@ static bool length(jrun *r, const jvalue *in, jvalue *out) {
 
 static bool rounded(jrun *r, const jvalue *in, const jargs *args, jvalue *out) {
     int64_t places;
-    if (in->type != J_INT && in->type != J_FLOAT) return hn_jinja_fail(r, "round needs a number, not %s", hn_j_type(in));
+    char text[400];
+    const jvalue *method = hn_j_arg(args, 1, "method");
+    char how = method && method->type == J_STR && method->s.n ? *method->s.p : 'c'; /* common, ceil, floor */
+    bool common = !method || (how == 'c' && method->s.n > 1 && method->s.p[1] == 'o'), whole = in->type == J_INT || in->type == J_BOOL;
+    if (!whole && in->type != J_FLOAT) return hn_jinja_fail(r, "round needs a number, not %s", hn_j_type(in));
     if (!hn_j_number_arg(r, "round", hn_j_arg(args, 0, "precision"), 0, &places) || places < 0 || places > 15)
         return hn_jinja_fail(r, "round goes to 0 … 15 places");
-    double p = pow(10, (double)places), x = in->type == J_INT ? (double)in->i : in->f;
-    *out = (jvalue){ J_FLOAT, { .f = nearbyint(x * p) / p } };
+    if (common && whole) return *out = integer(in->type == J_BOOL ? in->b : in->i), true;
+    double p = pow(10, (double)places), x = in->type == J_FLOAT ? in->f : in->type == J_BOOL ? in->b : (double)in->i;
+    snprintf(text, sizeof text, "%.*f", (int)places, x); /* by its exact decimal value, halves to even, as Python */
+    x = common ? strtod(text, NULL) : (how == 'f' ? floor(x * p) : ceil(x * p)) / p;
+    *out = (jvalue){ J_FLOAT, { .f = x } };
     return true;
 }
 
 bool hn_jinja_filter(jrun *r, const char *name, const jvalue *in, const jargs *args, jvalue *out) {
     static const char *const of_lists[] = { "join", "first", "last", "list", "unique", "reverse", "sum", "min", "max" };
+    bool may_lack = !strcmp(name, "default") || !strcmp(name, "d") || !strcmp(name, "items");
+    if (!may_lack && !hn_jinja_need(r, in)) return false;
     hn_jinja_work(r, in);
     if (!strcmp(name, "length") || !strcmp(name, "count")) return length(r, in, out);
     if (!strcmp(name, "tojson")) return to_json(r, in, args, out);

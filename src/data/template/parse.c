@@ -1,19 +1,25 @@
 /* parse.c - tokens to a tree, by Jinja's own order of precedence. Filters, tests and functions are looked up here, so that a template
  * that needs more than hone has is refused before it is used. */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 #include <stdlib.h>
 
 typedef struct {
     hn_arena *a;
-    const char *where;
     const jtoken *t;
     int depth;
     hn_template *out;
 } parser;
 
+bool hn_jinja_refuse(hn_arena *a, const hn_template *t, int line, const char *what, const char *hint) {
+    return t->rules->fail(a, t->rules->env, &(hn_template_fault){ t->where, line, true, what, hint });
+}
 static jnode *wrong(parser *p, int line, const char *what) {
-    (void)HN_FAIL(p->a, HONE_E_MODEL, .what = what, .where = hn_fmt(p->a, "%s:%d", p->where, line),
-                  .hint = "hone renders the part of Jinja that published chat templates use");
+    (void)hn_jinja_refuse(p->a, p->out, line, what, NULL);
+    return NULL;
+}
+static jnode *not_had(parser *p, int line, const char *kind, const char *name, const char *near) {
+    (void)hn_jinja_refuse(p->a, p->out, line, hn_fmt(p->a, "the template uses the %s '%s', which hone does not have", kind, name),
+                          near ? hn_fmt(p->a, "Did you mean '%s'?", near) : NULL);
     return NULL;
 }
 static jnode *unexpected(parser *p, const char *wanted) {
@@ -151,7 +157,6 @@ static jnode *primary(parser *p) {
     }
     return unexpected(p, "a value");
 }
-
 static jnode *subscript(parser *p, jnode *of) {
     jnode *n = node(p, N_ITEM), *part[3] = { NULL };
     int at = 0;
@@ -182,6 +187,11 @@ static jnode *postfix(parser *p, jnode *n) {
             p->t++;
             if (p->t->kind != T_NAME && p->t->kind != T_INT) return unexpected(p, "a name");
             attr->a = n;
+            if (p->t->kind == T_INT) { /* x.0 is x[0] */
+                attr->kind = N_ITEM;
+                n = (attr->b = primary(p)) ? attr : NULL;
+                continue;
+            }
             attr->name = text_of(p, p->t++);
             n = attr;
         } else if (is_sign(p, "[")) n = subscript(p, n);
@@ -197,24 +207,24 @@ static jnode *postfix(parser *p, jnode *n) {
 
 static jnode *filter(parser *p, jnode *of) {
     jnode *n = node(p, N_FILTER);
+    const char *near;
     p->t++;
     if (p->t->kind != T_NAME) return unexpected(p, "a filter");
     n->name = text_of(p, p->t++);
     n->a = of;
-    if (!hn_jinja_has_filter(n->name))
-        return wrong(p, n->line, hn_fmt(p->a, "the template uses the filter '%s', which hone does not have", n->name));
+    if (!hn_jinja_has_filter(n->name, p->out->rules->talk, &near)) return not_had(p, n->line, "filter", n->name, near);
     return !take(p, T_SIGN, "(") || elements(p, ")", true, &n->list) ? n : NULL;
 }
 
 static jnode *test(parser *p, jnode *of) {
     jnode *n = node(p, N_TEST);
+    const char *near;
     p->t++;
     n->a = of;
     n->op = take(p, T_NAME, "not");
     if (p->t->kind != T_NAME) return unexpected(p, "a test");
     n->name = text_of(p, p->t++);
-    if (!hn_jinja_has_test(n->name))
-        return wrong(p, n->line, hn_fmt(p->a, "the template uses the test '%s', which hone does not have", n->name));
+    if (!hn_jinja_has_test(n->name, &near)) return not_had(p, n->line, "test", n->name, near);
     if (take(p, T_SIGN, "(")) return elements(p, ")", true, &n->list) ? n : NULL;
     bool value = p->t->kind == T_STRING || p->t->kind == T_INT || p->t->kind == T_FLOAT || (p->t->kind == T_NAME && !keyword(p)) ||
                  is_sign(p, "[") || is_sign(p, "{");
@@ -418,16 +428,15 @@ static jnode *macro_block(parser *p) {
         if (!take(p, T_SIGN, ",") && !is_sign(p, ")")) return unexpected(p, ")");
     }
     p->t++;
-    return close_tag(p) && body(p, (const char *[]){ "endmacro", NULL }, &n->list) && take(p, T_NAME, "endmacro") && close_tag(p) ? n
-                                                                                                                                  : NULL;
+    bool ok = close_tag(p) && body(p, (const char *[]){ "endmacro", NULL }, &n->list) && take(p, T_NAME, "endmacro") && close_tag(p);
+    return ok ? n : NULL;
 }
 
 static jnode *generation_block(parser *p) {
     jnode *n = node(p, N_GENERATION);
     p->out->marks = true;
-    return close_tag(p) && body(p, (const char *[]){ "endgeneration", NULL }, &n->list) && take(p, T_NAME, "endgeneration") && close_tag(p)
-               ? n
-               : NULL;
+    bool ok = close_tag(p) && body(p, (const char *[]){ "endgeneration", NULL }, &n->list) && take(p, T_NAME, "endgeneration") && close_tag(p);
+    return ok ? n : NULL;
 }
 
 static jnode *leave(parser *p, jkind kind) {
@@ -440,9 +449,9 @@ static jnode *statement(parser *p) {
     if (take(p, T_NAME, "if")) return if_block(p);
     if (take(p, T_NAME, "set")) return set_block(p);
     if (take(p, T_NAME, "macro")) return macro_block(p);
-    if (take(p, T_NAME, "generation")) return generation_block(p);
-    if (take(p, T_NAME, "break")) return leave(p, N_BREAK);
-    if (take(p, T_NAME, "continue")) return leave(p, N_CONTINUE);
+    if (p->out->rules->talk && take(p, T_NAME, "generation")) return generation_block(p);
+    if (p->out->rules->talk && take(p, T_NAME, "break")) return leave(p, N_BREAK);
+    if (p->out->rules->talk && take(p, T_NAME, "continue")) return leave(p, N_CONTINUE);
     if (p->t->kind != T_NAME) return unexpected(p, "a statement");
     return wrong(p, p->t->line, hn_fmt(p->a, "the template uses '%s', which is outside of what hone renders", text_of(p, p->t)));
 }
@@ -473,19 +482,18 @@ static bool body(parser *p, const char *const *ends, jnode **out) {
     return !ends || wrong(p, p->t->line, hn_fmt(p->a, "the template ends before %s", ends[0]));
 }
 
-hn_template *hn_template_parse(hn_arena *a, const char *where, const char *text, int64_t n) {
+hn_template *hn_template_parse(hn_arena *a, const hn_template_rules *rules, const char *where, const char *text, int64_t n) {
     jtokens tokens = { 0 };
     int64_t at;
     hn_template *t = hn_new(a, hn_template);
+    t->rules = rules;
     t->where = hn_strdup(a, where);
     if (n > 4 << 20 || !hn_utf8_valid((const uint8_t *)text, n, &at)) {
-        (void)HN_FAIL(a, HONE_E_MODEL,
-                      .what = n > 4 << 20 ? "the chat template is larger than 4 MiB" : "the chat template is not valid UTF-8",
-                      .where = where);
+        (void)hn_jinja_refuse(a, t, 1, n > 4 << 20 ? "the template is larger than 4 MiB" : "the template is not valid UTF-8", NULL);
         return NULL;
     }
-    if (!hn_jinja_lex(a, t->where, text, n, &tokens)) return NULL;
-    parser p = { .a = a, .where = t->where, .t = tokens.v, .out = t };
+    if (!hn_jinja_lex(a, t, text, n, &tokens)) return NULL;
+    parser p = { .a = a, .t = tokens.v, .out = t };
     if (body(&p, NULL, &t->body)) return t;
     if (!hone_error_code(a->job)) (void)unexpected(&p, "the end of a block"); /* every refusal has its reason */
     return NULL;

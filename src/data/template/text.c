@@ -1,5 +1,5 @@
 /* text.c - what templates do to texts: Python's methods of str, by code points. */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 #include <utf8proc.h>
 
 static jvalue integer(int64_t i) { return (jvalue){ J_INT, { .i = i } }; }
@@ -20,12 +20,14 @@ bool hn_j_text_arg(jrun *r, const char *who, const jvalue *v, jvalue *out) {
 }
 /* ---- texts ---- */
 
-static bool is_space(uint32_t c) {
+/* White_Space of Unicode and the four separators U+001C … U+001F. */
+bool hn_space(uint32_t c) {
     return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
            c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
+int64_t hn_chars(const char *s) { return hn_j_points(s, (int64_t)strlen(s)); }
 static bool in_set(const jvalue *set, const char *p, int n, uint32_t c) {
-    if (!set) return is_space(c);
+    if (!set) return hn_space(c);
     for (int64_t i = 0; i < set->s.n;) {
         uint32_t s;
         int k = hn_utf8_next((const uint8_t *)set->s.p + i, set->s.n - i, &s);
@@ -33,6 +35,12 @@ static bool in_set(const jvalue *set, const char *p, int n, uint32_t c) {
         i += k;
     }
     return false;
+}
+void hn_strip(const char *s, int64_t *from, int64_t *to, int sides) {
+    if (*from >= *to) return;
+    jvalue v = hn_j_strip(&(jvalue){ J_STR, { .s = { s + *from, *to - *from } } }, NULL, sides & 1, sides & 2);
+    *from = v.s.p - s;
+    *to = *from + v.s.n;
 }
 jvalue hn_j_strip(const jvalue *v, const jvalue *set, bool left, bool right) {
     const char *p = v->s.p, *end = p + v->s.n;
@@ -104,7 +112,7 @@ bool hn_j_split(jrun *r, const jvalue *v, const jvalue *by, int64_t most, bool f
         if (!rest.s.n || !hn_jinja_take(r, sizeof(jvalue))) break;
         for (uint32_t c; q < end && most != 0;) {
             int k = hn_utf8_next((const uint8_t *)q, end - q, &c);
-            if (is_space(c)) break;
+            if (hn_space(c)) break;
             q += k;
         }
         if (most == 0) q = end, rest = hn_j_strip(&rest, NULL, false, true);
@@ -127,7 +135,7 @@ bool hn_j_recase(jrun *r, const jvalue *v, jcase how, jvalue *out) {
         bool letter = cat >= UTF8PROC_CATEGORY_LU && cat <= UTF8PROC_CATEGORY_LO, up = how == J_UPPER || (start && how != J_LOWER);
         utf8proc_int32_t d = up ? utf8proc_toupper((utf8proc_int32_t)c) : utf8proc_tolower((utf8proc_int32_t)c);
         hn_buf_put(r->a, &b, u, utf8proc_encode_char(d, u));
-        start = how == J_TITLE ? !letter : false;
+        start = how == J_TITLE ? !letter : how == J_WORDS && (hn_space(c) || (c < 128 && c && strchr("-({[<", (int)c)));
     }
     return hn_j_bytes(r, &b, out);
 }
@@ -224,6 +232,7 @@ bool hn_j_text_method(jrun *r, const jvalue *self, const char *name, const jargs
     }
     if (!strcmp(name, "find") || !strcmp(name, "rfind") || !strcmp(name, "count") || !strcmp(name, "index")) {
         if (!hn_j_text_arg(r, name, x, &s)) return false;
+        if (args->n > 1) return hn_jinja_fail(r, "%s from a place on is outside of what hone renders", name);
         int64_t n = 0, last = -1;
         const char *p = self->s.p, *end = p + self->s.n;
         for (const char *q; s.s.n && (q = memmem(p, (size_t)(end - p), s.s.p, (size_t)s.s.n)); p = q + s.s.n) {
@@ -242,7 +251,7 @@ bool hn_j_text_method(jrun *r, const jvalue *self, const char *name, const jargs
             i += hn_utf8_next((const uint8_t *)self->s.p + i, self->s.n - i, &c);
             utf8proc_category_t cat = utf8proc_category((utf8proc_int32_t)c);
             yes = name[2] == 'd'   ? cat == UTF8PROC_CATEGORY_ND
-                  : name[2] == 's' ? is_space(c)
+                  : name[2] == 's' ? hn_space(c)
                                    : cat >= UTF8PROC_CATEGORY_LU && cat <= UTF8PROC_CATEGORY_LO;
         }
         return *out = boolean(yes), true;

@@ -1,5 +1,5 @@
 /* value.c - what templates handle: numbers, texts, lists and tables with Python's ideas of truth, equality, order and printing. */
-#include "data/chat/jinja.h"
+#include "data/template/jinja.h"
 #include <math.h>
 
 jvalue hn_j_str(const char *p, int64_t n) { return (jvalue){ J_STR, { .s = { p, n } } }; }
@@ -35,7 +35,15 @@ bool hn_j_true(const jvalue *v) {
 static bool is_number(const jvalue *v) { return v->type == J_BOOL || v->type == J_INT || v->type == J_FLOAT; }
 static double real(const jvalue *v) { return v->type == J_FLOAT ? v->f : v->type == J_BOOL ? v->b : (double)v->i; }
 
+static bool same(jrun *r, const jvalue *x, const jvalue *y);
 bool hn_j_equal(jrun *r, const jvalue *x, const jvalue *y) {
+    if (++r->nested > HN_JINJA_NESTED) r->steps = -1;
+    bool yes = same(r, x, y);
+    r->nested--;
+    return yes;
+}
+static bool same(jrun *r, const jvalue *x, const jvalue *y) {
+    if (x->type == J_INT && y->type == J_INT) return x->i == y->i;
     if (is_number(x) && is_number(y)) return real(x) == real(y);
     if (x->type != y->type || --r->steps < 0) return false;
     switch (x->type) {
@@ -62,7 +70,15 @@ bool hn_j_equal(jrun *r, const jvalue *x, const jvalue *y) {
     }
 }
 
+static bool order(jrun *r, const jvalue *x, const jvalue *y, int *out);
 bool hn_j_compare(jrun *r, const jvalue *x, const jvalue *y, int *out) {
+    if (++r->nested > HN_JINJA_NESTED) r->steps = -1;
+    bool ok = order(r, x, y, out);
+    r->nested--;
+    return ok;
+}
+static bool order(jrun *r, const jvalue *x, const jvalue *y, int *out) {
+    if (x->type == J_INT && y->type == J_INT) return *out = (x->i > y->i) - (x->i < y->i), true;
     if (is_number(x) && is_number(y)) {
         double a = real(x), b = real(y);
         *out = (a > b) - (a < b);
@@ -110,7 +126,8 @@ bool hn_j_bytes(jrun *r, const hn_buf *b, jvalue *out) {
 
 static void put_float(jrun *r, hn_buf *b, double x) {
     const char *s = isnan(x) ? "nan" : isinf(x) ? (x < 0 ? "-inf" : "inf") : hn_num(r->a, x);
-    hn_buf_fmt(r->a, b, "%s%s", s, isfinite(x) && !strpbrk(s, ".e") ? ".0" : "");
+    if (fabs(x) >= 1e15 && fabs(x) < 1e16 && x == floor(x)) hn_buf_fmt(r->a, b, "%lld.0", (long long)x); /* Python has an exponent from 1e16 on */
+    else hn_buf_fmt(r->a, b, "%s%s", s, isfinite(x) && !strpbrk(s, ".e") ? ".0" : "");
 }
 
 /* Python's repr of a text: single quotes unless it holds those alone. */
@@ -130,11 +147,11 @@ static void put_quoted(jrun *r, hn_buf *b, const jvalue *v) {
 
 bool hn_j_put(jrun *r, hn_buf *b, const jvalue *v, bool quote, int depth) {
     hn_arena *a = r->a;
-    if (depth > 50) return hn_jinja_fail(r, "values stand too deep in each other to be printed");
+    if (depth > HN_JINJA_NESTED) return hn_jinja_fail(r, "values stand too deep in each other to be printed");
     if (b->n > HN_JINJA_OUT) return hn_jinja_fail(r, "a text grows beyond %d bytes", HN_JINJA_OUT);
     switch (v->type) {
     case J_UNDEFINED:
-        return true;
+        return hn_jinja_need(r, v);
     case J_NONE:
         hn_buf_put(a, b, "None", 4);
         return true;
@@ -203,7 +220,7 @@ static void line(jrun *r, hn_buf *b, int64_t indent, int depth) {
 
 bool hn_j_json(jrun *r, hn_buf *b, const jvalue *v, int64_t indent, int depth) {
     hn_arena *a = r->a;
-    if (depth > 50) return hn_jinja_fail(r, "values stand too deep in each other for JSON");
+    if (depth > HN_JINJA_NESTED) return hn_jinja_fail(r, "values stand too deep in each other for JSON");
     if (b->n > HN_JINJA_OUT) return hn_jinja_fail(r, "a text grows beyond %d bytes", HN_JINJA_OUT);
     switch (v->type) {
     case J_NONE:
@@ -250,7 +267,7 @@ bool hn_j_json(jrun *r, hn_buf *b, const jvalue *v, int64_t indent, int depth) {
 bool hn_j_from_json(jrun *r, const json_t *v, jvalue *out, int depth) {
     const char *key;
     json_t *x;
-    if (depth > 50) return hn_jinja_fail(r, "the data stand too deep in each other");
+    if (depth > HN_JINJA_NESTED) return hn_jinja_fail(r, "the data stand too deep in each other");
     switch (json_typeof(v)) {
     case JSON_NULL:
         *out = (jvalue){ J_NONE, { 0 } };
@@ -291,4 +308,50 @@ bool hn_j_from_json(jrun *r, const json_t *v, jvalue *out, int depth) {
         return true;
     }
     }
+}
+
+json_t *hn_j_to_json(jrun *r, const jvalue *v, int depth) {
+    jvalue text;
+    json_t *out, *x;
+    bool list = v->type == J_LIST;
+    if (depth > HN_JINJA_NESTED) return hn_jinja_fail(r, "values stand too deep in each other for JSON"), NULL;
+    if (!hn_jinja_take(r, 64) || !hn_jinja_need(r, v)) return NULL;
+    switch (v->type) {
+    case J_NONE:
+        return json_null();
+    case J_BOOL:
+        return json_boolean(v->b);
+    case J_INT:
+        return hn_json_own(r->a, json_integer(v->i));
+    case J_FLOAT:
+        if (isfinite(v->f)) return hn_json_own(r->a, json_real(v->f));
+        break;
+    case J_LIST:
+    case J_DICT:
+        out = hn_json_own(r->a, list ? json_array() : json_object());
+        for (int64_t i = 0; i < (list ? v->l.n : v->d->v.n); i++) {
+            if (!(x = hn_j_to_json(r, list ? &v->l.v[i] : &v->d->v.v[i].value, depth + 1))) return NULL;
+            if (!list && !hn_j_text(r, &v->d->v.v[i].key, &text)) return NULL;
+            if (list ? json_array_append(out, x) : json_object_set_nocheck(out, hn_strndup(r->a, text.s.p, text.s.n), x))
+                return hn_json_own(r->a, NULL);
+        }
+        return out;
+    default:
+        break;
+    }
+    return hn_j_text(r, v, &text) ? hn_json_own(r->a, json_stringn_nocheck(text.s.p, (size_t)text.s.n)) : NULL;
+}
+
+static bool silent(hn_arena *a, const void *env, const hn_template_fault *f) { return false; }
+const char *hn_python_str(hn_arena *outer, const json_t *v) {
+    static const hn_template_rules rules = { .fail = silent };
+    static const hn_template none = { .rules = &rules };
+    if (json_is_string(v)) return json_string_value(v);
+    hn_arena *a = hn_arena_new(outer);
+    jrun r = { .a = a, .t = &none, .steps = INT64_MAX, .bytes = INT64_MAX };
+    jvalue x;
+    hn_buf b = { 0 };
+    const char *text = hn_j_from_json(&r, v, &x, 0) && hn_j_put(&r, &b, &x, false, 0) ? hn_strndup(outer, b.v, b.n) : ""; /* deeper than JSON is */
+    hn_arena_free(a);
+    return text;
 }

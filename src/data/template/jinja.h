@@ -1,9 +1,9 @@
 /* jinja.h - the inside of the template interpreter: values, tree, and what its files share. See template.h for the outside. */
-#ifndef HN_DATA_CHAT_JINJA_H
-#define HN_DATA_CHAT_JINJA_H
-#include "data/chat/template.h"
+#ifndef HN_DATA_TEMPLATE_JINJA_H
+#define HN_DATA_TEMPLATE_JINJA_H
+#include "data/template/template.h"
 
-enum { HN_JINJA_DEPTH = 200, HN_JINJA_STEPS = 5000000, HN_JINJA_BYTES = 256 << 20, HN_JINJA_OUT = 64 << 20 };
+enum { HN_JINJA_DEPTH = 200, HN_JINJA_NESTED = 2050 /* values in values; JSON has 2048 */, HN_JINJA_STEPS = 5000000, HN_JINJA_BYTES = 256 << 20, HN_JINJA_OUT = 64 << 20 };
 
 /* ---- values: immutable, but for namespaces ---- */
 typedef enum jtype { J_UNDEFINED, J_NONE, J_BOOL, J_INT, J_FLOAT, J_STR, J_LIST, J_DICT, J_NAMESPACE, J_MACRO, J_BUILTIN, J_LOOP } jtype;
@@ -26,7 +26,11 @@ struct jvalue {
         } l;
         struct jdict *d;
         const struct jnode *macro;
-        const char *name; /* of a builtin function; of what is undefined */
+        struct {
+            const char *name;          /* of a builtin function; of what is undefined */
+            const struct jdict *among; /* what is undefined is a member of this table; NULL: of none */
+            enum { J_PART, J_VARIABLE, J_MEMBER, J_NO_CASE } lacking; /* J_NO_CASE: `a if c` of a false c, which is never a fault */
+        };
         const struct jloop *loop;
     };
 };
@@ -126,15 +130,16 @@ typedef struct jtoken {
     int64_t n; /* of a string: its content */
 } jtoken;
 typedef HN_VEC(jtoken) jtokens;
-bool hn_jinja_lex(hn_arena *a, const char *where, const char *text, int64_t n, jtokens *out) HN_CHECK;
-
 struct hn_template {
+    const hn_template_rules *rules;
     const char *where;
     jnode *body;
     bool marks; /* has generation blocks */
 };
+bool hn_jinja_lex(hn_arena *a, const hn_template *t, const char *text, int64_t n, jtokens *out) HN_CHECK;
+bool hn_jinja_refuse(hn_arena *a, const hn_template *t, int line, const char *what, const char *hint); /* false */
 
-/* ---- eval.c ---- */
+/* ---- eval.c, run.c ---- */
 typedef struct jframe {
     struct jframe *up;
     HN_VEC(struct jbinding {
@@ -150,12 +155,21 @@ typedef struct jrun {
     hn_buf out;
     jframe *frame, *globals;
     int64_t steps, bytes;
+    int nested; /* how deep two values are being compared */
     int depth, line, in_text; /* in_text: what is written becomes a value first, so places in it are not yet known */
     bool leave, again;        /* break, continue */
     hn_rendered *result;
 } jrun;
 bool hn_jinja_fail(jrun *r, const char *fmt, ...) HN_PRINTF(2, 3); /* false; names the line */
+bool hn_jinja_missing(jrun *r, const jvalue *v);                   /* false: this undefined value was used */
+bool hn_jinja_need(jrun *r, const jvalue *v) HN_CHECK;             /* may v be used? Else hn_jinja_missing */
 bool hn_jinja_eval(jrun *r, const jnode *n, jvalue *out) HN_CHECK;
+bool hn_jinja_truth(jrun *r, const jnode *n, jvalue *v, bool *yes) HN_CHECK;
+bool hn_jinja_tick(jrun *r, const jnode *n) HN_CHECK; /* one step */
+bool hn_jinja_deeper(jrun *r) HN_CHECK;
+bool hn_jinja_bind(jrun *r, const char *name, jvalue value) HN_CHECK;
+jvalue hn_jinja_lookup(jrun *r, const char *name);
+bool hn_jinja_run(jrun *r, const jnode *n) HN_CHECK; /* run.c: statements, chained */
 bool hn_jinja_take(jrun *r, int64_t bytes) HN_CHECK; /* from what a rendering may allocate */
 void hn_jinja_work(jrun *r, const jvalue *v);        /* steps for going through v once */
 
@@ -168,6 +182,7 @@ bool hn_j_text(jrun *r, const jvalue *v, jvalue *out) HN_CHECK;                 
 bool hn_j_put(jrun *r, hn_buf *b, const jvalue *v, bool quote, int depth) HN_CHECK; /* str or repr */
 bool hn_j_json(jrun *r, hn_buf *b, const jvalue *v, int64_t indent /* < 0: one line */, int depth) HN_CHECK;
 bool hn_j_from_json(jrun *r, const json_t *v, jvalue *out, int depth) HN_CHECK;
+json_t *hn_j_to_json(jrun *r, const jvalue *v, int depth) HN_CHECK; /* a new reference; NULL: a fault */
 const jvalue *hn_j_get(const jvalue *dict, const char *key, int64_t n); /* NULL: none */
 void hn_j_set(hn_arena *a, jdict *d, const char *key, int64_t n, jvalue value);
 const char *hn_j_type(const jvalue *v);
@@ -194,7 +209,7 @@ bool hn_j_number_arg(jrun *r, const char *who, const jvalue *v, int64_t def, int
 jvalue hn_j_strip(const jvalue *v, const jvalue *set, bool left, bool right); /* set NULL: white space */
 bool hn_j_replace(jrun *r, const jvalue *v, const jvalue *from, const jvalue *to, int64_t most, jvalue *out) HN_CHECK;
 bool hn_j_split(jrun *r, const jvalue *v, const jvalue *by, int64_t most, bool from_right, jvalue *out) HN_CHECK;
-typedef enum jcase { J_UPPER, J_LOWER, J_TITLE, J_CAPITAL } jcase;
+typedef enum jcase { J_UPPER, J_LOWER, J_TITLE, J_CAPITAL, J_WORDS /* the filter `title`: after blanks and - ( { [ < alone */ } jcase;
 bool hn_j_recase(jrun *r, const jvalue *v, jcase how, jvalue *out) HN_CHECK;
 bool hn_j_join(jrun *r, const jvalue *list, const jvalue *by, const char *attribute, jvalue *out) HN_CHECK;
 int64_t hn_j_points(const char *p, int64_t n);
@@ -205,5 +220,7 @@ bool hn_jinja_filter(jrun *r, const char *name, const jvalue *in, const jargs *a
 bool hn_jinja_test(jrun *r, const char *name, const jvalue *in, const jargs *args, bool *out) HN_CHECK;
 bool hn_jinja_method(jrun *r, const jvalue *self, const char *name, const jargs *args, jvalue *out) HN_CHECK;
 bool hn_jinja_function(jrun *r, const char *name, const jargs *args, jvalue *out) HN_CHECK;
-bool hn_jinja_has_filter(const char *name), hn_jinja_has_test(const char *name), hn_jinja_has_function(const char *name);
+/* talk: among those of transformers. *near: the name that was perhaps meant, or NULL */
+bool hn_jinja_has_filter(const char *name, bool talk, const char **near), hn_jinja_has_test(const char *name, const char **near);
+bool hn_jinja_has_function(const char *name, bool talk);
 #endif

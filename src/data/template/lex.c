@@ -1,18 +1,20 @@
-/* lex.c - a template's text as tokens. White space around blocks is settled here, as transformers sets Jinja up: a block's tag takes
- * the blanks before it on its line and one newline after it; a minus takes all white space on its side, a plus leaves it. One newline
- * at the very end goes. Comments vanish; the content of a raw block is data. */
-#include "data/chat/jinja.h"
+/* lex.c - a template's text as tokens. White space around blocks is settled here: a minus takes all white space on its side. Of talks, as
+ * transformers sets Jinja up, a block's tag also takes the blanks before it on its line and one newline after it, but for a plus, and one
+ * newline at the very end goes. Comments vanish. */
+#include "data/template/jinja.h"
+#include <utf8proc.h>
 
 typedef struct {
     hn_arena *a;
-    const char *where, *p, *end;
+    const hn_template *t;
+    const char *p, *end;
     int line;
     jtokens *out;
     int64_t data; /* the last token, while it is data that a later tag may strip; -1: none */
 } lexer;
 
 static bool bad(const lexer *l, int line, const char *what, const char *hint) {
-    return HN_FAIL(l->a, HONE_E_MODEL, .what = what, .where = hn_fmt(l->a, "%s:%d", l->where, line), .hint = hint);
+    return hn_jinja_refuse(l->a, l->t, line, what, hint);
 }
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -27,9 +29,11 @@ static void step(lexer *l, int64_t n) {
 
 /* The data before a tag: cut at its end as the tag says. */
 static void put_data(lexer *l, const char *from, const char *to, int line, char sign, bool block) {
-    if (sign == '-')
-        while (to > from && is_space(to[-1])) to--;
-    else if (block && sign != '+') {
+    if (sign == '-') {
+        int64_t start = 0, end = to - from;
+        hn_strip(from, &start, &end, 2);
+        to = from + end;
+    } else if (block && l->t->rules->talk && sign != '+') {
         const char *q = to;
         while (q > from && (q[-1] == ' ' || q[-1] == '\t')) q--;
         bool line_start = q > from ? q[-1] == '\n' : l->data >= 0; /* data: 0 after a newline that a tag took, and at the very start */
@@ -42,11 +46,11 @@ static void put_data(lexer *l, const char *from, const char *to, int line, char 
 static void after_tag(lexer *l, char sign, bool block) {
     l->data = -1;
     if (sign == '-') {
-        while (l->p < l->end && is_space(*l->p)) {
-            l->data = *l->p == '\n' ? 0 : l->data;
-            step(l, 1);
-        }
-    } else if (block && sign != '+' && l->p < l->end && *l->p == '\n') {
+        int64_t start = 0, end = l->end - l->p;
+        hn_strip(l->p, &start, &end, 1);
+        if (memchr(l->p, '\n', (size_t)start)) l->data = 0;
+        step(l, start);
+    } else if (block && l->t->rules->talk && sign != '+' && l->p < l->end && *l->p == '\n') {
         step(l, 1);
         l->data = 0;
     }
@@ -97,8 +101,21 @@ static bool string(lexer *l) {
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+/* Bytes of the character at l->p, if it may be in a name (first: begin one), as in Python; else 0. */
+static int name_part(const lexer *l, bool first) {
+    uint32_t c;
+    int n = l->p < l->end ? hn_utf8_next((const uint8_t *)l->p, l->end - l->p, &c) : 0;
+    if (!n || c < 0x80) return n && (c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (!first && is_digit((char)c)));
+    utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
+    bool begins = (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || k == UTF8PROC_CATEGORY_NL;
+    bool goes_on = k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_PC;
+    return begins || (goes_on && !first) ? n : 0;
+}
 
+static int width(const lexer *l) {
+    uint32_t c;
+    return hn_utf8_next((const uint8_t *)l->p, l->end - l->p, &c);
+}
 static bool inside(lexer *l, const char *close, jtoken_kind end, bool block) {
     static const char *const signs[] = { "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<",
                                          ">",  "=",  ".",  ",",  ":",  "|",  "(", ")", "[", "]", "{", "}" };
@@ -120,8 +137,8 @@ static bool inside(lexer *l, const char *close, jtoken_kind end, bool block) {
             if (!string(l)) return false;
             continue;
         }
-        if (is_name(*l->p)) {
-            while (l->p < l->end && (is_name(*l->p) || is_digit(*l->p))) l->p++;
+        if (name_part(l, true)) {
+            for (int part; (part = name_part(l, l->p == from));) l->p += part;
             put(l, T_NAME, line, from, l->p - from);
             continue;
         }
@@ -141,7 +158,7 @@ static bool inside(lexer *l, const char *close, jtoken_kind end, bool block) {
         }
         int64_t k = 0;
         while (k < HN_LEN(signs) && !starts(l, signs[k])) k++;
-        if (k == HN_LEN(signs)) return bad(l, line, hn_fmt(l->a, "the template has a sign that is unknown here: '%.1s'", from), NULL);
+        if (k == HN_LEN(signs)) return bad(l, line, hn_fmt(l->a, "the template has a sign that is unknown here: '%.*s'", width(l), from), NULL);
         depth += strchr("([{", signs[k][0]) ? 1 : strchr(")]}", signs[k][0]) ? -1 : 0;
         put(l, T_SIGN, line, signs[k], (int64_t)strlen(signs[k]));
         l->p += strlen(signs[k]);
@@ -156,8 +173,8 @@ static bool raw_block(lexer *l, bool *yes) {
     return !*yes || bad(l, l->line, "the template uses 'raw', which is outside of what hone renders", NULL);
 }
 
-bool hn_jinja_lex(hn_arena *a, const char *where, const char *text, int64_t n, jtokens *out) {
-    lexer lex = { .a = a, .where = where, .line = 1, .out = out, .data = 0 }, *l = &lex;
+bool hn_jinja_lex(hn_arena *a, const hn_template *t, const char *text, int64_t n, jtokens *out) {
+    lexer lex = { .a = a, .t = t, .line = 1, .out = out, .data = 0 }, *l = &lex;
     char *v = hn_alloc(a, n + 1, 1, 1);
     int64_t k = 0;
     for (int64_t i = 0; i < n; i++) { /* line ends as \n */
@@ -166,7 +183,7 @@ bool hn_jinja_lex(hn_arena *a, const char *where, const char *text, int64_t n, j
             i += i + 1 < n && text[i + 1] == '\n';
         } else v[k++] = text[i];
     }
-    if (k && v[k - 1] == '\n') k--;
+    if (t->rules->talk && k && v[k - 1] == '\n') k--;
     l->p = v, l->end = v + k;
     while (l->p < l->end) {
         const char *from = l->p;
