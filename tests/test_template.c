@@ -113,6 +113,10 @@ static void bounded(void **state) {
         "{{ none + 1 }}",
         "{{ raise_exception('so it says') }}",
         "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns.me | tojson }}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x == ns.x }}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x < ns.x }}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+        "{{ 2 ** 64 }}",
         "{{ 'a'.format(1) }}",
         "{{ [].append(1) }}",
         "{{ m.__class__ }}{{ m.__class__.__mro__ }}",
@@ -141,6 +145,10 @@ static void clock_and_white_space(void **state) {
         { "a\r\n{%- if true %}\r\nb{% endif %}", "ab" },
         { "  {%+ if true +%}\nb{% endif %}", "  \nb" },
         { "a {#- c -#}\n b {# c #}\n", "ab " },
+        /* numbers and words, by Jinja2 as well */
+        { "{{ 7 | round }} {{ 1.115 | round(2) }} {{ 1.21 | round(1, 'ceil') }}", "7 1.11 1.3" },
+        { "{{ \"they're here\" | title }} {{ \"they're\".title() }}", "They're Here They'Re" },
+        { "{{ 1e15 }} {{ 2 ** 62 }} {{ 9007199254740993 == 9007199254740992 }} {{ [7, 8].1 }}", "1000000000000000.0 4611686018427387904 False 8" },
     };
     for (int64_t i = 0; i < HN_LEN(v); i++) {
         if (!render(b, v[i][0], "{}", -1, &out)) fail_msg("%s", hone_error_message(b->job));

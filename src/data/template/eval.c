@@ -194,6 +194,7 @@ static bool comparison(jrun *r, const jnode *n, jvalue *out) {
             if (!hn_j_compare(r, &x, &y, &c)) return false;
             yes = k->op == OP_LT ? c < 0 : k->op == OP_LE ? c <= 0 : k->op == OP_GT ? c > 0 : c >= 0;
         }
+        if (r->steps < 0) return hn_jinja_fail(r, "it does not end"); /* or stands too deep in each other to be compared */
         if (!yes) return *out = boolean(false), true;
     }
     *out = boolean(true);

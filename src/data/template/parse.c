@@ -24,9 +24,8 @@ static jnode *not_had(parser *p, int line, const char *kind, const char *name, c
 }
 static jnode *unexpected(parser *p, const char *wanted) {
     const jtoken *t = p->t;
-    return wrong(
-        p, t->line,
-        hn_fmt(p->a, "the template has '%.*s' where %s should be", (int)HN_MIN(t->n, 40), t->kind == T_END ? "its end" : t->p, wanted));
+    const char *found = t->kind == T_END ? "its end" : hn_fmt(p->a, "'%.*s'", (int)HN_MIN(t->n, 40), t->p);
+    return wrong(p, t->line, hn_fmt(p->a, "the template has %s where %s should be", found, wanted));
 }
 static jnode *node(parser *p, jkind kind) {
     jnode *n = hn_new(p->a, jnode);
@@ -53,7 +52,6 @@ static bool keyword(const parser *p) {
 }
 
 static jnode *expression(parser *p);
-static jnode *unary(parser *p, bool filters);
 
 /* Elements up to the closing sign, chained. A call's may be `name=value`. */
 static bool elements(parser *p, const char *close, bool call, jnode **out) {
@@ -170,11 +168,7 @@ static jnode *subscript(parser *p, jnode *of) {
         } else if (part[at] || !(part[at] = expression(p))) return part[at] ? unexpected(p, "]") : NULL;
     }
     p->t++;
-    if (!slice) {
-        if (!part[0]) return unexpected(p, "an index");
-        n->b = part[0];
-        return n;
-    }
+    if (!slice) return (n->b = part[0]) ? n : unexpected(p, "an index");
     n->kind = N_SLICE;
     n->b = part[0], n->c = part[1], n->other = part[2];
     return n;

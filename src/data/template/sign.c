@@ -42,6 +42,17 @@ static bool whole_sum(jrun *r, int op, int64_t x, int64_t y, jvalue *out) {
     return !over || hn_jinja_fail(r, "a number grows too large");
 }
 
+static bool whole_power(jrun *r, int64_t x, int64_t n, jvalue *out) {
+    int64_t z = 1;
+    bool over = false;
+    for (; n > 0 && !over; n >>= 1) {
+        if (n & 1) over = __builtin_mul_overflow(z, x, &z);
+        if (n > 1) over |= __builtin_mul_overflow(x, x, &x);
+    }
+    *out = integer(z);
+    return !over || hn_jinja_fail(r, "a number grows too large");
+}
+
 bool hn_j_binary(jrun *r, int op, const jvalue *x, const jvalue *y, jvalue *out) {
     if (op == OP_CONCAT) {
         jvalue a, b;
@@ -62,6 +73,7 @@ bool hn_j_binary(jrun *r, int op, const jvalue *x, const jvalue *y, jvalue *out)
         return u ? hn_jinja_missing(r, u)
                  : hn_jinja_fail(r, "%s and %s do not go together", hn_j_type(x), hn_j_type(y));
     }
+    if (is_whole(x) && is_whole(y) && op == OP_POW && whole(y) >= 0) return whole_power(r, whole(x), whole(y), out);
     if (is_whole(x) && is_whole(y) && op != OP_DIV && op != OP_POW) return whole_sum(r, op, whole(x), whole(y), out);
     double a = real(x), b = real(y),
            z = op == OP_ADD   ? a + b
@@ -72,7 +84,7 @@ bool hn_j_binary(jrun *r, int op, const jvalue *x, const jvalue *y, jvalue *out)
     if ((op == OP_DIV || op == OP_FLOORDIV || op == OP_MOD) && b == 0) return hn_jinja_fail(r, "division by zero");
     if (op == OP_FLOORDIV) z = floor(z);
     if (op == OP_MOD) z = a - b * floor(a / b);
-    *out = op == OP_POW && is_whole(x) && is_whole(y) && b >= 0 && fabs(z) < 0x1p53 ? integer((int64_t)z) : (jvalue){ J_FLOAT, { .f = z } };
+    *out = (jvalue){ J_FLOAT, { .f = z } };
     return true;
 }
 
