@@ -201,7 +201,8 @@ static bool map(jrun *r, const jvalue *in, const jargs *args, jvalue *out) {
     if (path && !hn_j_text_arg(r, "map", path, &name)) return false;
     if (!path && !hn_j_text_arg(r, "map", hn_j_arg(args, 0, NULL), &name)) return false;
     const char *filter = hn_strndup(r->a, name.s.p, name.s.n), *near;
-    if (!path && !hn_jinja_has_filter(filter, r->t->rules->talk, &near)) return hn_jinja_fail(r, "'%.100s' is a filter that hone does not have", filter);
+    if (!path && !hn_jinja_has_filter(filter, r->t->rules->talk, &near))
+        return hn_jinja_fail(r, "'%.100s' is a filter that hone does not have", filter);
     jargs rest = { .n = HN_MAX(args->n - 1, 0) };
     for (int i = 0; i < rest.n; i++) rest.v[i] = args->v[1 + i];
     for (int64_t i = 0; i < list.l.n; i++) {

@@ -8,7 +8,8 @@ bool hn_jinja_fail(jrun *r, const char *fmt, ...) {
     va_start(v, fmt);
     vsnprintf(text, sizeof text, fmt, v);
     va_end(v);
-    return r->t->rules->fail(r->a, r->t->rules->env, &(hn_template_fault){ .where = r->t->where, .line = r->line, .what = hn_fmt(r->a, "%s", text) });
+    const hn_template_fault f = { .where = r->t->where, .line = r->line, .what = hn_fmt(r->a, "%s", text) };
+    return r->t->rules->fail(r->a, r->t->rules->env, &f);
 }
 bool hn_jinja_missing(jrun *r, const jvalue *v) {
     const jdict *d = v->lacking == J_MEMBER ? v->among : NULL;
@@ -16,10 +17,10 @@ bool hn_jinja_missing(jrun *r, const jvalue *v) {
     hn_push(r->a, &names, ""); /* never NULL */
     for (int64_t i = 0; d && i < d->v.n; i++)
         if (d->v.v[i].key.type == J_STR) hn_push(r->a, &names, hn_strndup(r->a, d->v.v[i].key.s.p, d->v.v[i].key.s.n));
-    const char *what = v->lacking == J_PART && !r->t->rules->talk ? hn_fmt(r->a, "%.100s is undefined", v->name) : hn_fmt(r->a, "'%.100s' is undefined", v->name);
-    return r->t->rules->fail(r->a, r->t->rules->env,
-                             &(hn_template_fault){ r->t->where, r->line, false, what, NULL, v->lacking == J_PART ? NULL : v->name,
-                                                   d ? names.v + 1 : NULL, names.n - 1 });
+    const char *quote = v->lacking == J_PART && !r->t->rules->talk ? "" : "'";
+    const hn_template_fault f = { .where = r->t->where, .line = r->line, .what = hn_fmt(r->a, "%s%.100s%s is undefined", quote, v->name, quote),
+                                  .missing = v->lacking == J_PART ? NULL : v->name, .among = d ? names.v + 1 : NULL, .n_among = names.n - 1 };
+    return r->t->rules->fail(r->a, r->t->rules->env, &f);
 }
 bool hn_jinja_need(jrun *r, const jvalue *v) {
     return v->type != J_UNDEFINED || v->lacking == J_NO_CASE || r->t->rules->talk || hn_jinja_missing(r, v);

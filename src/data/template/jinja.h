@@ -3,7 +3,8 @@
 #define HN_DATA_TEMPLATE_JINJA_H
 #include "data/template/template.h"
 
-enum { HN_JINJA_DEPTH = 200, HN_JINJA_NESTED = 2050 /* values in values; JSON has 2048 */, HN_JINJA_STEPS = 5000000, HN_JINJA_BYTES = 256 << 20, HN_JINJA_OUT = 64 << 20 };
+enum { HN_JINJA_DEPTH = 200, HN_JINJA_STEPS = 5000000, HN_JINJA_BYTES = 256 << 20, HN_JINJA_OUT = 64 << 20 };
+enum { HN_JINJA_NESTED = 2050 }; /* values in values; JSON has 2048 */
 
 /* ---- values: immutable, but for namespaces ---- */
 typedef enum jtype { J_UNDEFINED, J_NONE, J_BOOL, J_INT, J_FLOAT, J_STR, J_LIST, J_DICT, J_NAMESPACE, J_MACRO, J_BUILTIN, J_LOOP } jtype;

@@ -158,7 +158,7 @@ static bool inside(lexer *l, const char *close, jtoken_kind end, bool block) {
         }
         int64_t k = 0;
         while (k < HN_LEN(signs) && !starts(l, signs[k])) k++;
-        if (k == HN_LEN(signs)) return bad(l, line, hn_fmt(l->a, "the template has a sign that is unknown here: '%.*s'", width(l), from), NULL);
+        if (k == HN_LEN(signs)) return bad(l, line, hn_fmt(l->a, "the template has an unknown sign '%.*s'", width(l), from), NULL);
         depth += strchr("([{", signs[k][0]) ? 1 : strchr(")]}", signs[k][0]) ? -1 : 0;
         put(l, T_SIGN, line, signs[k], (int64_t)strlen(signs[k]));
         l->p += strlen(signs[k]);

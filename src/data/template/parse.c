@@ -429,8 +429,8 @@ static jnode *macro_block(parser *p) {
 static jnode *generation_block(parser *p) {
     jnode *n = node(p, N_GENERATION);
     p->out->marks = true;
-    bool ok = close_tag(p) && body(p, (const char *[]){ "endgeneration", NULL }, &n->list) && take(p, T_NAME, "endgeneration") && close_tag(p);
-    return ok ? n : NULL;
+    if (!close_tag(p) || !body(p, (const char *[]){ "endgeneration", NULL }, &n->list)) return NULL;
+    return take(p, T_NAME, "endgeneration") && close_tag(p) ? n : NULL;
 }
 
 static jnode *leave(parser *p, jkind kind) {

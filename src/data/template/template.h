@@ -18,8 +18,9 @@ typedef struct hn_template_fault {
 } hn_template_fault;
 /* Jinja as one of the two programs sets it up that templates were written for. */
 typedef struct hn_template_rules {
-    bool talk; /* transformers: trim_blocks, lstrip_blocks, the newline at the very end goes, what is undefined is empty; generation, break,
-                  continue, tojson, raise_exception, strftime_now. Else lm-evaluation-harness: text as it stands, to use what is undefined fails */
+    /* transformers: trim_blocks, lstrip_blocks, the newline at the very end goes, what is undefined is empty; generation, break, continue,
+     * tojson, raise_exception, strftime_now. Else lm-evaluation-harness: text as it stands, to use what is undefined fails. */
+    bool talk;
     bool (*fail)(hn_arena *a, const void *env, const hn_template_fault *f); /* sets the error; false */
     const void *env;
 } hn_template_rules;
@@ -35,7 +36,7 @@ typedef struct hn_rendered {
 /* vars: an object. now: seconds since 1970 for strftime_now (UTC), or < 0: templates see no clock. What the template itself refuses
  * (raise_exception), types that do not fit, and too much of anything: a fault. */
 bool hn_template_render(hn_arena *a, const hn_template *t, const json_t *vars, double now, hn_rendered *out) HN_CHECK;
-/* The same; of a template that is one {{ expression }} and nothing else its value, which lives as long as a: lists stay lists. NULL: a fault. */
+/* The same; of a template that is one {{ expression }} and nothing else its value, a list say. Lives as long as a. NULL: a fault. */
 const json_t *hn_template_value(hn_arena *a, const hn_template *t, const json_t *vars) HN_CHECK;
 bool hn_template_marks(const hn_template *t); /* does it say itself what the model's own words are? */
 

@@ -126,7 +126,8 @@ bool hn_j_bytes(jrun *r, const hn_buf *b, jvalue *out) {
 
 static void put_float(jrun *r, hn_buf *b, double x) {
     const char *s = isnan(x) ? "nan" : isinf(x) ? (x < 0 ? "-inf" : "inf") : hn_num(r->a, x);
-    if (fabs(x) >= 1e15 && fabs(x) < 1e16 && x == floor(x)) hn_buf_fmt(r->a, b, "%lld.0", (long long)x); /* Python has an exponent from 1e16 on */
+    bool wide = fabs(x) >= 1e15 && fabs(x) < 1e16 && x == floor(x); /* Python has an exponent from 1e16 on */
+    if (wide) hn_buf_fmt(r->a, b, "%lld.0", (long long)x);
     else hn_buf_fmt(r->a, b, "%s%s", s, isfinite(x) && !strpbrk(s, ".e") ? ".0" : "");
 }
 
@@ -351,7 +352,8 @@ const char *hn_python_str(hn_arena *outer, const json_t *v) {
     jrun r = { .a = a, .t = &none, .steps = INT64_MAX, .bytes = INT64_MAX };
     jvalue x;
     hn_buf b = { 0 };
-    const char *text = hn_j_from_json(&r, v, &x, 0) && hn_j_put(&r, &b, &x, false, 0) ? hn_strndup(outer, b.v, b.n) : ""; /* deeper than JSON is */
+    bool ok = hn_j_from_json(&r, v, &x, 0) && hn_j_put(&r, &b, &x, false, 0); /* false: deeper than JSON is */
+    const char *text = ok ? hn_strndup(outer, b.v, b.n) : "";
     hn_arena_free(a);
     return text;
 }
