@@ -27,7 +27,8 @@ static void as_jinja(void **state) {
         const json_t *v = value(b, text, json_object_get(all, "fields"), NULL);
         if (!v != !want || (v && strcmp(want, hn_value_text(b->a, v)))) {
             wrong++;
-            print_message("%s\n--- wanted\n%s\n--- got\n%s\n", text, want ? want : "a refusal", v ? hn_value_text(b->a, v) : hone_error_message(b->job));
+            print_message("%s\n--- wanted\n%s\n--- got\n%s\n", text, want ? want : "a refusal",
+                          v ? hn_value_text(b->a, v) : hone_error_message(b->job));
         }
         if (!v) refused++;
         assert_true(v || strstr(hone_error_message(b->job), "task.yaml:3"));
@@ -74,7 +75,8 @@ static void values_stay_values(void **state) {
 
 static void places(void **state) {
     box *b = *state;
-    const json_t *fields = json(b, "{\"question\":\"why\",\"o\":{\"label\":1},\"l\":[1]}"), *known = json(b, "{\"question\":0,\"hint\":0,\"o\":0,\"l\":0}");
+    const json_t *fields = json(b, "{\"question\":\"why\",\"o\":{\"label\":1},\"l\":[1]}"),
+                 *known = json(b, "{\"question\":0,\"hint\":0,\"o\":0,\"l\":0}");
     static const struct {
         const char *text;
         hone_code code;
@@ -94,15 +96,19 @@ static void places(void **state) {
         { "a\nb {% if %}", HONE_E_VALUE, { "task.yaml:3", "line 2", "a value" } },
         { "{{ question | tojson }}", HONE_E_VALUE, { "task.yaml:3", "'tojson'", "" } },
         { "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", HONE_E_DATA, { "items.jsonl:7", "MiB", "" } },
-        { "{% set x = range(3000) | list %}{% for i in x %}{% if x != x %}{% endif %}{% endfor %}", HONE_E_DATA, { "items.jsonl:7", "does not end", "" } },
+        { "{% set x = range(3000) | list %}{% for i in x %}{% if x != x %}{% endif %}{% endfor %}",
+          HONE_E_DATA,
+          { "items.jsonl:7", "does not end", "" } },
         { "{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}", HONE_E_DATA, { "items.jsonl:7", "too deep", "" } },
-        { "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", HONE_E_DATA,
+        { "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+          HONE_E_DATA,
           { "items.jsonl:7", "MiB", "" } },
     };
     for (int64_t i = 0; i < HN_LEN(v); i++) {
         if (value(b, v[i].text, fields, known)) fail_msg("was taken: %s", v[i].text);
         for (int64_t k = 0; k < 3; k++)
-            if (!strstr(hone_error_message(b->job), v[i].said[k])) fail_msg("%s: '%s' is not in: %s", v[i].text, v[i].said[k], hone_error_message(b->job));
+            if (!strstr(hone_error_message(b->job), v[i].said[k]))
+                fail_msg("%s: '%s' is not in: %s", v[i].text, v[i].said[k], hone_error_message(b->job));
         assert_int_equal(hone_error_code(b->job), v[i].code);
         hone_error_clear(b->job);
     }

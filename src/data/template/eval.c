@@ -18,8 +18,12 @@ bool hn_jinja_missing(jrun *r, const jvalue *v) {
     for (int64_t i = 0; d && i < d->v.n; i++)
         if (d->v.v[i].key.type == J_STR) hn_push(r->a, &names, hn_strndup(r->a, d->v.v[i].key.s.p, d->v.v[i].key.s.n));
     const char *quote = v->lacking == J_PART && !r->t->rules->talk ? "" : "'";
-    const hn_template_fault f = { .where = r->t->where, .line = r->line, .what = hn_fmt(r->a, "%s%.100s%s is undefined", quote, v->name, quote),
-                                  .missing = v->lacking == J_PART ? NULL : v->name, .among = d ? names.v + 1 : NULL, .n_among = names.n - 1 };
+    const hn_template_fault f = { .where = r->t->where,
+                                  .line = r->line,
+                                  .what = hn_fmt(r->a, "%s%.100s%s is undefined", quote, v->name, quote),
+                                  .missing = v->lacking == J_PART ? NULL : v->name,
+                                  .among = d ? names.v + 1 : NULL,
+                                  .n_among = names.n - 1 };
     return r->t->rules->fail(r->a, r->t->rules->env, &f);
 }
 bool hn_jinja_need(jrun *r, const jvalue *v) {
@@ -258,8 +262,7 @@ static bool call(jrun *r, const jnode *n, jvalue *out) {
     r->line = n->line;
     if (f.type == J_MACRO) return call_macro(r, f.macro, &args, out);
     if (f.type == J_BUILTIN) return hn_jinja_function(r, f.name, &args, out);
-    return f.type == J_UNDEFINED ? hn_jinja_missing(r, &f)
-                                 : hn_jinja_fail(r, "%s cannot be called", hn_j_type(&f));
+    return f.type == J_UNDEFINED ? hn_jinja_missing(r, &f) : hn_jinja_fail(r, "%s cannot be called", hn_j_type(&f));
 }
 
 static bool list_value(jrun *r, const jnode *n, jvalue *out) {

@@ -28,8 +28,8 @@ struct jvalue {
         struct jdict *d;
         const struct jnode *macro;
         struct {
-            const char *name;          /* of a builtin function; of what is undefined */
-            const struct jdict *among; /* what is undefined is a member of this table; NULL: of none */
+            const char *name;                                         /* of a builtin function; of what is undefined */
+            const struct jdict *among;                                /* what is undefined is a member of this table; NULL: of none */
             enum { J_PART, J_VARIABLE, J_MEMBER, J_NO_CASE } lacking; /* J_NO_CASE: `a if c` of a false c, which is never a fault */
         };
         const struct jloop *loop;
@@ -156,7 +156,7 @@ typedef struct jrun {
     hn_buf out;
     jframe *frame, *globals;
     int64_t steps, bytes;
-    int nested; /* how deep two values are being compared */
+    int nested;               /* how deep two values are being compared */
     int depth, line, in_text; /* in_text: what is written becomes a value first, so places in it are not yet known */
     bool leave, again;        /* break, continue */
     hn_rendered *result;
@@ -183,7 +183,7 @@ bool hn_j_text(jrun *r, const jvalue *v, jvalue *out) HN_CHECK;                 
 bool hn_j_put(jrun *r, hn_buf *b, const jvalue *v, bool quote, int depth) HN_CHECK; /* str or repr */
 bool hn_j_json(jrun *r, hn_buf *b, const jvalue *v, int64_t indent /* < 0: one line */, int depth) HN_CHECK;
 bool hn_j_from_json(jrun *r, const json_t *v, jvalue *out, int depth) HN_CHECK;
-json_t *hn_j_to_json(jrun *r, const jvalue *v, int depth) HN_CHECK; /* a new reference; NULL: a fault */
+json_t *hn_j_to_json(jrun *r, const jvalue *v, int depth) HN_CHECK;     /* a new reference; NULL: a fault */
 const jvalue *hn_j_get(const jvalue *dict, const char *key, int64_t n); /* NULL: none */
 void hn_j_set(hn_arena *a, jdict *d, const char *key, int64_t n, jvalue value);
 const char *hn_j_type(const jvalue *v);

@@ -13,9 +13,7 @@ typedef struct {
     int64_t data; /* the last token, while it is data that a later tag may strip; -1: none */
 } lexer;
 
-static bool bad(const lexer *l, int line, const char *what, const char *hint) {
-    return hn_jinja_refuse(l->a, l->t, line, what, hint);
-}
+static bool bad(const lexer *l, int line, const char *what, const char *hint) { return hn_jinja_refuse(l->a, l->t, line, what, hint); }
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 static bool starts(const lexer *l, const char *s) {

@@ -70,8 +70,7 @@ bool hn_j_binary(jrun *r, int op, const jvalue *x, const jvalue *y, jvalue *out)
     if (op == OP_MUL && y->type == J_STR && is_whole(x)) return repeated(r, y, whole(x), out);
     if (!is_number(x) || !is_number(y)) {
         const jvalue *u = x->type == J_UNDEFINED ? x : y->type == J_UNDEFINED ? y : NULL;
-        return u ? hn_jinja_missing(r, u)
-                 : hn_jinja_fail(r, "%s and %s do not go together", hn_j_type(x), hn_j_type(y));
+        return u ? hn_jinja_missing(r, u) : hn_jinja_fail(r, "%s and %s do not go together", hn_j_type(x), hn_j_type(y));
     }
     if (is_whole(x) && is_whole(y) && op == OP_POW && whole(y) >= 0) return whole_power(r, whole(x), whole(y), out);
     if (is_whole(x) && is_whole(y) && op != OP_DIV && op != OP_POW) return whole_sum(r, op, whole(x), whole(y), out);
