@@ -59,14 +59,13 @@ static void shares(hn_arena *a, hone_sampling s, const double want[5]) {
     float logits[5];
     int64_t seen[5] = {0}, N = 20000;
     for (int i = 0; i < 5; i++) logits[place[i]] = (float)log(p[i]) - 3;
-    hn_arena *scratch = hn_arena_new(a);
-    for (int64_t i = 0; i < N; i++, hn_arena_reset(scratch)) seen[hn_sample(scratch, logits, 5, &s, i)]++;
+    hn_sample_room room = hn_sample_room_new(a, 5);
+    for (int64_t i = 0; i < N; i++) seen[hn_sample(&room, logits, 5, &s, i)]++;
     for (int i = 0; i < 5; i++) {
         double share = (double)seen[place[i]] / (double)N;
         if (fabs(share - want[i]) > 5 * sqrt(want[i] * (1 - want[i]) / (double)N))
             fail_msg("candidate %d: %g, wanted %g", i, share, want[i]);
     }
-    hn_arena_free(scratch);
 }
 
 static void samplers_keep_what_they_should(void **state) {
@@ -90,17 +89,18 @@ static void samplers_keep_what_they_should(void **state) {
 static void sampling_orders_any_float_and_breaks_ties_by_id(void **state) {
     hn_arena *a = ((box *)*state)->a;
     float logits[] = {-1e30f, -0.0f, 2e8f, 0.0f, 2e8f, -INFINITY};
-    assert_int_equal(hn_sample(a, logits, 6, &(hone_sampling){0}, 0), 2);
-    assert_int_equal(hn_sample(a, logits, 6, &(hone_sampling){.temperature = 1e-9, .top_k = 1}, 0), 2);
+    hn_sample_room room = hn_sample_room_new(a, 5000);
+    assert_int_equal(hn_sample(&room, logits, 6, &(hone_sampling){0}, 0), 2);
+    assert_int_equal(hn_sample(&room, logits, 6, &(hone_sampling){.temperature = 1e-9, .top_k = 1}, 0), 2);
     for (int64_t i = 0; i < 50; i++) {
-        int32_t id = hn_sample(a, logits, 6, &(hone_sampling){.temperature = 0.01}, i);
+        int32_t id = hn_sample(&room, logits, 6, &(hone_sampling){.temperature = 0.01}, i);
         assert_true(id == 2 || id == 4);
-        assert_int_equal(id, hn_sample(a, logits, 6, &(hone_sampling){.temperature = 0.01}, i));
+        assert_int_equal(id, hn_sample(&room, logits, 6, &(hone_sampling){.temperature = 0.01}, i));
     }
     float *many = hn_new_n(a, float, 5000);
     hn_rng_fill_normal(1, HN_STREAM_TEST, 0, many, 5000, 3);
-    int32_t best = hn_sample(a, many, 5000, &(hone_sampling){0}, 0);
-    assert_int_equal(best, hn_sample(a, many, 5000, &(hone_sampling){.temperature = 1, .top_k = 1}, 0));
+    int32_t best = hn_sample(&room, many, 5000, &(hone_sampling){0}, 0);
+    assert_int_equal(best, hn_sample(&room, many, 5000, &(hone_sampling){.temperature = 1, .top_k = 1}, 0));
 }
 
 /* ---- generation ---- */

@@ -23,6 +23,7 @@ typedef struct hone_sampling {
     double top_p, min_p;        /* 0: off */
     uint64_t seed;
     const char *const *stop; int64_t n_stop;   /* texts that end the answer; not part of it */
+    bool narrow_cache;          /* keys and values of what was read are kept in bf16: half their memory, seven bits of mantissa */
 } hone_sampling;
 
 typedef struct hone_generation {
@@ -37,6 +38,12 @@ typedef struct hone_generation {
  * generate with one model at the same time. */
 HONE_API bool hone_generate(hone_job *job, hone_model *m, const char *prompt, const hone_sampling *s,
                             bool (*on_piece)(void *user, const char *piece, int64_t bytes), void *user, hone_generation *out) HONE_CHECK;
+
+/* Continues n prompts, up to 16 of any lengths side by side: each weight is read once for all of them. Every text is the one that
+ * hone_generate makes of its prompt with its own sampling s[i]. on_done (may be NULL) is told of each as it is finished, in any order;
+ * returning false stops: E_INTERRUPTED. out (n); texts are owned by the job, tokens_per_second counts from the start of all. */
+HONE_API bool hone_generate_many(hone_job *job, hone_model *m, int64_t n, const char *const *prompts, const hone_sampling *s,
+                                 bool (*on_done)(void *user, int64_t i, const hone_generation *g), void *user, hone_generation *out) HONE_CHECK;
 
 typedef struct hone_score {
     int32_t *ids; double *logprobs; int64_t n;   /* natural logs; logprobs[0] is NaN without a BOS */

@@ -185,6 +185,8 @@ HONE_API hone_tensor *hone_recompute(hone_tape *t, hone_recomputed *fn, hone_ten
 
 /* ---- key-value cache: a tape that has one runs a model token by token ---- */
 HONE_API bool hone_tape_cache(hone_tape *t, int64_t layers, int64_t batch, int64_t max_time, int64_t channels) HONE_CHECK;
+HONE_API bool hone_tape_cache_as(hone_tape *t, hone_dtype dtype /* HONE_F32 or HONE_BF16: half the memory */, int64_t layers, int64_t batch,
+                                 int64_t max_time, int64_t channels) HONE_CHECK;
 HONE_API void hone_tape_cache_reset(hone_tape *t, int64_t length);      /* keep the first `length` positions */
 HONE_API int64_t hone_tape_cache_length(const hone_tape *t);             /* with what this forward has appended */
 

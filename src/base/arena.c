@@ -74,8 +74,12 @@ _Static_assert(sizeof(large) <= 64, "the header of a mapped piece fits before it
 
 static arena *inside(hn_arena *a) { return (arena *)a; }
 
-static void count(hone_job *job, int64_t bytes) { atomic_fetch_add_explicit(&job->live, bytes, memory_order_relaxed); }
+static void count(hone_job *job, int64_t bytes) {
+    atomic_fetch_add_explicit(&job->live, bytes, memory_order_relaxed);
+    if (bytes > 0) atomic_fetch_add_explicit(&job->asked, 1, memory_order_relaxed);
+}
 
+int64_t hn_memory_asked(const hone_job *job) { return atomic_load_explicit(&job->asked, memory_order_relaxed); }
 int64_t hn_memory_live(const hone_job *job) { return atomic_load_explicit(&job->live, memory_order_relaxed); }
 
 bool hn_mul(int64_t a, int64_t b, int64_t *out) {

@@ -38,6 +38,7 @@ void *hn_alloc(hn_arena *a, int64_t n, int64_t size, int64_t align);   /* zeroed
 void *hn_alloc_large(hn_arena *a, int64_t bytes);      /* zeroed, 64-byte aligned, mapped singly, huge pages advised; for tensors */
 void hn_defer(hn_arena *a, void (*fn)(void *), void *p);
 int64_t hn_memory_live(const hone_job *job);           /* bytes held by the job's arenas */
+int64_t hn_memory_asked(const hone_job *job);          /* how often they have asked the system for memory */
 int64_t hn_rss_now(void), hn_rss_peak(void);           /* bytes, of the process */
 int64_t hn_memory_available(void);                     /* bytes that may still be used: MemAvailable, cgroup and rlimit respected */
 bool hn_mul(int64_t a, int64_t b, int64_t *out) HN_CHECK;   /* false on overflow or negative */

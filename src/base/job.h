@@ -24,6 +24,7 @@ struct hone_job {
     hn_pool *pool;                      /* NULL: inline. Owned by the root, shared by those beneath */
     hn_try_frame *tries;                /* innermost first */
     _Atomic int64_t live;               /* bytes held by the arenas */
+    _Atomic int64_t asked;              /* how often they asked the system for some */
     atomic_int stop;
     bool quiet;                         /* only its warnings are told */
     hone_code code;

@@ -168,7 +168,7 @@ bool hn_ensemble_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t
     int64_t rows = all_positions ? B * T : B;
     logit_work w = { m->vocab, m->n_members, out };
     hone_tape_begin(t, HONE_EVAL, 0, 0);
-    bool ok = forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){ B, T }) }, hidden);
+    bool ok = forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){ B, T }), .positions = hn_tape_positions(t, B, T) }, hidden);
     for (int64_t k = 0; ok && !all_positions && T > 1 && k < m->n_members; k++) {
         float *h = hone_tensor_f32(hidden[k]);
         int64_t C = m->members[k]->width;

@@ -1,8 +1,10 @@
-/* generate.c - continues a text token by token.
+/* generate.c - continues texts token by token, up to SLOTS of them side by side.
  *
- * Keys and values of what was read stay in the tape's cache, so a token costs one row through the model. When the context is full,
- * the last half of it is read again from position 0 and generation goes on: a model with learned positions knows no others, and
- * half leaves room for as many new tokens at once. A prompt longer than the context begins with its last `context` tokens.
+ * Keys and values of what was read stay in the tape's cache, a row of it (slot) for each text, so a token costs one row through the model,
+ * and several texts read its weights once for all of them. A prompt is read alone, then joins the others (Yu et al. 2022, Orca); who is
+ * done leaves its slot to the next. Rows do not meet in any product of few rows, so a text has the same bits alone and among others. When
+ * the context is full, the last half of it is read again from position 0 and generation goes on: a model with learned positions knows no
+ * others, and half leaves room for as many new tokens at once. A prompt longer than the context begins with its last `context` tokens.
  * Text comes out as valid UTF-8 only: bytes wait until their character is whole, bytes that are none become U+FFFD, and what might
  * be the beginning of a stop text waits until it is known. */
 #include "model/model.h"
@@ -86,26 +88,45 @@ static void finish(flow *f) {
 }
 
 /* ---- tokens ---- */
+enum { SLOTS = 16 /* rows that share a reading of the weights: few.h */ };
+static const int64_t cache_most = (int64_t)1 << 30; /* bytes that a second and further slots may take */
+
 typedef struct {
     hone_job *job;
     hone_model *m;
-    const char *prompt;
+    int64_t n;
+    const char *const *prompts;
     const hone_sampling *s;
-    piece_fn on_piece;
+    piece_fn on_piece; /* of a single text */
+    bool (*on_done)(void *user, int64_t i, const hone_generation *g);
     void *user;
     hone_generation *out;
     hone_tape *tape;
+    double start;
 } call;
 
-/* Logits after the last of ids, reading only what the cache lacks. */
-static bool next_logits(hone_tape *t, hone_model *m, const hn_ids *ids, float *out) {
-    int64_t cached = hone_tape_cache_length(t), fresh = cached ? 1 : HN_MIN(ids->n, m->context);
-    if (cached + fresh > m->context) {
-        fresh = HN_MAX(m->context / 2, 1);
-        hone_tape_cache_reset(t, 0);
-    }
-    return hn_model_logits(t, m, ids->v + ids->n - fresh, 1, fresh, false, out);
-}
+/* A text on its way. */
+typedef struct {
+    int64_t i;   /* its number; -1: the slot is free */
+    hn_arena *a; /* of ids alone */
+    hn_ids ids;
+    flow f;
+    int64_t made, max;
+    int32_t at;     /* tokens in the cache */
+    float *logits;  /* after the last of ids */
+    int32_t choice; /* the next token */
+    hn_sample_room room;
+} row;
+typedef struct {
+    call *c;
+    hn_arena *a;
+    hone_model *m;
+    const hn_ids *prompt; /* (n) as tokens */
+    int64_t V, slots; /* V: rows of the head that stand for a token; those that pad it stand for nothing */
+    row *r;
+    float *logits; /* (slots, vocab) */
+    int64_t todo[SLOTS], n_todo; /* slots whose next token is to be chosen */
+} many;
 
 static bool check(hn_arena *a, const hone_sampling *s) {
     const struct {
@@ -133,56 +154,159 @@ static bool prompt_ids(hn_arena *a, const hone_model *m, const char *prompt, hn_
                              .hint = "this model has no token that begins a text: give at least one character");
 }
 
-static bool all_finite(const float *v, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i])) return false;
+static int64_t wanted(const hone_sampling *s) { return s->max_tokens ? s->max_tokens : 256; }
+
+/* Reads the last n tokens of a text from position 0 on, alone. */
+static bool read_alone(many *w, int64_t slot, int64_t n) {
+    row *r = &w->r[slot];
+    hn_tape_cache_place(w->c->tape, 1, &(int32_t){(int32_t)slot}, &(int32_t){0});
+    if (!hn_model_logits(w->c->tape, w->m, r->ids.v + r->ids.n - n, 1, n, false, w->logits)) return false;
+    memcpy(r->logits, w->logits, (size_t)w->m->vocab * sizeof(float));
+    r->at = (int32_t)n;
     return true;
 }
 
-static bool decode(call *c, hn_arena *a, hn_ids *ids, flow *f, int64_t *made) {
-    const hn_tokenizer *tok = c->m->tok;
-    hn_arena *scratch = hn_arena_new(a);
-    float *logits = hn_new_n(a, float, c->m->vocab);
-    int64_t V = HN_MIN(c->m->vocab, tok->vocab); /* rows that pad the embedding stand for nothing */
-    for (int64_t max = c->s->max_tokens ? c->s->max_tokens : 256; *made < max && !f->stopped; hn_arena_reset(scratch)) {
-        if (hn_stopped(c->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while generating");
-        if (!next_logits(c->tape, c->m, ids, logits)) return false;
-        if (!all_finite(logits, V))
-            return hn_model_finite(a, c->m) && HN_FAIL(a, HONE_E_NUMERIC, .what = hn_fmt(a, "the model's output after %lld tokens is not a number", (long long)ids->n),
-                           .hint = "its weights are damaged or too large");
-        int32_t id = hn_sample(scratch, logits, V, c->s, ids->n);
-        if (id == tok->eos) {
-            f->stopped = true;
-            break;
-        }
-        hn_push(a, ids, id);
-        ++*made;
-        hn_bytes piece = tok->pieces[id];
-        bool skip = *made == 1 && !*c->prompt && tok->bare_start && piece.n && piece.p[0] == ' '; /* as hn_decode of the whole */
-        for (int64_t i = skip; i < piece.n; i++) take_byte(f, piece.p[i]);
-        tell(f, false);
+static bool open_row(many *w, int64_t slot, int64_t i) {
+    row *r = &w->r[slot];
+    const call *c = w->c;
+    hn_arena *result = hn_job_arena(c->job);
+    *r = (row){.i = i, .a = hn_arena_new(w->a), .max = wanted(&c->s[i]), .logits = r->logits, .room = r->room,
+               .f = {.a = result, .s = &c->s[i], .on_piece = c->on_piece, .user = c->user}};
+    hn_vec_grow(r->a, &r->ids, w->prompt[i].n + HN_MIN(r->max, 1 << 20));
+    for (int64_t k = 0; k < w->prompt[i].n; k++) hn_push(r->a, &r->ids, w->prompt[i].v[k]);
+    return read_alone(w, slot, HN_MIN(r->ids.n, w->m->context));
+}
+
+static bool close_row(many *w, row *r) {
+    call *c = w->c;
+    double seconds = hn_now() - c->start;
+    hone_generation *g = &c->out[r->i];
+    finish(&r->f);
+    *g = (hone_generation){.text = (char *)hn_buf_str(r->f.a, &r->f.text), .text_bytes = r->f.text.n, .tokens = r->made,
+                           .tokens_per_second = seconds > 0 ? (double)r->made / seconds : 0, .finish_reason = r->f.stopped ? "stop" : "length"};
+    hn_arena_free(r->a);
+    int64_t i = r->i;
+    r->i = -1;
+    return !c->on_done || c->on_done(c->user, i, g) || HN_FAIL(w->a, HONE_E_INTERRUPTED, .what = "stopped while generating");
+}
+
+static bool all_finite(const float *v, int64_t n) {
+    bool ok = true;
+    for (int64_t i = 0; i < n; i++) ok &= isfinite(v[i]) != 0;
+    return ok;
+}
+
+static void choose(void *arg, int64_t task, int worker) {
+    many *w = arg;
+    row *r = &w->r[w->todo[task]];
+    r->choice = all_finite(r->logits, w->V) ? hn_sample(&r->room, r->logits, w->V, &w->c->s[r->i], r->ids.n) : -1;
+}
+
+/* The chosen token becomes part of the text. */
+static bool take(many *w, row *r) {
+    const hn_tokenizer *tok = w->m->tok;
+    int32_t id = r->choice;
+    if (id < 0)
+        return hn_model_finite(w->a, w->m) &&
+               HN_FAIL(w->a, HONE_E_NUMERIC, .what = hn_fmt(w->a, "the model's output after %lld tokens is not a number", (long long)r->ids.n),
+                       .hint = "its weights are damaged or too large");
+    if (id == tok->eos) {
+        r->f.stopped = true;
+        return true;
     }
-    finish(f);
+    hn_push(r->a, &r->ids, id);
+    r->made++;
+    hn_bytes piece = tok->pieces[id];
+    bool skip = r->made == 1 && !*w->c->prompts[r->i] && tok->bare_start && piece.n && piece.p[0] == ' '; /* as hn_decode of the whole */
+    for (int64_t i = skip; i < piece.n; i++) take_byte(&r->f, piece.p[i]);
+    tell(&r->f, false);
     return true;
+}
+
+/* Logits of all texts on their way, reading the one token of each that the cache lacks. */
+static bool step(many *w) {
+    int32_t slot[SLOTS], at[SLOTS], ids[SLOTS];
+    int64_t n = 0;
+    w->n_todo = 0;
+    for (int64_t k = 0; k < w->slots; k++) {
+        row *r = &w->r[k];
+        if (r->i < 0) continue;
+        w->todo[w->n_todo++] = k;
+        if (r->at >= w->m->context) {
+            if (!read_alone(w, k, HN_MAX(w->m->context / 2, 1))) return false;
+            continue;
+        }
+        slot[n] = (int32_t)k, at[n] = r->at++, ids[n++] = r->ids.v[r->ids.n - 1];
+    }
+    if (!n) return true;
+    hn_tape_cache_place(w->c->tape, n, slot, at);
+    if (!hn_model_logits(w->c->tape, w->m, ids, n, 1, false, w->logits)) return false;
+    for (int64_t b = 0; b < n; b++) memcpy(w->r[slot[b]].logits, w->logits + b * w->m->vocab, (size_t)w->m->vocab * sizeof(float));
+    return true;
+}
+
+static bool generate(many *w) {
+    call *c = w->c;
+    int64_t next = 0, open = 0;
+    while (next < c->n || open) {
+        if (hn_stopped(c->job)) return HN_FAIL(w->a, HONE_E_INTERRUPTED, .what = "stopped while generating");
+        if (open && !step(w)) return false;
+        if (!open) w->n_todo = 0;
+        for (int64_t k = 0; k < w->slots && next < c->n; k++) {
+            if (w->r[k].i >= 0) continue;
+            if (!open_row(w, k, next++)) return false;
+            w->todo[w->n_todo++] = k;
+            open++;
+        }
+        hn_pool_run(w->n_todo > 1 ? hn_job_pool(c->job) : NULL, w->n_todo, choose, w);
+        for (int64_t k = 0; k < w->n_todo; k++) {
+            row *r = &w->r[w->todo[k]];
+            if (!take(w, r)) return false;
+            if (!r->f.stopped && r->made < r->max) continue;
+            if (!close_row(w, r)) return false;
+            open--;
+        }
+    }
+    return true;
+}
+
+/* Tokens that the longest text can come to, at most the context; slots that the cache may have of that length. */
+static int64_t longest(const call *c, const hn_ids *prompt) {
+    int64_t most = 1, context = c->m->context;
+    for (int64_t i = 0; i < c->n; i++) most = HN_MAX(most, wanted(&c->s[i]) > context ? context : prompt[i].n + wanted(&c->s[i]));
+    return HN_MIN(most, context);
+}
+static int64_t slots(const call *c, int64_t time) {
+    double each = 8.0 * (double)c->m->layers * (double)time * (double)c->m->kv_width;
+    int64_t n = HN_MIN(c->n, SLOTS);
+    while (n > 1 && (double)n * each > (double)cache_most) n--;
+    return n;
 }
 
 static bool run(void *arg) {
     call *c = arg;
-    hone_model *m = c->m;
-    hn_arena *result = hn_job_arena(c->job), *a = hn_arena_new(result);
-    flow f = {.a = result, .s = c->s, .on_piece = c->on_piece, .user = c->user};
-    hn_ids ids = {0};
-    int64_t made = 0;
-    double start = hn_now();
-    bool ok = check(a, c->s) && prompt_ids(a, m, c->prompt, &ids) && (c->tape = hone_tape_new(c->job, NULL)) &&
-              hone_tape_cache(c->tape, m->layers, 1, m->context, m->kv_width) && decode(c, a, &ids, &f, &made);
-    double seconds = hn_now() - start;
-    if (ok)
-        *c->out = (hone_generation){.text = (char *)hn_buf_str(result, &f.text),
-                                    .text_bytes = f.text.n,
-                                    .tokens = made,
-                                    .tokens_per_second = seconds > 0 ? (double)made / seconds : 0,
-                                    .finish_reason = f.stopped ? "stop" : "length"};
+    hn_arena *a = hn_arena_new(hn_job_arena(c->job));
+    hn_ids *ids = hn_new_n(a, hn_ids, HN_MAX(c->n, 1));
+    many w = {.c = c, .a = a, .m = c->m, .prompt = ids};
+    hone_dtype type = HONE_F32;
+    bool ok = true;
+    c->start = hn_now();
+    for (int64_t i = 0; i < c->n && ok; i++) {
+        c->out[i] = (hone_generation){0};
+        ok = check(a, &c->s[i]) && prompt_ids(a, c->m, c->prompts[i], &ids[i]);
+        if (c->s[i].narrow_cache) type = HONE_BF16;
+    }
+    if (ok && c->n) {
+        int64_t time = longest(c, ids);
+        w.slots = slots(c, time);
+        w.V = c->m->tok ? HN_MIN(c->m->vocab, c->m->tok->vocab) : 0;
+        w.r = hn_new_n(a, row, w.slots);
+        w.logits = hn_alloc_large(a, HN_MAX(2 * w.slots * c->m->vocab * (int64_t)sizeof(float), 1));
+        for (int64_t k = 0; k < w.slots; k++)
+            w.r[k] = (row){.i = -1, .logits = w.logits + (w.slots + k) * c->m->vocab, .room = hn_sample_room_new(a, w.V)};
+        ok = (c->tape = hone_tape_new(c->job, NULL)) && hone_tape_cache_as(c->tape, type, c->m->layers, w.slots, time, c->m->kv_width) &&
+             generate(&w);
+    }
     hone_tape_free(c->tape);
     hn_arena_free(a);
     return ok;
@@ -190,7 +314,14 @@ static bool run(void *arg) {
 
 bool hone_generate(hone_job *job, hone_model *m, const char *prompt, const hone_sampling *s,
                    bool (*on_piece)(void *user, const char *piece, int64_t bytes), void *user, hone_generation *out) {
-    call c = {job, m, prompt ? prompt : "", s ? s : &(hone_sampling){0}, on_piece, user, out, NULL};
+    const char *one = prompt ? prompt : "";
+    call c = {.job = job, .m = m, .n = 1, .prompts = &one, .s = s ? s : &(hone_sampling){0}, .on_piece = on_piece, .user = user, .out = out};
     *out = (hone_generation){0};
+    return hn_try(job, run, &c);
+}
+
+bool hone_generate_many(hone_job *job, hone_model *m, int64_t n, const char *const *prompts, const hone_sampling *s,
+                        bool (*on_done)(void *user, int64_t i, const hone_generation *g), void *user, hone_generation *out) {
+    call c = {.job = job, .m = m, .n = n, .prompts = prompts, .s = s, .on_done = on_done, .user = user, .out = out};
     return hn_try(job, run, &c);
 }

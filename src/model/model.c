@@ -103,7 +103,7 @@ bool hn_model_logits(hone_tape *t, hone_model *m, const int32_t *ids, int64_t B,
     if (m->members) return hn_ensemble_logits(t, m, ids, B, T, all_positions, out);
     hone_tape_begin(t, HONE_EVAL, 0, 0);
     if (m->arch->logits) return refuse_classifier(t);
-    hone_tensor *h = m->arch->forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){B, T}) });
+    hone_tensor *h = m->arch->forward(t, m, &(hn_sequence){ .ids = hone_input_i32(t, ids, 2, (int64_t[]){B, T}), .positions = hn_tape_positions(t, B, T) });
     int64_t C = m->width, rows = all_positions ? B * T : B;
     float *v = hone_tensor_f32(h);
     if (!all_positions && v && T > 1) { /* gather the last rows in place: row b*T+T-1 is never before row b */

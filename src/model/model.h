@@ -57,7 +57,7 @@ typedef struct hn_adapter {
 } hn_adapter;
 
 /* What a forward reads. documents and positions: of samples that lie one after another in a row; each token sees those of its own
- * document alone, at the place that it has in it. Both or none; not with a key-value cache. */
+ * document alone, at the place that it has in it. With a key-value cache: positions alone, of rows placed apart (hn_tape_positions). */
 typedef struct hn_sequence {
     hone_tensor *ids;            /* (B,T) */
     hone_tensor *documents;      /* (B,T) i32, or NULL: a row is one text */
@@ -194,5 +194,7 @@ hone_model *hn_llama2c_read(hn_arena *a, const char *path, hn_bytes file) HN_CHE
 typedef struct hn_cands { int32_t *id; float *logit; int64_t n; } hn_cands;      /* sorted by logit, largest first */
 typedef struct hn_sampler { hn_item item; void (*apply)(hn_cands *c, const hone_sampling *s); } hn_sampler;
 extern const hn_kind hn_kind_sample;
-int32_t hn_sample(hn_arena *scratch, const float *logits, int64_t V, const hone_sampling *s, int64_t position);
+typedef struct hn_sample_room { uint32_t *key; int32_t *id; float *logit; } hn_sample_room;   /* of one draw at a time */
+hn_sample_room hn_sample_room_new(hn_arena *a, int64_t V);
+int32_t hn_sample(const hn_sample_room *room, const float *logits, int64_t V, const hone_sampling *s, int64_t position);
 #endif

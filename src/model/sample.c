@@ -7,9 +7,9 @@
 #include <math.h>
 
 /* Largest first, ties by id: a radix sort of the floats' order-preserving bits, four passes whatever V is. */
-static void sort(hn_arena *a, const float *logits, int64_t V, hn_cands *out) {
-    uint32_t *key = hn_new_n(a, uint32_t, 2 * V);
-    int32_t *id = hn_new_n(a, int32_t, 2 * V);
+static void sort(const hn_sample_room *room, const float *logits, int64_t V, hn_cands *out) {
+    uint32_t *key = room->key;
+    int32_t *id = room->id;
     for (int64_t i = 0; i < V; i++) {
         memcpy(&key[i], &logits[i], 4);
         key[i] = key[i] & 0x80000000 ? key[i] : ~(key[i] | 0x80000000); /* ascending keys are descending floats */
@@ -27,18 +27,22 @@ static void sort(hn_arena *a, const float *logits, int64_t V, hn_cands *out) {
             sorted[at] = ids[i];
         }
     }
-    *out = (hn_cands){.id = id, .logit = hn_new_n(a, float, V), .n = V};
+    *out = (hn_cands){.id = id, .logit = room->logit, .n = V};
     for (int64_t i = 0; i < V; i++) out->logit[i] = logits[id[i]];
 }
 
-int32_t hn_sample(hn_arena *scratch, const float *logits, int64_t V, const hone_sampling *s, int64_t position) {
+hn_sample_room hn_sample_room_new(hn_arena *a, int64_t V) {
+    return (hn_sample_room){hn_new_n(a, uint32_t, 2 * V), hn_new_n(a, int32_t, 2 * V), hn_new_n(a, float, V)};
+}
+
+int32_t hn_sample(const hn_sample_room *room, const float *logits, int64_t V, const hone_sampling *s, int64_t position) {
     if (!(s->temperature > 0)) {
         int64_t best = 0;
         for (int64_t i = 1; i < V; i++) best = logits[i] > logits[best] ? i : best;
         return (int32_t)best;
     }
     hn_cands c;
-    sort(scratch, logits, V, &c);
+    sort(room, logits, V, &c);
     for (int64_t i = 0; i < hn_kind_sample.n; i++) ((const hn_sampler *)hn_kind_sample.items[i])->apply(&c, s);
     uint32_t r[4];
     hn_philox(s->seed, HN_STREAM_SAMPLE, 0, (uint64_t)position, r);

@@ -24,9 +24,12 @@ struct hn_node {
 
 typedef struct hn_cache {
     hn_arena *a;
+    hone_dtype dtype;
     int64_t layers, batch, max_time, channels;
-    float **k, **v;                 /* [layers] of (batch, max_time, channels); NULL entries on the null backend */
+    void **k, **v;                  /* [layers] of (batch, max_time, channels); NULL entries on the null backend */
     int64_t length, pending, bytes; /* positions kept; appended since; memory of both */
+    int64_t placed;                 /* rows that were given places of their own; 0: all are in step, at `length` */
+    int32_t *slot, *at;             /* (batch) where each row of a forward stands, and how many of its tokens are there already */
 } hn_cache;
 
 struct hone_tape {

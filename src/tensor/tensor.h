@@ -106,10 +106,9 @@ typedef struct hn_layernorm_attr { float eps; } hn_layernorm_attr;              
 typedef struct hn_rmsnorm_attr { float eps; } hn_rmsnorm_attr;                     /* in: x, w; aux: 1/rms (rows · groups) */
 typedef struct hn_rope_table_attr { hone_rope_opts o; int64_t T, pos0; } hn_rope_table_attr;   /* in: positions or none */
 typedef struct hn_rope_attr { int64_t heads; bool interleaved; } hn_rope_attr;     /* in: x, table */
-typedef struct hn_attention_attr {                                                 /* in: q, k, v, lengths, documents; aux: log-sum-exp (B,H,T) */
+typedef struct hn_attention_attr {                                                 /* in: q, k, v, lengths, documents; aux: log-sum-exp (B,H,T). attention_cached: q, k, v, slots, positions */
     hone_attention_opts o;      /* scale already resolved; dropout 0 when not training */
     int64_t pos0;               /* causal: query t sees the keys s ≤ pos0 + t */
-    int64_t kv_stride;          /* elements from one batch row of k (and v) to the next; 0: S·ld */
 } hn_attention_attr;
 typedef struct hn_activation_attr { hone_act act; } hn_activation_attr;
 typedef struct hn_scale_attr { float s; } hn_scale_attr;
@@ -187,6 +186,12 @@ bool hn_tape_fail(hone_tape *t, hone_code code, const hn_why *why);
  * hone_tape_begin, or at once by hn_tape_cache_advance. hone_tape_cache_length counts appended tokens either way. */
 int64_t hn_tape_position(const hone_tape *t);                /* of the first new token; 0 without a cache */
 void hn_tape_cache_advance(hone_tape *t);
+/* Rows of the cache that go their own ways: from now on the b-th of `rows` rows of a forward follows the at[b] first tokens of the cache's
+ * row slot[b], and is appended there; at moves on by the next place alone. hone_tape_cache_reset ends it. hn_tape_position is then the
+ * largest of at. */
+void hn_tape_cache_place(hone_tape *t, int64_t rows, const int32_t *slot, const int32_t *at);
+/* (B,T) i32: where each token stands of rows that were placed apart; NULL: all are in step, at hn_tape_position. */
+hone_tensor *hn_tape_positions(hone_tape *t, int64_t B, int64_t T);
 void hn_tape_use_references(hone_tape *t);                   /* no kernels from now on: the yardstick of tests */
 bool hn_tape_is_null(const hone_tape *t);
 hone_mode hn_tape_mode(const hone_tape *t);

@@ -21,6 +21,7 @@ typedef struct flags {
     int64_t top_k;
     double top_p, min_p;
     hn_strs stop;
+    const char *cache;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, system, .doc = "the system prompt: how the model should answer"),
@@ -31,6 +32,7 @@ static const hn_param params[] = {
              .doc = "choose among the likeliest tokens that make up this probability; 0: off"),
     HN_PARAM(flags, min_p, .def = "0", .min = 0, .max = 1, .doc = "leave out tokens less likely than this share of the likeliest; 0: off"),
     HN_PARAM(flags, stop, .doc = "text that ends an answer; may be given several times"),
+    HN_PARAM(flags, cache, .def = "f32", .choices = "f32|bf16", .doc = "what keys and values of the talk are kept as; bf16: half the memory"),
 };
 
 typedef struct talk {
@@ -197,7 +199,8 @@ static bool run(hn_cmd_call *c) {
                            .min_p = f->min_p,
                            .seed = c->seed,
                            .stop = f->stop.v,
-                           .n_stop = f->stop.n };
+                           .n_stop = f->stop.n,
+                           .narrow_cache = !strcmp(f->cache, "bf16") };
     if (!(k.m = hn_model_read(c->a, c->args[0]))) return false;
     if (!k.m->tok)
         return HN_FAIL(c->a, HONE_E_MODEL, .what = "the model has no tokenizer", .where = c->args[0],

@@ -1,7 +1,7 @@
 /* generate_until.c - lets the model go on from the prompt up to a stop text, and scores what it wrote.
  *
  * Prompts lose tokens on their left so that prompt and answer fit into the context together. An item has `repeats` answers, each with a
- * seed of its own. `until` ends an answer and is not part of it; so does the token that ends texts. */
+ * seed of its own. `until` ends an answer and is not part of it; so does the token that ends texts. Answers are written side by side. */
 #include "eval/task.h"
 #include <math.h>
 
@@ -34,42 +34,52 @@ static bool cut(hn_arena *a, const hone_model *m, const char *where, int64_t roo
     return true;
 }
 
-static bool generate(hn_arena *a, const hn_task_call *c, const char *prompt, int64_t room, uint64_t seed, const char **out) {
-    const hn_generation_params *g = &c->pack->g;
-    hone_job *job = hone_job_new(a->job, 0);
-    if (!job) return HN_FAIL(a, HONE_E_MEMORY, .what = "no memory to generate");
-    hone_generation made;
-    bool sample = g->do_sample && g->temperature > 0;
-    const hone_sampling s = { .max_tokens = room, .temperature = sample ? g->temperature : 0, .top_k = g->top_k, .top_p = g->top_p,
-                              .seed = seed, .stop = g->until.v, .n_stop = g->until.n };
-    bool ok = hone_generate(job, c->m, prompt, &s, NULL, NULL, &made);
-    if (ok) *out = hn_strndup(a, made.text, made.text_bytes);
-    else hn_error_copy(a->job, job);
-    hone_close(job);
-    return ok;
+typedef struct work {
+    hn_arena *a;
+    const hn_task_call *c;
+    int64_t done, n;
+    double began, told;
+} work;
+static bool on_done(void *user, int64_t i, const hone_generation *g) {
+    work *w = user;
+    w->c->made[i] = hn_strndup(w->a, g->text, g->text_bytes);
+    w->done++;
+    if (hn_now() - w->told < 0.5) return true;
+    w->told = hn_now();
+    hn_progress(w->a, "generate", w->done, w->n, (double)w->done / (w->told - w->began), "answers", NAN);
+    return true;
 }
 
 static bool run(hn_arena *a, const hn_task_call *c, hn_answer *x) {
     const hn_pack *p = c->pack;
+    const hn_generation_params *g = &p->g;
     hn_arena *scratch = hn_arena_new(a);
-    double began = hn_now(), told = began;
-    for (int64_t i = 0; i < p->n; i++, hn_arena_reset(scratch)) {
-        const char *prompt, **target, *where = hn_fmt(scratch, "%s:%lld", p->rows.path, (long long)p->rows.v[i].line);
-        int64_t n, room = p->g.max_gen_toks;
+    work w = { .a = a, .c = c, .n = p->n * p->p.repeats, .began = hn_now(), .told = hn_now() };
+    const char **prompts = hn_new_n(scratch, const char *, w.n + 1);
+    hone_sampling *s = hn_new_n(scratch, hone_sampling, w.n + 1);
+    bool sample = g->do_sample && g->temperature > 0;
+    for (int64_t i = 0; i < p->n; i++) {
+        const char *prompt, **target, *where = hn_fmt(a, "%s:%lld", p->rows.path, (long long)p->rows.v[i].line);
+        int64_t n, room = g->max_gen_toks;
         if (!hn_pack_prompt(scratch, p, i, c->seed, &prompt) || !hn_pack_target(a, p, i, &target, &n)) return false;
-        x[i] = (hn_answer){ .target = target, .n_target = n, .fields = p->rows.v[i].fields, .where = hn_strdup(a, where) };
+        x[i] = (hn_answer){ .target = target, .n_target = n, .fields = p->rows.v[i].fields, .where = where };
         if (!(p->whole_prompt ? whole(scratch, c->m, &x[i], prompt, &room) : cut(scratch, c->m, where, room, &prompt))) return false;
         for (int64_t k = 0; k < p->p.repeats; k++) {
             uint32_t bits[4];
+            int64_t at = i * p->p.repeats + k;
             hn_philox(c->seed, HN_STREAM_SAMPLE, (uint32_t)k, (uint64_t)i, bits);
-            if (!generate(a, c, prompt, room, (uint64_t)bits[0] << 32 | bits[1], &c->made[i * p->p.repeats + k])) return false;
+            prompts[at] = prompt;
+            s[at] = (hone_sampling){ .max_tokens = room, .temperature = sample ? g->temperature : 0, .top_k = g->top_k, .top_p = g->top_p,
+                                     .seed = (uint64_t)bits[0] << 32 | bits[1], .stop = g->until.v, .n_stop = g->until.n };
         }
-        if (hn_stopped(a->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while evaluating");
-        if (hn_now() - told < 0.5) continue;
-        told = hn_now();
-        hn_progress(a, "generate", i + 1, p->n, (double)(i + 1) / (told - began), "answers", NAN);
     }
+    hone_job *job = hone_job_new(a->job, 0);
+    if (!job) return HN_FAIL(a, HONE_E_MEMORY, .what = "no memory to generate");
+    hone_generation *made = hn_new_n(scratch, hone_generation, w.n + 1);
+    bool ok = hone_generate_many(job, c->m, w.n, prompts, s, on_done, &w, made);
+    if (!ok) hn_error_copy(a->job, job);
+    hone_close(job);
     hn_arena_free(scratch);
-    return true;
+    return ok;
 }
 const hn_output hn_task_generate_until = { HN_ITEM0("generate_until", "what the model writes up to a stop text", NULL), .metrics = "exact_match", .run = run };

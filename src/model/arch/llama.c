@@ -193,7 +193,7 @@ typedef struct {
 } layer_args;
 /* Angles of the positions 0 … T−1, or of those given: looked up in the same table, but where the frequencies follow the length. */
 static hone_tensor *turns_of(hone_tape *t, const layer_args *l) {
-    bool follow = l->positions && l->own->rope.scaling == HONE_ROPE_DYNAMIC;
+    bool follow = l->positions && (l->own->rope.scaling == HONE_ROPE_DYNAMIC || hn_tape_position(t)); /* else all are below T */
     hone_tensor *turns = hone_rope_table(t, follow ? l->positions : NULL, l->T, &l->own->rope);
     return l->positions && !follow ? hone_gather(t, turns, l->positions) : turns;
 }

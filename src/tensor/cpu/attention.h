@@ -13,7 +13,7 @@ typedef struct {
     hn_call *c;
     const hn_vec *v;
     const hone_attention_opts *o;
-    int64_t pos0, B, T, S, H, KV, group, D, kv, quads, q_blocks, worker_floats;
+    int64_t pos0, B, T, S, H, KV, group, D, quads, q_blocks, worker_floats;
     const int32_t *lengths, *documents; /* (B), (B,S), or NULL */
     float *lse;                         /* (B,H,T) or NULL */
     /* backward */
@@ -39,7 +39,6 @@ static inline job job_new(hn_call *c) {
     j.KV = at->o.kv_heads ? at->o.kv_heads : j.H;
     j.group = j.H / j.KV;
     j.D = q->shape[2] / j.H;
-    j.kv = at->kv_stride ? at->kv_stride : j.S * k->ld;
     j.quads = hn_cdiv(j.S, 4);
     j.q_blocks = hn_cdiv(j.T, QB);
     return j;
@@ -79,9 +78,9 @@ static inline void hide(const job *j, float *p, int64_t b, int64_t t, int64_t s0
 static inline float *q_row(const job *j, const hone_tensor *x, int64_t b, int64_t t, int64_t h) {
     return hn_row_of(x, b * j->T + t) + h * j->D;
 }
-/* Of k and v, with the cache's stride between batch rows; h is a head of theirs. */
+/* Of k and v; h is a head of theirs. */
 static inline float *kv_row(const job *j, const hone_tensor *x, int64_t b, int64_t s, int64_t h) {
-    return (float *)x->data + b * j->kv + s * x->ld + h * j->D;
+    return hn_row_of(x, b * j->S + s) + h * j->D;
 }
 static inline void drop(const job *j, float *y, const float *x, int64_t row, int64_t s0, int64_t n) {
     j->v->drop(y, x, j->c, row * j->quads + s0 / 4, n, j->o->dropout, false);

@@ -11,7 +11,7 @@ static void forward(hn_call *c) {
         c->op->forward(c);
         return;
     }
-    double base = hn_rope_base(c), by = hn_rope_amplitude(&at->o);
+    double base = hn_rope_base(c, 0), by = hn_rope_amplitude(&at->o);
     for (int64_t i = 0; i < half; i++) {
         double f = hn_rope_frequency(&at->o, base, i), step_cos = cos(f), step_sin = sin(f), x = 0, y = 0;
         float *to = (float *)c->out->data + i;

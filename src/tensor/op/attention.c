@@ -8,22 +8,21 @@
 #include "tensor/op/op.h"
 
 typedef struct dims {
-    int64_t B, T, S, H, D, kv, Sq, group;
-} dims; /* kv: elements between batch rows of k; Sq: dropout quads of a row; group: heads to a head of k */
+    int64_t B, T, S, H, D, Sq, group;
+} dims; /* Sq: dropout quads of a row; group: heads to a head of k */
 static const hn_attention_attr *attr(const hn_call *c) { return c->attr; }
 static int64_t kv_heads(const hn_attention_attr *a) { return a->o.kv_heads ? a->o.kv_heads : a->o.heads; }
 static dims dims_of(const hn_call *c) {
     const hone_tensor *q = c->in[0], *k = c->in[1];
     dims d = { q->shape[0], q->shape[1], k->shape[1], attr(c)->o.heads };
     d.D = q->shape[2] / d.H;
-    d.kv = attr(c)->kv_stride;
     d.Sq = (d.S + 3) / 4;
     d.group = d.H / kv_heads(attr(c));
     return d;
 }
-/* Row s of what head h reads, in batch row b of k or v (or their gradients, which have no cache and so no stride of their own). */
+/* Row s of what head h reads, in batch row b of k or v or their gradients. */
 static float *kv_row(const hone_tensor *x, const dims *d, int64_t b, int64_t s, int64_t h) {
-    return (float *)x->data + (d->kv ? b * d->kv : b * d->S * x->ld) + s * x->ld + h / d->group * d->D;
+    return hn_row_of(x, b * d->S + s) + h / d->group * d->D;
 }
 static float *q_row(const hone_tensor *x, const dims *d, int64_t b, int64_t t, int64_t h) { return hn_row_of(x, b * d->T + t) + h * d->D; }
 
@@ -179,8 +178,13 @@ hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_t
     if (a.o.scale == 0 && q->dims == 3 && o->heads > 0 && q->shape[2] >= o->heads)
         a.o.scale = (float)(1 / sqrt((double)(q->shape[2] / o->heads)));
     if (hn_tape_mode(t) != HONE_TRAIN) a.o.dropout = 0;
-    if (hn_tape_has_cache(t) && !hn_cache_append(t, o->layer, &k, &v, &a.kv_stride))
-        return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){ q, k, v, lengths, documents });
+    if (hn_tape_has_cache(t)) {
+        hn_cached kept = { 0 };
+        if (lengths || documents)
+            hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){ .what = "attention: a tape with a key-value cache knows no lengths and no documents" });
+        if (!hn_cache_append(t, o->layer, k, v, &kept) || kept.k)
+            return hn_apply(t, &hn_op_attention_cached, &a, (hone_tensor *[]){ q, kept.k, kept.v, kept.slots, kept.positions });
+    }
     if (q->dims == 3 && k->dims == 3) a.pos0 = k->shape[1] - q->shape[1];
     return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){ q, k, v, lengths, documents });
 }

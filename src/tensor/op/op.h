@@ -57,12 +57,14 @@ bool hn_cross_entropy_targets(const hn_call *c);
 /* In backward: fails the tape where the loss was promised to be the root and is not. */
 bool hn_cross_entropy_root(const hn_call *c);
 
-/* Of a rope_table call: the base that its length asks for; pair i's radians from one position to the next; what cosines are times. */
-double hn_rope_base(const hn_call *c), hn_rope_frequency(const hone_rope_opts *o, double base, int64_t i);
+/* Of a rope_table call: the base that the length of batch row b asks for (0 without positions); pair i's radians from one position to the next; what cosines are times. */
+double hn_rope_base(const hn_call *c, int64_t b), hn_rope_frequency(const hone_rope_opts *o, double base, int64_t i);
 double hn_rope_amplitude(const hone_rope_opts *o);
 
 /* Fails the tape when a length is not 0 … S. */
 bool hn_attention_lengths(const hn_call *c);
+/* attention_cached: fails the tape when a row's place is not in the cache. */
+bool hn_attention_places(const hn_call *c);
 
 /* Fails the tape when an index is not one of `end` rows, naming the first. */
 bool hn_indices_in_range(const hn_call *c, const char *what, const int32_t *ids, int64_t n, int64_t end);

@@ -3,7 +3,7 @@
  *
  * f_i = base^(−2i/R), changed by the scaling, where L is `original`, the context that the model was first trained with:
  *   linear   f/factor (Chen et al. 2023, arXiv:2306.15595).
- *   dynamic  past L, base grows with the length n so far: base·(factor·n/L − factor + 1)^(R/(R−2)) ("NTK-aware").
+ *   dynamic  past L, base grows with the length n of the row so far: base·(factor·n/L − factor + 1)^(R/(R−2)) ("NTK-aware").
  *   llama3   wavelengths over L/low by factor, under L/high unchanged, between them blended (Llama 3.1).
  *   yarn     dimensions that turn more than beta_fast times in L unchanged, less than beta_slow times by factor, between them blended;
  *            cosines and sines times `attention` (Peng et al. 2023, arXiv:2309.00071).
@@ -11,6 +11,7 @@
 #include "tensor/op/op.h"
 
 static const hn_rope_table_attr *attr(const hn_call *c) { return c->attr; }
+static int64_t p_time(const hn_call *c) { return c->in[0] ? c->in[0]->shape[1] : attr(c)->T; }
 
 static bool shape(hn_call *c, hn_arena *a) {
     const hone_tensor *p = c->in[0];
@@ -30,11 +31,11 @@ static bool shape(hn_call *c, hn_arena *a) {
     return true;
 }
 
-double hn_rope_base(const hn_call *c) {
+double hn_rope_base(const hn_call *c, int64_t b) {
     const hone_rope_opts *o = &attr(c)->o;
-    const int32_t *p = c->in[0] ? hn_ids(c->in[0]) : NULL;
-    int64_t length = p ? 0 : attr(c)->pos0 + attr(c)->T;
-    for (int64_t r = 0; p && r < hn_rows(c->out); r++) length = HN_MAX(length, (int64_t)p[r] + 1);
+    int64_t T = p_time(c), length = c->in[0] ? 0 : attr(c)->pos0 + T;
+    const int32_t *p = c->in[0] ? hn_ids(c->in[0]) + b * T : NULL;
+    for (int64_t r = 0; p && r < T; r++) length = HN_MAX(length, (int64_t)p[r] + 1);
     if (o->scaling != HONE_ROPE_DYNAMIC || length <= o->original) return o->base;
     return o->base * pow(o->factor * (double)length / (double)o->original - o->factor + 1, (double)o->size / (double)(o->size - 2));
 }
@@ -61,12 +62,13 @@ double hn_rope_amplitude(const hone_rope_opts *o) {
 static void forward(hn_call *c) {
     const hone_rope_opts *o = &attr(c)->o;
     const int32_t *p = c->in[0] ? hn_ids(c->in[0]) : NULL;
-    int64_t rows = hn_rows(c->out), half = o->size / 2;
+    int64_t rows = hn_rows(c->out), half = o->size / 2, T = p_time(c);
     if (p && !hn_ids_in_range(c, "rope_table", p, rows, 0, INT32_MAX)) return;
-    double base = hn_rope_base(c), by = hn_rope_amplitude(o);
-    for (int64_t i = 0; i < half; i++) {
-        double f = hn_rope_frequency(o, base, i);
-        for (int64_t r = 0; r < rows; r++) {
+    double by = hn_rope_amplitude(o);
+    for (int64_t k = 0; k < half * (p ? c->in[0]->shape[0] : 1); k++) {
+        int64_t b = k / half, i = k % half;
+        double f = hn_rope_frequency(o, hn_rope_base(c, b), i);
+        for (int64_t r = b * T; r < (b + 1) * T; r++) {
             double angle = f * (double)(p ? p[r] : attr(c)->pos0 + r);
             hn_row_of(c->out, r)[i] = (float)(by * cos(angle));
             hn_row_of(c->out, r)[half + i] = (float)(by * sin(angle));
