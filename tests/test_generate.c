@@ -110,13 +110,14 @@ static void reference(box *b, const char *prompt, int n, uint8_t *out) {
     int32_t ids[256];
     int64_t count = (int64_t)strlen(prompt), from = HN_MAX(0, count - CONTEXT);
     float logits[V];
+    hn_sample_room room = hn_sample_room_new(b->a, V);
     hone_tape *t = hone_tape_new(b->job, NULL);
     assert_non_null(t);
     for (int64_t i = 0; i < count; i++) ids[i] = (uint8_t)prompt[i];
     for (int i = 0; i < n; i++) {
         if (count - from > CONTEXT) from = count - CONTEXT / 2;
         assert_true(hn_model_logits(t, b->m, ids + from, 1, count - from, false, logits));
-        out[i] = (uint8_t)(ids[count++] = hn_sample(b->a, logits, V, &(hone_sampling){0}, 0));
+        out[i] = (uint8_t)(ids[count++] = hn_sample(&room, logits, V, &(hone_sampling){0}, 0));
     }
     hone_tape_free(t);
 }

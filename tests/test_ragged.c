@@ -212,6 +212,7 @@ static void what_cannot_be_written_is_told(void **state) {
     hone_generation g[2];
     assert_false(hone_generate_many(b->job, m, 2, prompt, s, NULL, NULL, g));
     assert_non_null(strstr(hone_error_message(b->job), "prompt is empty"));
+    hone_error_clear(b->job);
     prompt[1] = "b";
     s[1].top_p = 2;
     assert_false(hone_generate_many(b->job, m, 2, prompt, s, NULL, NULL, g));

@@ -60,7 +60,9 @@ static void one_head(void *arg, int64_t task, int worker) {
 static void forward(hn_call *c) {
     job j = job_new(c);
     if (!hn_attention_places(c)) return;
-    hn_cpu_run(c, 6 * c->op->cost(c).flops, c->in[0]->shape[0] * j.KV, one_head, &j);
+    double keys = 0;
+    for (int64_t b = 0; b < c->in[0]->shape[0]; b++) keys += (double)(j.at[b] + j.T);
+    hn_cpu_run(c, 24 * keys * (double)(j.T * c->in[0]->shape[2]), c->in[0]->shape[0] * j.KV, one_head, &j);
 }
 extern const hn_kernel hn_cpu_attention_cached;
 const hn_kernel hn_cpu_attention_cached = { &hn_op_attention_cached, forward, NULL, scratch_bytes };

@@ -57,9 +57,9 @@ static double bytes_read(const hn_call *c) {
         keys += (double)HN_MIN(hn_ids(c->in[4])[b] + d.T, attr(c)->o.window ? attr(c)->o.window + d.T - 1 : INT64_MAX);
     return 2 * keys * (double)(c->in[1]->shape[2] * hone_dtype_bytes(c->in[1]->dtype));
 }
+/* FLOPs as if every query saw the whole cache: what a dry run can know. */
 static hn_cost cost(const hn_call *c) {
-    double keys = bytes_read(c) / (2.0 * (double)(c->in[1]->shape[2] * hone_dtype_bytes(c->in[1]->dtype)));
-    return (hn_cost){ 4 * keys * (double)c->in[0]->shape[1] * (double)c->in[0]->shape[2], bytes_read(c) + 8.0 * (double)hn_count(c->out) };
+    return (hn_cost){ 4.0 * (double)hn_count(c->out) * (double)dims_of(c).S, bytes_read(c) + 8.0 * (double)hn_count(c->out) };
 }
 
 static int64_t scratch_bytes(const hn_call *c, bool backward) { return (dims_of(c).S + dims_of(c).D) * (int64_t)sizeof(double); }
