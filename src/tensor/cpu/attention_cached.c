@@ -29,22 +29,28 @@ static int64_t scratch_bytes(const hn_call *c, bool back) {
     return hn_pool_threads(c->pool) * room(&j) * (int64_t)sizeof(float);
 }
 
-/* n keys from `first` on for the heads from h0, rows of them, at query row r. */
+/* Rows of x with the keys (n of them), or with the values behind `transposed`. One row of f32 alone is quicker by gemv, which keeps
+ * the result in registers; which it is depends on the model alone. */
+static void product(const job *j, hn_few *f, int64_t n) {
+    if (f->rows == 1 && f->type == HONE_F32) j->v->gemv(f->y, f->x, f->w, f->ldw, f->transposed, n, f->k);
+    else j->few->product(f, 0, n);
+}
+/* n keys from `key0` on for the heads from h0, rows of them, at query row r. */
 static void heads(const job *j, float *p, int64_t r, int64_t h0, int64_t rows, int64_t key0, int64_t n) {
     const hone_tensor *k = j->c->in[1], *v = j->c->in[2];
     int64_t head = h0 / j->group * j->D, ldp = hn_round(j->S);
     const float *x = hn_row_of(j->c->in[0], r) + h0 * j->D;
     float *y = hn_row_of(j->c->out, r) + h0 * j->D, sum[HN_FEW_ROWS];
-    j->few->product(&(hn_few){ .y = p, .x = x, .w = hn_few_at(k->data, k->dtype, key0 * k->ld + head), .type = k->dtype, .ldy = ldp,
-                               .ldx = j->D, .ldw = k->ld, .rows = rows, .k = j->D }, 0, n);
+    product(j, &(hn_few){ .y = p, .x = x, .w = hn_few_at(k->data, k->dtype, key0 * k->ld + head), .type = k->dtype, .ldy = ldp,
+                               .ldx = j->D, .ldw = k->ld, .rows = rows, .k = j->D }, n);
     for (int64_t i = 0; i < rows; i++) {
         float *z = p + i * ldp, sc = j->o->scale;
         if (j->o->softcap > 0) j->v->softcap(z, NULL, z, sc, j->o->softcap, n), sc = 1;
         else if (sc < 0) j->v->scale(z, z, sc, n), sc = 1;
         sum[i] = j->v->exp_shift(z, z, sc, sc * j->v->top(z, n), n);
     }
-    j->few->product(&(hn_few){ .y = y, .x = p, .w = hn_few_at(v->data, v->dtype, key0 * v->ld + head), .type = v->dtype, .ldy = j->D,
-                               .ldx = ldp, .ldw = v->ld, .rows = rows, .k = n, .transposed = true }, 0, j->D);
+    product(j, &(hn_few){ .y = y, .x = p, .w = hn_few_at(v->data, v->dtype, key0 * v->ld + head), .type = v->dtype, .ldy = j->D,
+                               .ldx = ldp, .ldw = v->ld, .rows = rows, .k = n, .transposed = true }, j->D);
     for (int64_t i = 0; i < rows; i++) j->v->scale(y + i * j->D, y + i * j->D, 1 / sum[i], j->D);
 }
 static void one_head(void *arg, int64_t task, int worker) {
