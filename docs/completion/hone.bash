@@ -16,8 +16,8 @@ _hone() {
     inspect) words_here='--all --json --quiet --help --version --seed --threads --device --out' ;;
     convert) words_here='--dtype --shard-gigabytes --json --quiet --help --version --seed --threads --device --out' ;;
     tokenize) words_here='--decode --special --lines --json --quiet --help --version --seed --threads --device --out' ;;
-    generate) words_here='--prompt --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
-    chat) words_here='--system --max-tokens --temperature --top-k --top-p --min-p --stop --json --quiet --help --version --seed --threads --device --out' ;;
+    generate) words_here='--prompt --prompts --max-tokens --temperature --top-k --top-p --min-p --stop --cache --json --quiet --help --version --seed --threads --device --out' ;;
+    chat) words_here='--system --max-tokens --temperature --top-k --top-p --min-p --stop --cache --json --quiet --help --version --seed --threads --device --out' ;;
     score) words_here='--text --file --json --quiet --help --version --seed --threads --device --out' ;;
     eval) words_here='--data --against --context --batch --item-tokens --format --learn --chat-template --task --limit --num-fewshot --repeats --temperature --samples --ledger --detect --json --quiet --help --version --seed --threads --device --out' ;;
     merge) words_here='--adapter --out --json --quiet --help --version --seed --threads --device --out' ;;
