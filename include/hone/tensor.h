@@ -96,6 +96,11 @@ typedef struct hone_attention_opts {
  * log-sum-exp (Dao et al. 2022). With a cache on the tape, k and v are appended to it and the whole cache is attended to. Causal: the
  * last query sees the last key, and each earlier one a key less (T ≤ S). */
 HONE_API hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, const hone_attention_opts *o);
+/* The same behind a key-value cache k, v (slots,max_time,K), f32 or 16 bits, which holds these T tokens too: row b of q (B,T,C) follows the
+ * positions[b] first tokens of cache row slots[b], both (B) i32, and sees nothing behind itself. Causal, without dropout, lengths and
+ * documents; no gradient. hone_attention comes here by itself on a tape that has a cache. */
+HONE_API hone_tensor *hone_attention_cached(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, hone_tensor *slots,
+                                            hone_tensor *positions, const hone_attention_opts *o);
 /* y = act(x), element by element; x itself for HONE_ACT_NONE. hone_gelu is two of them by name. */
 HONE_API hone_tensor *hone_activation(hone_tape *t, hone_tensor *x, hone_act act);
 HONE_API hone_tensor *hone_gelu(hone_tape *t, hone_tensor *x, bool tanh_form);

@@ -183,7 +183,7 @@ hone_tensor *hone_attention(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_t
         if (lengths || documents)
             hn_tape_fail(t, HONE_E_SHAPE, &(hn_why){ .what = "attention: a tape with a key-value cache knows no lengths and no documents" });
         if (!hn_cache_append(t, o->layer, k, v, &kept) || kept.k)
-            return hn_apply(t, &hn_op_attention_cached, &a, (hone_tensor *[]){ q, kept.k, kept.v, kept.slots, kept.positions });
+            return hone_attention_cached(t, q, kept.k, kept.v, kept.slots, kept.positions, &a.o);
     }
     if (q->dims == 3 && k->dims == 3) a.pos0 = k->shape[1] - q->shape[1];
     return hn_apply(t, &hn_op_attention, &a, (hone_tensor *[]){ q, k, v, lengths, documents });

@@ -94,6 +94,16 @@ static void forward(hn_call *c) {
 }
 static void backward(hn_call *c, hone_tensor *const dx[]) {} /* a tape with a cache does not record */
 
+hone_tensor *hone_attention_cached(hone_tape *t, hone_tensor *q, hone_tensor *k, hone_tensor *v, hone_tensor *slots, hone_tensor *positions,
+                                   const hone_attention_opts *o) {
+    hn_attention_attr a = { .o = *o };
+    a.o.lengths = a.o.documents = NULL;
+    a.o.dropout = 0;
+    if (a.o.scale == 0 && q->dims == 3 && o->heads > 0 && q->shape[2] >= o->heads)
+        a.o.scale = (float)(1 / sqrt((double)(q->shape[2] / o->heads)));
+    return hn_apply(t, &hn_op_attention_cached, &a, (hone_tensor *[]){ q, k, v, slots, positions });
+}
+
 #define CASE(H, ...)                                                                                                                       \
     &(const hn_attention_attr) { { .heads = H, .causal = true, .scale = 0.5f, __VA_ARGS__ } }
 #define IN(B, T, C, N, S, K)                                                                                                               \
