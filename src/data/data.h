@@ -16,7 +16,7 @@ typedef struct hn_data_params {
     int64_t gap;                 /* bytes dropped on each side of held-out text; -1: one context for blocks, none for tail and hash */
     const char *tokenizer;       /* kind `token`, or a path to tokenizer.json */
     int64_t vocab;               /* of a trained tokenizer that has a choice: 4096 */
-    const char *words;           /* how it cuts text into words: gpt2|cl100k|llama3|qwen2 or a regular expression */
+    const char *words;           /* how it cuts text into words: gpt2|cl100k|llama3|qwen2 or a regular expression; of wordpiece: uncased */
     int64_t max_bytes;           /* refuse more text than this; 0: no limit */
     const char *cache;           /* folder for token files; "": keep tokens in memory */
     bool decontaminate;          /* remove training text that overlaps a held-out piece (13-grams) */

@@ -67,7 +67,7 @@ hn_tokenizer *hn_tokenizer_train_with(hn_arena *a, const char *name, const hn_to
     if (!kind || !kind->train) {
         const char *near = hn_kind_nearest(&hn_kind_token, name);
         (void)!HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "there is no tokenizer '%s'", name),
-                       .wanted = "char, byte, bpe, or the path of a tokenizer.json",
+                       .wanted = "char, byte, bpe, unigram, wordpiece, or the path of a tokenizer.json",
                        .hint = near ? hn_fmt(a, "did you mean '%s'?", near) : NULL);
         return NULL;
     }

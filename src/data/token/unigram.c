@@ -2,7 +2,7 @@
  *
  * Viterbi over the positions of a word: the best way to each byte is the best way to an earlier one and a piece between. A character
  * that no piece begins with is unknown at the lowest score less ten; unknown ones in a row become one token, or the tokens of
- * their bytes where the file has them.
+ * their bytes where the file has them. Trained by part/learn_unigram.c.
  * Where pieces have visible blanks in front alone, every way goes through the places where blanks begin: there the text is cut, and what
  * was met before comes from a table (part/known.c). The sum of scores so far is carried on, by the same additions as over the whole
  * text; so a cut that is nearly as good as another, which rounding decides, is decided as it is there: such ones are not kept. */
@@ -228,6 +228,11 @@ static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) 
 
 static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const unigram *)t->own)->pipe.root; }
 
-const hn_token_item hn_token_unigram = { HN_ITEM0("unigram", "the most probable pieces, as SentencePiece has them; loaded only",
+static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
+    json_t *root = hn_learn_unigram(a, p->vocab, c, s);
+    return root && load(a, t, root, "the trained tokenizer");
+}
+
+const hn_token_item hn_token_unigram = { HN_ITEM0("unigram", "the most probable pieces, as SentencePiece has them; any text",
                                                   "Kudo 2018, arXiv:1804.10959"),
-                                         .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };
+                                         .train = train, .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };

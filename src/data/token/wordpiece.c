@@ -1,7 +1,7 @@
 /* wordpiece.c - the longest known piece from the left, again and again, as BERT does it (Devlin et al. 2019, arXiv:1810.04805).
  *
  * Pieces that go on a word bear a prefix ("##ing"). A word with no such cut, or too long, is the unknown token as a whole; so, and
- * because its normalizer lowers letters and drops accents, what comes out is not always what went in. Loaded only. */
+ * because its normalizer lowers letters and drops accents, what comes out is not always what went in. Trained by part/learn_wordpiece.c. */
 #include "data/token/part/part.h"
 
 typedef struct {
@@ -83,6 +83,11 @@ static bool load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where) 
 
 static json_t *save(hn_arena *a, const hn_tokenizer *t) { return ((const wordpiece *)t->own)->pipe.root; }
 
-const hn_token_item hn_token_wordpiece = { HN_ITEM0("wordpiece", "the longest known pieces of a word, as BERT has them; loaded only",
+static bool train(hn_arena *a, hn_tokenizer *t, const hn_token_params *p, const hn_corpus *c, const hn_split *s) {
+    json_t *root = hn_learn_wordpiece(a, p->vocab, !strcmp(p->words, "uncased"), c, s);
+    return root && load(a, t, root, "the trained tokenizer");
+}
+
+const hn_token_item hn_token_wordpiece = { HN_ITEM0("wordpiece", "the longest known pieces of a word, as BERT has them; blanks and line ends are lost",
                                                     "Devlin et al. 2019, arXiv:1810.04805"),
-                                           .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };
+                                           .train = train, .begin = begin, .encode = encode, .cut = cut, .load = load, .save = save };

@@ -1,10 +1,13 @@
-/* learn.c - byte-level BPE from text: the pair of neighbours that occurs most often becomes a token, again and again.
+/* learn.c - byte-level BPE from text, and the pairs of WordPiece: the pair of neighbours that occurs most often becomes a token, again and again.
  *
  * Counts of pairs are kept, not made anew: joining a pair touches the words that hold it and changes their neighbours' counts
  * (the idea of `subword-nmt` and of `tokenizers`). A heap gives the most frequent pair; its stale entries are mended when met.
  * Of equal counts the pair of lowest ids goes first, as in `tokenizers`; or, with `greater`, the pair that is greater byte by byte.
- * Ids: special tokens, then the 256 bytes in the order of their stand-ins, then joined pairs. */
+ * Ids: special tokens, then the 256 bytes in the order of their stand-ins, then joined pairs. With a prefix symbols are characters, which
+ * inside of a word bear it (learn_wordpiece.c): those by code point take the place of the bytes, as many of the most frequent as leave
+ * room; others are as if they were not there. */
 #include "data/token/part/part.h"
+#include <stdlib.h>
 
 typedef struct { int32_t left, right; int64_t count; HN_VEC(int32_t) words; bool touched; } pair;
 typedef struct { int64_t count; int32_t pair; } waiting;
@@ -114,6 +117,8 @@ static void offer_touched(learning *l) {
 
 /* ---- joining ---- */
 static int32_t token(learning *l, hn_bytes left, hn_bytes right) {
+    int64_t skip = l->how->prefix ? (int64_t)strlen(l->how->prefix) : 0;
+    if (skip && right.n > skip && !memcmp(right.p, l->how->prefix, (size_t)skip)) right.p += skip, right.n -= skip;
     uint8_t *p = hn_new_n(l->a, uint8_t, left.n + right.n);
     memcpy(p, left.p, (size_t)left.n);
     memcpy(p + left.n, right.p, (size_t)right.n);
@@ -161,10 +166,60 @@ static void join(learning *l, int32_t which) {
 }
 
 /* ---- before and after ---- */
+typedef struct { uint32_t cp; int64_t count; bool inside; } letter;
+
+static int by_count(const void *x, const void *y) {
+    const letter *p = x, *q = y;
+    if (p->count != q->count) return p->count > q->count ? -1 : 1;
+    return (p->cp > q->cp) - (p->cp < q->cp);
+}
+static int by_code(const void *x, const void *y) {
+    const letter *p = x, *q = y;
+    return (p->cp > q->cp) - (p->cp < q->cp);
+}
+
+static void add_letter(learning *l, const char *prefix, uint32_t cp) {
+    uint8_t room[4];
+    hn_buf b = { 0 };
+    hn_buf_fmt(l->a, &b, "%s", prefix);
+    hn_buf_put(l->a, &b, room, hn_utf8_put(cp, room));
+    hn_map_put(l->ids, b.v, b.n, l->tokens.n);
+    hn_push(l->a, &l->tokens, (hn_bytes){ (const uint8_t *)b.v, b.n });
+}
+
+/* The characters of the words, then those that occur inside of words. */
+static void start_letters(learning *l) {
+    hn_arena *scratch = hn_arena_new(l->a);
+    hn_map *index = hn_map_new(scratch);
+    HN_VEC(letter) v = { 0 };
+    for (int64_t i = 0; i < l->words.n; i++) {
+        const hn_counted_word *w = &l->words.v[i];
+        for (int64_t at = 0, used, k; at < w->n; at += used) {
+            uint32_t cp;
+            used = hn_utf8_next(w->p + at, w->n - at, &cp);
+            if (!hn_map_get(index, w->p + at, used, &k)) {
+                hn_map_put(index, w->p + at, used, k = v.n);
+                hn_push(scratch, &v, (letter){ .cp = cp });
+            }
+            v.v[k].count += w->count;
+            v.v[k].inside |= at > 0;
+        }
+    }
+    int64_t room = (l->how->vocab - l->tokens.n) * 9 / 10, n = 0;
+    if (v.n) qsort(v.v, (size_t)v.n, sizeof *v.v, by_count);
+    while (n < v.n && (room -= 1 + v.v[n].inside) >= 0) n++;
+    if (n) qsort(v.v, (size_t)n, sizeof *v.v, by_code);
+    for (int64_t i = 0; i < n; i++) add_letter(l, "", v.v[i].cp);
+    for (int64_t i = 0; i < n; i++)
+        if (v.v[i].inside) add_letter(l, l->how->prefix, v.v[i].cp);
+    hn_arena_free(scratch);
+}
+
 static void start_tokens(learning *l) {
     l->ids = hn_map_new(l->a);
     for (int64_t i = 0; i < l->how->special.n; i++)
         hn_push(l->a, &l->tokens, (hn_bytes){ (const uint8_t *)l->how->special.v[i], (int64_t)strlen(l->how->special.v[i]) });
+    if (l->how->prefix) return start_letters(l);
     for (uint32_t cp = 0; cp < 512; cp++) {
         int byte = hn_stand_in_byte(cp);
         if (byte < 0) continue;
@@ -175,10 +230,26 @@ static void start_tokens(learning *l) {
     }
 }
 
+/* The symbols that a word begins with; how many. */
+static int32_t spell(const learning *l, const hn_counted_word *w, int32_t *out) {
+    int32_t n = 0;
+    int64_t id, prefix = l->how->prefix ? (int64_t)strlen(l->how->prefix) : 0;
+    uint8_t room[32];
+    for (int64_t at = 0, used; at < w->n; at += used) {
+        uint32_t cp;
+        used = prefix ? hn_utf8_next(w->p + at, w->n - at, &cp) : 1;
+        bool marked = prefix && at;
+        if (marked) {
+            memcpy(room, l->how->prefix, (size_t)prefix);
+            memcpy(room + prefix, w->p + at, (size_t)used);
+        }
+        if (hn_map_get(l->ids, marked ? room : w->p + at, marked ? prefix + used : used, &id)) out[n++] = (int32_t)id;
+    }
+    return n;
+}
+
 static bool start_words(learning *l) {
-    int32_t id_of[256];
     int64_t total = 0, at = 0;
-    for (int64_t i = l->how->special.n; i < l->tokens.n; i++) id_of[l->tokens.v[i].p[0]] = (int32_t)i;
     for (int64_t i = 0; i < l->words.n; i++) total += l->words.v[i].n;
     if (l->words.n > INT32_MAX || total > (int64_t)INT32_MAX * 4)
         return HN_FAIL(l->a, HONE_E_DATA, .what = "too many different words to train a tokenizer on", .found = hn_fmt(l->a, "%lld", (long long)l->words.n),
@@ -187,14 +258,43 @@ static bool start_words(learning *l) {
     l->spelled = hn_new_n(l->a, spelled, l->words.n);
     for (int64_t i = 0; i < l->words.n; i++) {
         const hn_counted_word *w = &l->words.v[i];
-        l->spelled[i] = (spelled){ at, (int32_t)w->n };
-        for (int64_t k = 0; k < w->n; k++) {
-            l->symbols[at + k] = id_of[w->p[k]];
-            if (k) more(l, l->symbols[at + k - 1], l->symbols[at + k], (int32_t)i, w->count);
-        }
-        at += w->n;
+        int32_t n = spell(l, w, l->symbols + at);
+        l->spelled[i] = (spelled){ at, n };
+        for (int32_t k = 1; k < n; k++) more(l, l->symbols[at + k - 1], l->symbols[at + k], (int32_t)i, w->count);
+        at += n;
     }
     offer_touched(l);
+    return true;
+}
+
+/* Joins until the vocabulary is full or no pair is frequent enough. */
+static bool learn(learning *l) {
+    hn_arena *a = l->a;
+    if (!start_words(l)) return false;
+    while (l->tokens.n < l->how->vocab && l->heap.n) {
+        waiting w = take(l);
+        int64_t now = l->pairs.v[w.pair].count;
+        if (now != w.count) {
+            if (now > 0) offer(l, (waiting){ now, w.pair });
+            continue;
+        }
+        if (now < HN_MAX(l->how->min_count, 1)) break;
+        if (hn_stopped(a->job)) return HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while training the tokenizer");
+        join(l, w.pair);
+    }
+    return true;
+}
+
+bool hn_learn_tokens(hn_arena *a, const hn_learn *how, const hn_counted *words, hn_learned *out) {
+    learning *l = hn_new(a, learning);
+    *l = (learning){ .a = a, .slots_arena = hn_arena_new(a), .how = how, .words = *words };
+    start_tokens(l);
+    widen(l);
+    if (how->vocab < l->tokens.n)
+        return HN_FAIL(a, HONE_E_VALUE, .what = hn_fmt(a, "a vocabulary of %lld is too small", (long long)how->vocab),
+                       .wanted = hn_fmt(a, "at least %lld", (long long)l->tokens.n));
+    if (!learn(l)) return false;
+    *out = (hn_learned){ l->tokens.v, l->tokens.n };
     return true;
 }
 
@@ -260,18 +360,7 @@ json_t *hn_learn_bpe(hn_arena *a, const hn_learn *how, const hn_corpus *c, const
     hn_added_list list = { hn_new_n(own, hn_added_token, how->special.n), how->special.n };
     for (int64_t i = 0; i < list.n; i++) list.v[i] = (hn_added_token){ .text = l->tokens.v[i], .id = (int32_t)i };
     widen(l);
-    if (!hn_count_words(own, pattern, hn_added_new(own, &list, false), c, s, &l->words) || !start_words(l)) return NULL;
-    while (l->tokens.n < how->vocab && l->heap.n) {
-        waiting w = take(l);
-        int64_t now = l->pairs.v[w.pair].count;
-        if (now != w.count) {
-            if (now > 0) offer(l, (waiting){ now, w.pair });
-            continue;
-        }
-        if (now < HN_MAX(how->min_count, 1)) break;
-        if (hn_stopped(a->job)) return (void)HN_FAIL(a, HONE_E_INTERRUPTED, .what = "stopped while training the tokenizer"), NULL;
-        join(l, w.pair);
-    }
+    if (!hn_count_words(own, pattern, hn_added_new(own, &list, false), c, s, &l->words) || !learn(l)) return NULL;
     json_t *root = to_json(l, a, text);
     hn_arena_free(own);
     return root;

@@ -22,7 +22,7 @@ hn_pattern *hn_pattern_slow(hn_arena *a, const char *where, const char *text) HN
 hn_matcher *hn_matcher_new(hn_arena *a);                                        /* working memory for any pattern; one thread */
 /* The first match in valid UTF-8 p[from, n): 1 and its borders, 0: none, −1: too hard (a bound on backtracking). */
 int hn_match(hn_matcher *m, const hn_pattern *r, const uint8_t *p, int64_t n, int64_t from, int64_t *start, int64_t *end);
-bool hn_pattern_ends_lines(const hn_pattern *r), hn_pattern_is_space(const hn_pattern *r);   /* no match reaches over a line end between visible signs; \s */
+bool hn_pattern_ends_lines(const hn_pattern *r), hn_pattern_is_space(const hn_pattern *r);   /* no match reaches over a line end between visible signs; line ends are matches by themselves */
 /* Expressions by name: gpt2, cl100k (also gpt4), llama3, qwen2; NULL for others. */
 const char *hn_pattern_named(const char *name);
 
@@ -150,6 +150,7 @@ struct hn_work {
 };
 /* Everything but the model. */
 bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *where, hn_vocab *vocab, hn_pipeline *out) HN_CHECK;
+void hn_pipeline_borders(hn_pipeline *pipe);                                    /* sets cuts and border from the rest */
 int64_t hn_pipeline_cut(const hn_pipeline *pipe, const uint8_t *p, int64_t n, int64_t from);      /* as hn_token_item.cut */
 hn_work *hn_work_new(hn_arena *a, const hn_tokenizer *t, const hn_pipeline *pipe);
 bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn_ids *out) HN_CHECK;
@@ -170,8 +171,26 @@ typedef HN_VEC(hn_counted_word) hn_counted;
 bool hn_count_words(hn_arena *a, const hn_pattern *pattern, const hn_added *special, const hn_corpus *c, const hn_split *s,
                     hn_counted *out) HN_CHECK;
 
-/* ---- learn.c: byte-level BPE from text ---- */
-typedef struct hn_learn { int64_t vocab, min_count; const char *pattern; hn_strs special; bool greater; } hn_learn;
+/* ---- learn_pipeline.c: the words that the normalizer, pre-tokenizer and added tokens of a tokenizer.json make of the text ---- */
+bool hn_count_pipeline(hn_arena *a, const json_t *root, const hn_corpus *c, const hn_split *s, hn_counted *out) HN_CHECK;
+json_t *hn_special_tokens(hn_arena *a, const char *const *text, int64_t n);      /* "added_tokens", ids from 0 */
+
+/* ---- learn.c: byte-level BPE from text; pairs of characters for WordPiece ---- */
+typedef struct hn_learn {
+    int64_t vocab, min_count;
+    const char *pattern;
+    hn_strs special;
+    bool greater;
+    const char *prefix;              /* symbols are characters, and those inside of a word bear it; NULL: symbols are bytes */
+} hn_learn;
+typedef struct hn_learned { const hn_bytes *token; int64_t n; } hn_learned;
+bool hn_learn_tokens(hn_arena *a, const hn_learn *how, const hn_counted *words, hn_learned *out) HN_CHECK;   /* keeps what it needs in a */
+json_t *hn_learn_wordpiece(hn_arena *a, int64_t vocab, bool uncased, const hn_corpus *c, const hn_split *s) HN_CHECK;
+/* learn_seed.c: candidates of 2 to `longest` characters, the best first; score: how often, times how long */
+typedef struct hn_seed { hn_bytes text; double score; } hn_seed;
+typedef HN_VEC(hn_seed) hn_seeds;
+bool hn_seed_pieces(hn_arena *a, const hn_counted *words, int64_t longest, int64_t most, hn_seeds *out) HN_CHECK;
+json_t *hn_learn_unigram(hn_arena *a, int64_t vocab, const hn_corpus *c, const hn_split *s) HN_CHECK;
 json_t *hn_learn_bpe(hn_arena *a, const hn_learn *how, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* a tokenizer.json */
 
 /* ---- gpt2_files.c: a folder's vocab.json and merges.txt as a tokenizer.json; *where names them in errors ---- */

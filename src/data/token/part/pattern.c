@@ -116,7 +116,7 @@ hn_pattern *hn_pattern_new(hn_arena *a, const char *where, const char *text, boo
 }
 
 bool hn_pattern_ends_lines(const hn_pattern *r) { return r->quick && hn_quick_ends_lines(r->quick); }
-bool hn_pattern_is_space(const hn_pattern *r) { return r->quick && hn_quick_is_space(r->quick); }
+bool hn_pattern_is_space(const hn_pattern *r) { return r->literal ? !strcmp(r->literal, "\n") : r->quick && hn_quick_is_space(r->quick); }
 
 static void free_matcher(void *p) {
     hn_matcher *m = p;

@@ -75,7 +75,7 @@ static bool looks_no_further(const hn_pipeline *pipe) {
     const hn_words *w = &pipe->words;
     bool lines = w->n == 1 && w->step[0].pattern && !w->step[0].invert && !w->step[0].prefix && !w->step[0].space &&
                  hn_pattern_ends_lines(w->step[0].pattern) && w->step[0].how == HN_SPLIT_ISOLATED;
-    bool spaces = w->n && w->step[0].pattern && hn_pattern_is_space(w->step[0].pattern) && w->step[0].how == HN_SPLIT_REMOVED && !w->step[0].invert &&
+    bool spaces = w->n && w->step[0].pattern && hn_pattern_is_space(w->step[0].pattern) && w->step[0].how <= HN_SPLIT_ISOLATED && !w->step[0].invert &&
                   !w->step[0].prefix && !w->step[0].space;
     for (int64_t i = 1; spaces && i < w->n; i++) spaces = !w->step[i].prefix_first_only;
     return lines || spaces;
@@ -83,7 +83,7 @@ static bool looks_no_further(const hn_pipeline *pipe) {
 
 /* Signs that added tokens begin or end with, in either case, so that none, nor the blanks it takes with it, reaches over a cut; with
  * white space inside: never. */
-static void mark_borders(hn_pipeline *pipe) {
+void hn_pipeline_borders(hn_pipeline *pipe) {
     pipe->cuts = looks_no_further(pipe);
     for (int64_t i = 0; i < pipe->list.n; i++) {
         hn_bytes t = pipe->list.v[i].text;
@@ -125,7 +125,7 @@ bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *wh
     t->eos = id_of_text(out, vocab, last);
     t->unk = id_of_text(out, vocab, unk);
     if (t->eos < 0) t->eos = end_by_name(out);
-    mark_borders(out);
+    hn_pipeline_borders(out);
     return true;
 }
 
