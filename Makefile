@@ -137,6 +137,11 @@ bench: $(BUILD)/hone
 simulate: $(BUILD)/tests/sim/simulate
 	$< $(CURDIR)
 
+# The same with real trainings, of runs whose only lever is placebo: docs/results/real-keeps.md and README's picture. See there how to make them.
+.PHONY: deal
+deal: $(BUILD)/tests/sim/deal
+	$< $(CURDIR) $(ARGS)
+
 # What each gym task's dial does to a model of a million parameters (about twenty minutes): docs/results/gym.md. ARGS="compare sort:3" for some.
 .PHONY: gym-dial
 gym-dial: $(BUILD)/tests/sim/gym_dial

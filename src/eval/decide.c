@@ -133,12 +133,12 @@ static hn_decision compare(const summary *inc, const summary *arm, spread pooled
 }
 
 /* The gain that this run, with the bar that its own spread and degrees of freedom set, would have kept with 80 % power at the strictest
- * Holm level: se·(t(1 − α/m) + t(0.8)). */
+ * Holm level: se·(t(1 − α/m) + t(0.8)). NaN: nothing varied, so this run tells nothing of sizes. */
 static double detectable(const hn_decision *d, double alpha, int64_t m)
 {
     if (d->verdict == HN_FAILED) return NAN;
     if (!(d->se < INFINITY)) return INFINITY;
-    return d->se == 0 ? 0 : d->se * (hn_t_quantile(1 - alpha / (double)m, d->df) + hn_t_quantile(POWER, d->df));
+    return d->se == 0 ? NAN : d->se * (hn_t_quantile(1 - alpha / (double)m, d->df) + hn_t_quantile(POWER, d->df));
 }
 
 void hn_decide(hn_arena *a, const hn_arm *incumbents, const hn_arm *arms, int64_t n_arms, const int32_t *cluster, int64_t n, double alpha,

@@ -62,9 +62,10 @@ static double shared_products(const double *a, const double *b, double mean, con
 
 hn_interval hn_paired(const double *a, const double *b, const int32_t *cluster, int64_t n, double level) {
     if (n < 1) return interval(NAN, INFINITY, 0, level);
-    double mean = 0, ss = 0, shared = 0;
+    double sum = 0, ss = 0, shared = 0, mean;
     int64_t groups = n;
-    for (int64_t i = 0; i < n; i++) mean += (a[i] - b[i]) / (double)n;
+    for (int64_t i = 0; i < n; i++) sum += a[i] - b[i];
+    mean = sum / (double)n; /* divided once: where all are right, or all wrong, nothing is left of rounding */
     for (int64_t i = 0; i < n; i++) ss += (a[i] - b[i] - mean) * (a[i] - b[i] - mean);
     if (cluster) shared = shared_products(a, b, mean, cluster, n, &groups);
     double var = n > 1 ? ss / ((double)(n - 1) * (double)n) + shared / ((double)n * (double)n) : INFINITY;

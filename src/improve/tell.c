@@ -17,6 +17,8 @@ const char *hn_why_text(hn_arena *a, const char *unit, const hn_decision *d, con
         return hn_fmt(a, "%s: worse by %.4f %s (95 %% %.4f … %.4f)%s; p %.2g adjusted for %lld arms", did, -d->difference, unit,
                       -d->hi, -d->lo, beside, d->p_harm_adjusted, (long long)arms);
     case HN_UNDECIDED:
+        if (isnan(d->detectable))
+            return hn_fmt(a, "%s: gain %+.4f %s%s; every training measured the same, so nothing can be said of what would have been seen", did, d->difference, unit, beside);
         return hn_fmt(a,
                       "%s: gain %+.4f %s (95 %% %+.4f … %+.4f)%s is within chance (adjusted p %.2g, wanted < %g); a gain of "
                       "%.4f would have been seen",

@@ -1,7 +1,7 @@
 /* simulate.c - how often the decision of `improve` is wrong when no lever works, and how often it finds what it says it could.
  *
  *     simulate [--worlds N] [ROOT]      prints the table; with ROOT also writes ROOT/docs/results/simulation.md and
- *                                       ROOT/docs/pictures/false-keeps.svg
+ *                                       ROOT/docs/pictures/simulated-keeps.svg
  * Every world goes through hn_decide itself. Seeds are fixed: the same table on every machine. */
 #include "sim/world.c"
 #include <stdio.h>
@@ -69,7 +69,7 @@ static const char *page(hn_arena *a, const tally *t, int64_t n) {
                "- *power at `detectable`*: in each world, the first lever was given exactly the gain that this run called the smallest it "
                "could have seen, and judged again.\n"
                "- *one run*: train once, keep what looks better. One useless lever is kept by a coin's throw; of four, one or more nearly "
-               "always.\n\n",
+               "always.\n\n![The same as a picture](../pictures/simulated-keeps.svg)\n\n",
                (long long)n);
     int64_t over = 0;
     for (int64_t i = 0; i < N_WORLDS; i++) over += t[i].any_kept > BOUND;
@@ -146,7 +146,7 @@ int main(int argc, char **argv) {
     table(a, &b, t);
     fputs(hn_buf_str(a, &b), stdout);
     bool ok = !root || (write_page(a, root, "docs/results", "simulation.md", page(a, t, n)) &&
-                        write_page(a, root, "docs/pictures", "false-keeps.svg", picture(a, t, n)));
+                        write_page(a, root, "docs/pictures", "simulated-keeps.svg", picture(a, t, n)));
     if (!ok) fprintf(stderr, "simulate: %s\n", hone_error_message(job));
     hone_close(job);
     return ok ? 0 : 1;
