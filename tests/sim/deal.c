@@ -94,6 +94,15 @@ static const char *page(hn_arena *a, const pool *p, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         hn_buf_fmt(a, &b, "| %s | %lld | %lld | %.4f | %.4f | **%.1f %%** | %.1f %% | %.0f %% | %.0f %% |\n", p[i].name, (long long)p[i].trainings, (long long)p[i].items,
                    p[i].mean, p[i].seed_sd, 100 * p[i].kept, 100 * p[i].harmful, 100 * p[i].one, 100 * p[i].four);
+    hn_buf_fmt(a, &b,
+               "\nA coin decides what one run keeps, whatever the task: two trainings of the same recipe, one of which must be better. The trainings of a row are few\n"
+               "and come again in other hands, so a rate has the error of these very trainings besides that of dealing. Rates in worlds of many kinds, whose\n"
+               "truth is known: [simulation.md](simulation.md).\n\n## How to repeat\n\n"
+               "    hone improve recipes/start.yaml improve.levers=placebo improve.confirm_seeds=64 improve.confirm_worst=false budget.seconds=1200 out=runs/tasks\n"
+               "    hone improve recipes/text.yaml data.train=stories_a.txt improve.levers=placebo improve.confirm_seeds=64 improve.tune=false \\\n"
+               "         model.layers=2 model.width=64 train.batch=8 budget.steps=120 improve.item_tokens=100000 budget.seconds=1200 out=runs/text\n"
+               "    make deal ARGS=\"'four gym tasks, error rate=runs/tasks' 'stories, bits per byte=runs/text'\"\n\n"
+               "`stories_a.txt` is a megabyte of TinyStories. On two cores the first takes five minutes, the second three.\n");
     return hn_buf_str(a, &b);
 }
 
@@ -123,7 +132,7 @@ static const char *picture(hn_arena *a, const pool *p, int64_t n) {
         hn_buf_fmt(a, &b, "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", left - 12, y + 22, p[i].name);
         for (int k = 0; k < 2; k++)
             hn_buf_fmt(a, &b, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"14\" rx=\"2\"/><text class=\"n\" x=\"%.1f\" y=\"%.1f\">%.1f %%</text>\n",
-                       k ? "one" : "hone", left, y + 2 + 17 * k, HN_MAX(width * share[k] / 0.6, 1), left + width * share[k] / 0.6 + 6, y + 13.5 + 17 * k, 100 * share[k]);
+                       k ? "one" : "hone", left, y + 2 + 17 * k, HN_MAX(width * share[k] / 0.6, 1), HN_MAX(left + width * share[k] / 0.6, five) + 6, y + 13.5 + 17 * k, 100 * share[k]);
     }
     int64_t all = 0;
     for (int64_t i = 0; i < n; i++) all += p[i].trainings;
