@@ -246,9 +246,8 @@ transformers with peft.
 
 {peers}
 
-Why: where PyTorch itself comes within 1.2 to 1.35 of the floor, no step can be 1.35 times as fast as its own: the floor, not PyTorch, says what
-is left. In the smallest model products are so short that the ends of pool runs, rounding to tiles and the vector work between them weigh more.
-Norms, gelus and gates are made again in backward instead of kept, which costs a few percent of a step and saves a quarter of the memory.
+Why: "PyTorch / floor" is what could be gained beside it, had a step no work but its matrix products; where it is near a target, so is the limit.
+In the smallest model products are so short that the ends of pool runs, rounding to tiles and the vector work between them weigh more.
 
 ## Operators
 
