@@ -21,6 +21,7 @@ struct hone_tensor {
     float *grad;                 /* same layout as data (ld too); NULL: none (yet) */
     bool wants_grad;             /* a weight being trained, or computed from one */
     bool fresh;                  /* of a dx: holds rubbish, to be written and not added to; only for kernels with .overwrites */
+    bool rounded;                /* a kernel's f32 view of a bf16 tensor (widen.c): every number is one of bf16's */
     bool is_weight;
     const char *name;            /* weights: "h.0.attn.c_attn.weight" */
     const struct hn_lora *lora;  /* weights: what adapters add to their product; the model's affair (model/adapter.c). NULL: nothing */

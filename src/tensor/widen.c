@@ -23,6 +23,7 @@ static void stand_in(hn_widened *w, hone_tensor **place, int number, bool looked
     if (!activation(x)) return;
     *y = *x;
     y->dtype = HONE_F32;
+    y->rounded = true;
     y->data = NULL;
     *place = y;
     if (!looked_at) return;

@@ -1,14 +1,14 @@
 /* plan.c - what a run will need, before it starts: one step and one evaluation on the null backend.
  *
  * Peak = what the process holds now (program, libraries, text, tokens) + what the training adds: weights, gradients, optimizer states,
- * averages, batch, the tape's pool at its fullest, and LIBRARY_BYTES for what oneDNN takes at its first products.
+ * averages, batch, the tape's pool at its fullest, and library_bytes for what oneDNN takes at its first products.
  * Limits: a process that already held more keeps that as its peak. */
 #include "train/trainer.h"
 #include <math.h>
 
 /* Code that oneDNN generates, its primitives, pages of the libraries touched for the first time. Measured as peak RSS of 2-step runs
- * minus all the rest. */
-enum { LIBRARY_BYTES = 6 << 20 };
+ * minus all the rest; with AVX-512 that code is larger. */
+static int64_t library_bytes(void) { return (hn_cpu_isa() >= HN_ISA_AVX512 ? 11 : 6) * ((int64_t)1 << 20); }
 
 static int64_t data_bytes(const hn_dataset *d)
 {
@@ -106,7 +106,7 @@ bool hn_plan_model(hn_arena *a, const hn_settings *s, const hn_dataset *d, hone_
     out->bytes_states = state_bytes((const hn_optim *)optim, optim_params, m) + out->bytes_grads * ((p->ema > 0) + (p->eval_every > 0));
     out->bytes_activations += (hn_trainer_packs(s) ? 4 : 2) * tokens * (int64_t)sizeof(int32_t);
     out->bytes_data = data_bytes(d);
-    out->bytes_base = HN_MAX(now - out->bytes_data, 0) + LIBRARY_BYTES;
+    out->bytes_base = HN_MAX(now - out->bytes_data, 0) + library_bytes();
     out->bytes_peak = out->bytes_base + out->bytes_data + out->bytes_weights + out->bytes_grads + out->bytes_states +
                       out->bytes_activations;
     out->bytes_peak = HN_MAX(out->bytes_peak, hn_rss_peak());

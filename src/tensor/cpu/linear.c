@@ -5,10 +5,12 @@
  * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
  * are copied to padded rows first (cpu.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
  * of w (N,K), or of w (K,N) 128 rows in a block of columns, whose sums are added in order afterwards. w of 16 bits (for reading only)
- * is widened there in registers, and for more rows a tile at a time. bf16 activations: a tile's rows of x are widened for its product,
- * its result is rounded when bias and activation have run; backward widens a row of z at a time, and x once for dw. */
+ * is widened there in registers, and for more rows a tile at a time. bf16 activations go to linear_pairs.c where the CPU
+ * multiplies them; elsewhere a tile's rows of x are widened for its product, its result is rounded when bias and activation have run, and
+ * backward widens a row of z at a time, and x once for dw. */
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/few.h"
+#include "tensor/cpu/linear_pairs.h"
 
 enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
        FEW_COLS = 64, FEW_K = 128, FEW_COLS_T = 1024, WIDE_COLS = 128 };
@@ -159,6 +161,10 @@ static int64_t forward_floats(const job *j, int threads) {
 }
 
 static void forward(hn_call *c) {
+    if (hn_linear_in_pairs(c)) {
+        hn_linear_pairs_forward(c);
+        return;
+    }
     job j = job_new(c);
     void *z = j.act != HONE_ACT_NONE && c->aux[0] ? c->aux[0]->data : NULL;
     if (is_bf16(c->out)) j.y16 = c->out->data, j.pre16 = z;
@@ -192,7 +198,7 @@ static void remake(hn_call *c) {
     job j = job_new(c);
     if (is_bf16(c->out)) j.y16 = c->out->data, j.pre16 = c->aux[0]->data;
     else j.y = c->out->data, j.pre = c->aux[0]->data;
-    j.rooms = c->scratch, j.room = forward_room(c, &j);
+    j.rooms = c->scratch, j.room = COLS;
     hn_cpu_run(c, 20.0 * (double)j.M * (double)j.N, j.row_tiles * j.col_tiles, remake_tile, &j);
 }
 
@@ -265,12 +271,17 @@ static int64_t backward_cut(job *j, float *s) {
     return n * (int64_t)sizeof(float);
 }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
+    if (hn_linear_in_pairs(c)) return hn_linear_pairs_bytes(c, back);
     job j = job_new((hn_call *)c);
     if (back) return backward_cut(&j, NULL);
     int64_t threads = hn_pool_threads(c->pool);
     return (forward_floats(&j, threads) + threads * forward_room(c, &j)) * (int64_t)sizeof(float);
 }
 static void backward(hn_call *c, hone_tensor *const dx[]) {
+    if (hn_linear_in_pairs(c)) {
+        hn_linear_pairs_backward(c, dx);
+        return;
+    }
     job j = job_new(c);
     j.dy = c->out->grad;
     backward_cut(&j, c->scratch);

@@ -6,12 +6,15 @@
  * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − its maximum) in
  * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
  * dh waits for backward. A head that is no weight itself (computed, a view) takes the other way. A head of 16 bits, which is only read,
- * is widened a tile at a time. */
+ * is widened a tile at a time.
+ * bf16 activations, where the CPU multiplies bf16 (pairs.h): those three products do, w rounded a tile at a time as it is packed, the
+ * exponentials and dz kept in bf16; logits, sums and losses stay f32. */
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/head.h"
+#include "tensor/cpu/pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096, DH_DEPTH = 4096, DW_SIDE = 256 };
 
 typedef struct {
     hn_call *c;
@@ -32,6 +35,13 @@ typedef struct {
     int64_t r0, rows, tiles_v;
     const float *lse;
     bool leads; /* forward makes the gradients */
+    /* in pairs of bf16: p is NULL where it does not */
+    const hn_pairs *p;
+    float *h16, *dz16;                            /* rows of bf16: of the call, of the block */
+    uint32_t *packed_dz, *packed_h, *packed_w;    /* the block's depth, V and C columns; DH_DEPTH deep, C columns */
+    float *rooms;                                 /* of each worker: a tile of logits, a packed tile of w */
+    int64_t room, deep, deep_n;
+    const hone_tensor *dh, *dw;
 } job;
 
 static job job_new(hn_call *c) {
@@ -46,16 +56,18 @@ static job job_new(hn_call *c) {
               .C = c->in[1]->shape[1] };
     j.leads = c->aux[1] && (!j.w->wants_grad || (j.w->is_weight && !j.w->base));
     j.tiles_v = hn_cdiv(j.V, TILE);
+    j.p = j.leads && j.h->rounded && j.w->dtype == HONE_F32 ? hn_pairs_now() : NULL;
     j.splits = j.leads ? j.tiles_v : hn_cdiv(j.V, SPLIT);
     j.x = hn_head_of(j.h, j.w);
     return j;
 }
 static int64_t wide_floats(const job *j) { return hn_round(HN_MIN(TILE, j->V) * hn_pad_ld(j->C)); }
+static int64_t pairs_cut(job *j, float *s);
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     int64_t block = hn_head_rows(&j.x, 1) * j.x.ld, tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL);
-    int64_t n = each * hn_round(j.R * j.splits) + hn_round(j.R) + hn_round(2 * j.R) + (j.leads ? block : tiles);
+    int64_t n = each * hn_round(j.R * j.splits) + hn_round(j.R) + hn_round(2 * j.R) + (j.p ? pairs_cut(&j, NULL) : j.leads ? block : tiles);
     if (j.w->dtype != HONE_F32) n += hn_pool_threads(c->pool) * wide_floats(&j);
     return (back ? j.leads ? 0 : block : n) * (int64_t)sizeof(float);
 }
@@ -170,6 +182,117 @@ static void lead_scale_tile(void *arg, int64_t task, int worker) {
     int64_t v0 = task % j->tiles_v * TILE, i0 = task / j->tiles_v * ROWS;
     lead_scale(j, i0, HN_MIN(ROWS, j->rows - i0), v0, HN_MIN(TILE, j->V - v0));
 }
+
+/* In pairs of bf16. */
+static int64_t row_floats(int64_t n) { return hn_pad_ld(hn_pairs_cells(n)); } /* of bf16 */
+static int64_t pairs_cut(job *j, float *s) {
+    float *start = s;
+    int64_t n = 0, at, rows = hn_head_rows(&j->x, 1), cells = hn_pairs_cells(rows);
+    j->room = ROWS * HN_MIN(TILE, hn_round(j->V)) + hn_pairs_packed(j->p, HN_MIN(TILE, j->V), hn_pairs_cells(j->C));
+#define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
+    j->rooms = TAKE(hn_pool_threads(j->c->pool) * j->room);
+    j->h16 = TAKE(j->R * row_floats(j->C));
+    j->dz16 = TAKE(rows * row_floats(j->V));
+    if (j->w->wants_grad) {
+        j->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->V, cells));
+        j->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->C, cells));
+    }
+    j->packed_w = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->C, hn_pairs_cells(HN_MIN(DH_DEPTH, j->V))));
+#undef TAKE
+    return n;
+}
+static hn_bf16 *row16(float *rows, int64_t n, int64_t r) { return (hn_bf16 *)(void *)(rows + r * row_floats(n)); }
+static void narrow_row(const job *j, hn_bf16 *to, const float *from, int64_t n, int64_t at, int64_t whole) {
+    j->v->narrow(to + at, from, n);
+    if (at + n == whole && whole % 2) to[whole] = 0;
+}
+static void narrow_h(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    for (int64_t r = task * ROWS; r < HN_MIN(j->R, (task + 1) * ROWS); r++) narrow_row(j, row16(j->h16, j->C, r), hn_row_of(j->h, r), j->C, 0, j->C);
+}
+/* A tile of classes with all rows of the block: exp(z − the tile's maximum) of each row. */
+static void pairs_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t v0 = task * TILE, n = HN_MIN(TILE, j->V - v0), ld = HN_MIN(TILE, hn_round(j->V)), cells = hn_pairs_cells(j->C);
+    float *z = j->rooms + worker * j->room;
+    uint32_t *w = (uint32_t *)(void *)(z + ROWS * ld);
+    j->p->pack(w, j->p->width * cells, hn_row_of(j->w, v0), HONE_F32, j->w->ld, true, n, j->C);
+    for (int64_t i0 = 0; i0 < j->rows; i0 += ROWS) {
+        int64_t m = HN_MIN(ROWS, j->rows - i0);
+        hn_pairs_left h = { row16(j->h16, j->C, j->r0 + i0), row_floats(j->C) * 4, 4, 0 };
+        j->p->product(z, ld, m, n, cells, &h, w, j->p->width * cells, false);
+        see_tile(j, z, ld, j->r0 + i0, m, v0, n, task, true, true);
+        for (int64_t i = 0; i < m; i++) narrow_row(j, row16(j->dz16, j->V, i0 + i), z + i * ld, n, v0, j->V);
+    }
+}
+/* That made dz, and packed for dw. */
+static void pairs_scale(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t v0 = task * TILE, n = HN_MIN(TILE, j->V - v0), cells = hn_pairs_cells(j->rows);
+    float *z = j->rooms + worker * j->room, rest = j->at->smoothing / (float)j->V;
+    for (int64_t i = 0; i < j->rows; i++) {
+        int64_t r = j->r0 + i;
+        hn_bf16 *to = row16(j->dz16, j->V, i);
+        float g = (float)(j->g * hn_cross_entropy_weight(j->c, r));
+        if (g == 0) {
+            memset(to + v0, 0, (size_t)n * sizeof *to);
+            continue;
+        }
+        j->v->widen(z, to + v0, n);
+        j->v->scale(z, z, g * expf(j->max[r * j->splits + task] - j->lse[r]), n);
+        for (int64_t k = 0; k < n && rest > 0; k++) z[k] -= g * rest;
+        if (j->y[r] >= v0 && j->y[r] < v0 + n) z[j->y[r] - v0] -= g * (1 - j->at->smoothing);
+        j->v->narrow(to + v0, z, n);
+    }
+    if (j->dw)
+        j->p->pack(j->packed_dz + hn_pairs_at(j->p, cells, v0, 0), j->p->width * cells, row16(j->dz16, j->V, 0) + v0, HONE_BF16,
+                   2 * row_floats(j->V), false, n, j->rows);
+}
+static void pairs_pack_h(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t k0 = task * TILE, cells = hn_pairs_cells(j->rows);
+    j->p->pack(j->packed_h + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, row16(j->h16, j->C, j->r0) + k0, HONE_BF16,
+               2 * row_floats(j->C), false, HN_MIN(TILE, j->C - k0), j->rows);
+}
+static void pairs_dw_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t across = hn_cdiv(j->C, DW_SIDE), v0 = task / across * DW_SIDE, k0 = task % across * DW_SIDE, cells = hn_pairs_cells(j->rows);
+    hn_pairs_left dz = hn_pairs_panels(j->p, j->packed_dz, cells, v0, 0);
+    j->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, j->V - v0), HN_MIN(DW_SIDE, j->C - k0), cells, &dz,
+                  j->packed_h + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, true);
+}
+/* dh over classes deep … deep + deep_n. */
+static void pairs_pack_w(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t v = task * TILE, cells = hn_pairs_cells(j->deep_n);
+    j->p->pack(j->packed_w + hn_pairs_at(j->p, cells, 0, hn_pairs_cells(v)), j->p->width * cells, hn_row_of(j->w, j->deep + v), HONE_F32,
+               j->w->ld, false, j->C, HN_MIN(TILE, j->deep_n - v));
+}
+static void pairs_dh_tile(void *arg, int64_t task, int worker) {
+    job *j = arg;
+    int64_t across = hn_cdiv(j->C, TILE), i0 = task / across * ROWS, k0 = task % across * TILE, cells = hn_pairs_cells(j->deep_n);
+    hn_pairs_left dz = { row16(j->dz16, j->V, i0) + j->deep, row_floats(j->V) * 4, 4, 0 };
+    j->p->product(hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), cells, &dz,
+                  j->packed_w + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, j->deep > 0);
+}
+static void lead_in_pairs(job *j) {
+    hn_call *c = j->c;
+    double all = (double)j->rows * (double)j->V, flops = all * (double)j->C;
+    if (!j->r0) hn_cpu_run(c, 10.0 * (double)(j->R * j->C), hn_cdiv(j->R, ROWS), narrow_h, j);
+    hn_cpu_run(c, flops, j->tiles_v, pairs_tile, j);
+    for (int64_t r = j->r0; r < j->r0 + j->rows; r++) row_end(j, r);
+    hn_cpu_run(c, 8 * all, j->tiles_v, pairs_scale, j);
+    if (j->dw) {
+        hn_cpu_run(c, 10.0 * (double)(j->rows * j->C), hn_cdiv(j->C, TILE), pairs_pack_h, j);
+        hn_cpu_run(c, flops, hn_cdiv(j->V, DW_SIDE) * hn_cdiv(j->C, DW_SIDE), pairs_dw_tile, j);
+    }
+    for (j->deep = 0; j->dh && j->deep < j->V; j->deep += DH_DEPTH) {
+        j->deep_n = HN_MIN(DH_DEPTH, j->V - j->deep);
+        hn_cpu_run(c, 10.0 * (double)(j->deep_n * j->C), hn_cdiv(j->deep_n, TILE), pairs_pack_w, j);
+        hn_cpu_run(c, flops * (double)j->deep_n / (double)j->V, hn_cdiv(j->rows, ROWS) * hn_cdiv(j->C, TILE), pairs_dh_tile, j);
+    }
+}
+
 static void lead(job *j) {
     hn_call *c = j->c;
     hone_tensor dh = *c->aux[1], dw = *j->w;
@@ -178,8 +301,13 @@ static void lead(job *j) {
     bool wants_w = j->w->wants_grad && j->w->grad;
     j->g = 1 / hn_cross_entropy_denominator(c);
     j->lse = c->aux[0]->data;
+    j->dh = j->h->wants_grad ? &dh : NULL, j->dw = wants_w ? &dw : NULL;
     for (int64_t step = hn_head_rows(&j->x, 1); j->r0 < j->R; j->r0 += step) {
         j->rows = HN_MIN(step, j->R - j->r0);
+        if (j->p) {
+            lead_in_pairs(j);
+            continue;
+        }
         int64_t tiles = hn_cdiv(j->rows, ROWS) * j->tiles_v;
         double all = (double)j->rows * (double)j->V;
         hn_cpu_run(c, 2.0 * all * (double)(j->C + 16), tiles, lead_tile, j);
@@ -187,7 +315,7 @@ static void lead(job *j) {
             for (int64_t r = j->r0; r < j->r0 + j->rows; r++) row_end(j, r);
             hn_cpu_run(c, 8 * all, tiles, lead_scale_tile, j);
         }
-        hn_head_grads(c, &j->x, j->r0, j->rows, j->dz, j->h->wants_grad ? &dh : NULL, wants_w ? &dw : NULL);
+        hn_head_grads(c, &j->x, j->r0, j->rows, j->dz, j->dh, j->dw);
     }
 }
 
@@ -203,7 +331,8 @@ static void forward(hn_call *c) {
     if (j.at->smoothing > 0) j.all = hn_take(&s, j.R * j.splits);
     if (j.at->best) j.best = (int32_t *)(void *)hn_take(&s, j.R * j.splits);
     if (j.w->dtype != HONE_F32) j.wide = hn_take(&s, hn_pool_threads(c->pool) * wide_floats(&j));
-    j.tiles = j.dz = s;
+    if (j.p) (void)pairs_cut(&j, s);
+    else j.tiles = j.dz = s;
     if (j.leads) lead(&j);
     else {
         hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);

@@ -1,0 +1,203 @@
+/* Products of bf16 by the CPU's instruction for pairs: packing and product against double on odd shapes; linear maps and the head on shapes
+ * that reach every path, beside the same in f32 and with the same bits for any number of threads; and that w and d really are rounded,
+ * which a product that was silently widened would not show. On a CPU without the instruction there is nothing to test. */
+#include "tape_help.h"
+#include "tensor/cpu/pairs.h"
+
+static bool none(void) {
+    if (hn_pairs_now()) return false;
+    print_message("skipped: this CPU has no products of bf16\n");
+    return true;
+}
+static float draw(uint64_t seed, int64_t i) {
+    float x;
+    hn_rng_fill_normal(seed, HN_STREAM_TEST, (uint64_t)i, &x, 1, 1);
+    return hn_widen(hn_narrow(x));
+}
+
+/* All numbers exact in bf16, sums small enough that f32 is exact to 1e-5 of the largest. */
+static void product_of(const hn_pairs *p, int64_t m, int64_t n, int64_t k, bool along, bool panels, hone_dtype type) {
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    int64_t cells = hn_pairs_cells(k), ldb = (along ? k : n) + 3, lda = 2 * cells + 2, rows = along ? n : k;
+    float *A = hn_new_n(a, float, m * k), *B = hn_new_n(a, float, rows * ldb), *C = hn_new_n(a, float, m * n + 1);
+    hn_bf16 *A16 = hn_new_n(a, hn_bf16, m * lda), *B16 = hn_new_n(a, hn_bf16, rows * ldb);
+    for (int64_t i = 0; i < m * k; i++) A[i] = draw(1, i), A16[i / k * lda + i % k] = hn_narrow(A[i]);
+    for (int64_t i = 0; i < rows * ldb; i++) B[i] = i % ldb < (along ? k : n) ? draw(2, i) : NAN, B16[i] = hn_narrow(B[i]);
+    uint32_t *packed = hn_new_n(a, uint32_t, hn_pairs_packed(p, n, cells)), *packed_a = hn_new_n(a, uint32_t, hn_pairs_packed(p, m, cells));
+    p->pack(packed, p->width * cells, type == HONE_F32 ? (const void *)B : B16, type, ldb, along, n, k);
+    p->pack(packed_a, p->width * cells, A, HONE_F32, k, true, m, k);
+    hn_pairs_left left = panels ? hn_pairs_panels(p, packed_a, cells, 0, 0) : (hn_pairs_left){A16, lda * 2, 4, 0};
+    for (int add = 0; add < 2; add++) {
+        for (int64_t i = 0; i < m * n; i++) C[i] = add ? 2 : NAN;
+        C[m * n] = 77;
+        p->product(C, n, m, n, cells, &left, packed, p->width * cells, add);
+        for (int64_t i = 0; i < m * n; i++) {
+            double want = add ? 2 : 0;
+            for (int64_t d = 0; d < k; d++) want += (double)A[i / n * k + d] * B[along ? i % n * ldb + d : d * ldb + i % n];
+            if (!(fabs(C[i] - want) <= 1e-5 * (1 + sqrt((double)k))))
+                fail_msg("%lldx%lldx%lld: [%lld] is %.9g, not %.9g", (long long)m, (long long)n, (long long)k, (long long)i, C[i], want);
+        }
+        assert_true(C[m * n] == 77);
+    }
+    hone_close(job);
+}
+static void test_product(void **state) {
+    static const int64_t shapes[][3] = {{1, 1, 1}, {8, 32, 2}, {9, 33, 3}, {7, 31, 31}, {37, 95, 34}, {16, 64, 513}, {3, 16, 1025}, {45, 17, 64}, {2, 3, 0}};
+    if (none()) return;
+    for (int64_t i = 0; i < HN_LEN(shapes); i++)
+        for (int bits = 0; bits < 8; bits++)
+            product_of(hn_pairs_now(), shapes[i][0], shapes[i][1], shapes[i][2], bits & 1, bits & 2, bits & 4 ? HONE_F32 : HONE_BF16);
+}
+
+typedef struct shape {
+    int64_t M, K, N;
+    bool transposed, bias;
+    hone_act act;
+} shape;
+typedef struct found {
+    float *v[4]; /* y, dx, dw, db; of the head: loss, dh, dw */
+    int64_t n[4];
+} found;
+static void keep(hn_arena *a, found *f, int i, const float *v, int64_t n) {
+    f->v[i] = hn_new_n(a, float, n + 1), f->n[i] = n;
+    memcpy(f->v[i], v, (size_t)n * sizeof *v);
+}
+static void round_all(hone_tensor *x) {
+    for (int64_t i = 0; i < hn_count(x); i++) ((float *)x->data)[i] = hn_widen(hn_narrow(((float *)x->data)[i]));
+}
+static found linear(hn_arena *keeper, const shape *s, hone_dtype type, int threads) {
+    hone_job *job = hone_open(&(hone_options){.threads = threads});
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    found f = {0};
+    hone_tensor *x = weight(a, "x", DIMS(s->M, s->K), 1, 1), *b = s->bias ? weight(a, "b", DIMS(s->N), 3, 1) : NULL;
+    hone_tensor *w = weight(a, "w", 2, s->transposed ? SHAPE(s->K, s->N) : SHAPE(s->N, s->K), 2, 1 / sqrt((double)s->K));
+    float *r = hn_new_n(a, float, s->M * s->N);
+    hn_rng_fill_normal(9, HN_STREAM_TEST, 0, r, s->M * s->N, 1);
+    round_all(x), round_all(w);
+    assert_true(hone_tape_activations(t, type));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *y = hone_linear(t, hone_scale(t, x, 1), w, b, s->transposed, s->act);
+    assert_true(hone_ok(t));
+    f.v[0] = hn_new_n(keeper, float, s->M * s->N + 1), f.n[0] = s->M * s->N;
+    for (int64_t i = 0; i < f.n[0]; i++) f.v[0][i] = (float)hone_tensor_item(y, i);
+    if (!hone_backward(t, project(t, y, r, NULL))) fail_msg("%s", hone_error_message(job));
+    keep(keeper, &f, 1, x->grad, s->M * s->K), keep(keeper, &f, 2, w->grad, s->K * s->N);
+    if (b) keep(keeper, &f, 3, b->grad, s->N);
+    hone_close(job);
+    return f;
+}
+/* Within 2^-6 of the largest, as tests/test_bf16.c states for gradients; a result within a unit of bf16 of its own. */
+static void beside(const char *what, const found *x, const found *want) {
+    for (int k = 0; k < 4; k++) {
+        double most = largest(want->v[k], want->n[k]), bound = most * (k ? 0x1p-6 : 0x1p-8);
+        for (int64_t i = 0; i < want->n[k]; i++)
+            if (!(fabs(x->v[k][i] - want->v[k][i]) <= bound))
+                fail_msg("%s, %d: [%lld] is %.9g, not %.9g (largest %.3g)", what, k, (long long)i, x->v[k][i], want->v[k][i], most);
+    }
+}
+static void same(const char *what, const found *x, const found *y) {
+    for (int k = 0; k < 4; k++)
+        if (x->n[k] && memcmp(x->v[k], y->v[k], (size_t)x->n[k] * sizeof(float))) fail_msg("%s, %d: other bits with other threads", what, k);
+}
+static void test_linear(void **state) {
+    static const shape shapes[] = {
+        {300, 70, 600, false, true, HONE_ACT_GELU_TANH}, {257, 33, 129, true, true, HONE_ACT_RELU}, {5, 64, 48, false, false, HONE_ACT_NONE},
+        {9001, 19, 21, false, true, HONE_ACT_NONE},      {4100, 32, 40, true, false, HONE_ACT_NONE}, {20, 2100, 2050, false, true, HONE_ACT_GELU},
+        {17, 4200, 1030, true, false, HONE_ACT_NONE},    {1, 3, 5, false, true, HONE_ACT_NONE},      {129, 514, 257, false, true, HONE_ACT_GELU_TANH},
+    };
+    if (none()) return;
+    for (int64_t i = 0; i < HN_LEN(shapes); i++) {
+        hone_job *job = hone_open(NULL);
+        hn_arena *a = hn_job_arena(job);
+        const char *what = hn_fmt(a, "linear %lldx%lldx%lld", (long long)shapes[i].M, (long long)shapes[i].K, (long long)shapes[i].N);
+        found want = linear(a, &shapes[i], HONE_F32, 2), one = linear(a, &shapes[i], HONE_BF16, 1), three = linear(a, &shapes[i], HONE_BF16, 3);
+        beside(what, &one, &want);
+        same(what, &one, &three);
+        hone_close(job);
+    }
+}
+
+typedef struct head {
+    int64_t R, V, C;
+    float smoothing;
+    bool ignores, frozen;
+} head;
+static found head_of(hn_arena *keeper, const head *s, hone_dtype type, int threads) {
+    hone_job *job = hone_open(&(hone_options){.threads = threads});
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    found f = {0};
+    hone_tensor *h = weight(a, "h", DIMS(s->R, s->C), 1, 1), *w = weight(a, "w", DIMS(s->V, s->C), 2, 1 / sqrt((double)s->C));
+    int32_t *y = hn_new_n(a, int32_t, s->R);
+    for (int64_t i = 0; i < s->R; i++) y[i] = s->ignores && i % 5 == 3 ? -1 : (int32_t)(i * 7919 % s->V);
+    round_all(h), round_all(w);
+    w->wants_grad = !s->frozen;
+    assert_true(hone_tape_activations(t, type));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *loss = hone_linear_cross_entropy(t, hone_scale(t, h, 1), w, hone_input_i32(t, y, DIMS(s->R)),
+                                                  &(hone_cross_entropy_opts){.smoothing = s->smoothing, .is_root = true});
+    if (!hone_ok(t)) fail_msg("%s", hone_error_message(job));
+    keep(keeper, &f, 0, (float[]){(float)hone_tensor_item(loss, 0)}, 1);
+    assert_true(hone_backward(t, loss));
+    keep(keeper, &f, 1, h->grad, s->R * s->C);
+    if (!s->frozen) keep(keeper, &f, 2, w->grad, s->V * s->C);
+    hone_close(job);
+    return f;
+}
+static void test_head(void **state) {
+    static const head heads[] = {
+        {300, 65, 33, 0, false, false}, {140, 4613, 70, 0.1f, true, false}, {37, 9001, 64, 0, true, true},
+        {129, 513, 514, 0, false, false}, {20, 100003, 8, 0, true, false}, {1, 1, 4, 0, false, false}, {3000, 6007, 5, 0, false, false},
+    };
+    if (none()) return;
+    for (int64_t i = 0; i < HN_LEN(heads); i++) {
+        hone_job *job = hone_open(NULL);
+        hn_arena *a = hn_job_arena(job);
+        const char *what = hn_fmt(a, "head %lldx%lldx%lld", (long long)heads[i].R, (long long)heads[i].V, (long long)heads[i].C);
+        found want = head_of(a, &heads[i], HONE_F32, 2), one = head_of(a, &heads[i], HONE_BF16, 1), three = head_of(a, &heads[i], HONE_BF16, 3);
+        beside(what, &one, &want);
+        same(what, &one, &three);
+        hone_close(job);
+    }
+}
+
+/* 1 + 2^-9 is a quarter of a unit of bf16 above 1 and rounds to 1: with w in bf16 it has no part in y, dx or the loss, nor with d in bf16 in dw. */
+static void test_not_widened(void **state) {
+    enum { M = 64, K = 64, N = 32 };
+    if (none()) return;
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    hone_tensor *x = weight(a, "x", DIMS(M, K), 0, 0), *w = weight(a, "w", DIMS(N, K), 0, 0), *top = weight(a, "top", DIMS(2, K), 0, 0);
+    float r[M * N];
+    int32_t targets[M] = {0};
+    for (int i = 0; i < M * K; i++) ((float *)x->data)[i] = 1;
+    for (int i = 0; i < N * K; i++) ((float *)w->data)[i] = 1 + 0x1p-9f;
+    for (int i = 0; i < M * N; i++) r[i] = 1 + 0x1p-9f;
+    for (int i = 0; i < 2 * K; i++) ((float *)top->data)[i] = i < K ? 1 + 0x1p-9f : 1;
+    assert_true(hone_tape_activations(t, HONE_BF16));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *y = hone_linear(t, hone_scale(t, x, 1), w, NULL, false, HONE_ACT_NONE);
+    assert_true(hone_tensor_item(y, 0) == K);
+    assert_true(hone_backward(t, project(t, y, r, NULL)));
+    for (int i = 0; i < M * K; i++) assert_true(x->grad[i] == N);  /* 32 · 1 · 1; widened: 32.125 */
+    for (int i = 0; i < N * K; i++) assert_true(w->grad[i] == M);
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *loss = hone_linear_cross_entropy(t, hone_scale(t, x, 1), top, hone_input_i32(t, targets, DIMS(M)),
+                                                  &(hone_cross_entropy_opts){.is_root = true});
+    assert_near(hone_tensor_item(loss, 0), log(2), 1e-6); /* widened: the classes' logits are 0.125 apart */
+    assert_true(hone_backward(t, loss));
+    hone_close(job);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_product),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_not_widened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
