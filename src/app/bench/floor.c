@@ -2,7 +2,8 @@
  * dw = dyᵀ·x; of attention q·kᵀ, p·v and the four of its backward, without the causal skip and without making p again.
  *
  * Each weight and each dw has memory of its own, as in a model; activations share. An operator with FLOPs that is not known here counts
- * at the mean rate of the rest. */
+ * at the mean rate of the rest. In bf16 what a linear map reads is bf16 already, weights are rounded as they are packed, and results are
+ * f32; attention stays f32, as in hone. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
 
@@ -27,14 +28,16 @@ struct bench_floor {
     int n, n_weights;
     step s[MAX_STEPS];
     weight w[MAX_STEPS];
+    bool bf16;
     double flops, other_flops;
     float *x, *y, *z, *tile;                            /* what is read, as long as any; what is written; a worker's tile of p and dp */
     int64_t x_size, y_size, tile_size;
 };
 
-bench_floor *bench_floor_new(hn_arena *a) {
+bench_floor *bench_floor_new(hn_arena *a, bool bf16) {
     bench_floor *f = hn_new(a, bench_floor);
     f->a = a;
+    f->bf16 = bf16;
     f->pool = hn_job_pool(a->job);
     f->gemms = bench_gemms_new(a);
     return f;
@@ -81,13 +84,14 @@ static int products(const bench_floor *f, const step *s, bench_gemm g[2]) {
     const weight *w = &f->w[s->weight];
     int64_t M = s->M, K = s->K, N = s->N, ldw = s->kn ? N : K;
     int n = 0;
-    if (!s->backward) g[n++] = (bench_gemm){ M, N, K, false, !s->kn, f->x, w->w, f->z, K, ldw, N };
+    if (!s->backward) g[n++] = (bench_gemm){ .m = M, .n = N, .k = K, .tb = !s->kn, .a = f->x, .b = w->w, .c = f->z, .lda = K, .ldb = ldw, .ldc = N };
     else {
-        if (s->wants_x) g[n++] = (bench_gemm){ M, K, N, false, s->kn, f->y, w->w, f->z, N, ldw, K };
+        if (s->wants_x) g[n++] = (bench_gemm){ .m = M, .n = K, .k = N, .tb = s->kn, .a = f->y, .b = w->w, .c = f->z, .lda = N, .ldb = ldw, .ldc = K };
         if (s->wants_w)
-            g[n++] = s->kn ? (bench_gemm){ K, N, M, true, false, f->x, f->y, w->dw, K, N, N }
-                           : (bench_gemm){ N, K, M, true, false, f->y, f->x, w->dw, N, K, K };
+            g[n++] = s->kn ? (bench_gemm){ .m = K, .n = N, .k = M, .ta = true, .a = f->x, .b = f->y, .c = w->dw, .lda = K, .ldb = N, .ldc = N }
+                           : (bench_gemm){ .m = N, .n = K, .k = M, .ta = true, .a = f->y, .b = f->x, .c = w->dw, .lda = N, .ldb = K, .ldc = K };
     }
+    for (int i = 0; i < n; i++) g[i].bf16 = f->bf16, g[i].b_wide = g[i].b == w->w;
     return n;
 }
 
@@ -158,10 +162,14 @@ static void choose_block(bench_floor *f, step *s) {
     s->block = least;
 }
 
-/* Small numbers of both signs: sums stay finite, and no denormals slow the arithmetic. */
+/* Small numbers of both signs, of f32 and, two in each, of bf16: sums stay finite, and no denormals slow the arithmetic. */
 static void fill(float *v, int64_t n) {
     uint32_t x = 1;
-    for (int64_t i = 0; i < n; i++) x = x * 1664525u + 1013904223u, v[i] = (float)(int32_t)x * 0x1p-34f;
+    for (int64_t i = 0; i < n; i++) {
+        x = x * 1664525u + 1013904223u;
+        hn_bf16 half = hn_narrow((float)(int32_t)x * 0x1p-34f);
+        memcpy(&v[i], (hn_bf16[]){ half, half }, sizeof v[i]);
+    }
 }
 static float *take(bench_floor *f, int64_t n) {
     float *v = hn_alloc_large(f->a, n * (int64_t)sizeof *v);

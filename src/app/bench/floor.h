@@ -7,6 +7,7 @@
 typedef struct bench_gemm {
     int64_t m, n, k;
     bool ta, tb;                /* A is stored (k,m); B is stored (n,k) */
+    bool bf16, b_wide;          /* A is bf16; so is B, or it is f32 and rounded as it is packed */
     const float *a, *b;
     float *c;
     int64_t lda, ldb, ldc;
@@ -23,7 +24,7 @@ void bench_packed_run(bench_packed *p, const bench_gemm *g);    /* packing inclu
 
 /* ---- floor.c ---- */
 typedef struct bench_floor bench_floor;
-bench_floor *bench_floor_new(hn_arena *a);
+bench_floor *bench_floor_new(hn_arena *a, bool bf16);           /* bf16: linear maps and the head in products of bf16 */
 void bench_floor_see(bench_floor *f, const hn_call *c, bool backward);  /* notes the products of a call that ran */
 void bench_floor_ready(bench_floor *f);                         /* all seen: buffers, and the fastest way for each */
 double bench_floor_run(bench_floor *f);                         /* seconds of one step's products */

@@ -2,7 +2,7 @@
  *
  * Ways differ in the size of tiles, in whether operands that a tile walks down are first copied to rows of an odd number of cache lines
  * (see hn_pad_ld), and in whether B is packed by oneDNN's own matmul. Copies and packing are inside the time. The way of a shape is chosen
- * by trial, least time of a few. Limit: f32. */
+ * by trial, least time of a few. Products of bf16 are oneDNN's matmul alone. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
 
@@ -13,7 +13,7 @@ typedef struct way {
 static const way ways[] = {
     { 128, 512, false, false }, { 128, 128, false, false }, { 128, 512, true, false },  { 128, 128, true, false },
     { 256, 256, true, false },  { 64, 384, false, false },  { 128, 512, false, true },  { 128, 256, false, true },
-    { 64, 128, true, false },   { 64, 64, true, false },    { 64, 64, false, true },
+    { 64, 128, true, false },   { 64, 64, true, false },    { 64, 64, false, true },    { 256, 256, false, true },
 };
 enum { COPY_ROWS = 64, MAX_SHAPES = 64, SMALL = 1 << 18 /* elements of C up to which small tiles are worth a trial */ };
 #define TRIAL 0.04              /* seconds for the trials of a way, which are three at most where one takes as long */
@@ -102,7 +102,7 @@ int bench_gemm_choose(bench_gemms *all, const bench_gemm *g) {
     for (int i = 0; i < all->n; i++) {
         const bench_gemm *h = &all->s[i].g;
         if (h->m == g->m && h->n == g->n && h->k == g->k && h->ta == g->ta && h->tb == g->tb && h->lda == g->lda && h->ldb == g->ldb &&
-            h->ldc == g->ldc) return i;
+            h->ldc == g->ldc && h->bf16 == g->bf16 && h->b_wide == g->b_wide) return i;
     }
     HN_ASSERT(all->n < MAX_SHAPES);
     shape *s = &all->s[all->n];
@@ -111,7 +111,7 @@ int bench_gemm_choose(bench_gemms *all, const bench_gemm *g) {
     make_room(all, g);
     for (int k = 0; k < (int)HN_LEN(ways); k++) {
         const way *w = &ways[k];
-        if (w->pad && !g->ta && g->tb) continue; /* nothing to copy */
+        if ((w->pad && !g->ta && g->tb) || (g->bf16 && !w->packed)) continue; /* nothing to copy; no such product */
         if (w->tn < 256 && w->tm < 128 && g->m * g->n > SMALL) continue;
         if (w->packed && !(s->packed[k] = bench_packed_new(all->a, g, w->tm, w->tn))) continue;
         double t = try_way(all, g, k, s->packed[k], best);

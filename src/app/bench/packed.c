@@ -33,8 +33,8 @@ static void free_primitive(void *p) { dnnl_primitive_destroy(p); }
 static void free_desc(void *p) { dnnl_primitive_desc_destroy(p); }
 static void free_attr(void *p) { dnnl_primitive_attr_destroy(p); }
 
-static bool desc(dnnl_memory_desc_t *d, int64_t rows, int64_t cols, int64_t ld, bool turned) {
-    return dnnl_memory_desc_init_by_strides(d, 2, (dnnl_dims_t){ rows, cols }, dnnl_f32,
+static bool desc(dnnl_memory_desc_t *d, int64_t rows, int64_t cols, int64_t ld, bool turned, bool bf16) {
+    return dnnl_memory_desc_init_by_strides(d, 2, (dnnl_dims_t){ rows, cols }, bf16 ? dnnl_bf16 : dnnl_f32,
                                             turned ? (dnnl_dims_t){ 1, ld } : (dnnl_dims_t){ ld, 1 }) == dnnl_success;
 }
 static dnnl_memory_t memory(bench_packed *p, const dnnl_memory_desc_t *d, bool own) {
@@ -56,8 +56,8 @@ static bool make_product(bench_packed *p, const bench_gemm *g, int tail_m, int t
     dnnl_primitive_attr_t attr;
     bool first = tail_m == 0;
     if (!m || !n) return true;
-    if (!desc(&a, m, g->k, g->lda, g->ta) || !desc(&c, m, n, g->ldc, false)) return false;
-    if (first && dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){ g->k, n }, dnnl_f32, dnnl_format_tag_any) != dnnl_success) return false;
+    if (!desc(&a, m, g->k, g->lda, g->ta, g->bf16) || !desc(&c, m, n, g->ldc, false, false)) return false;
+    if (first && dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){ g->k, n }, g->bf16 ? dnnl_bf16 : dnnl_f32, dnnl_format_tag_any) != dnnl_success) return false;
     if (!first) b = p->packed[tail_n];
     if (dnnl_primitive_attr_create(&attr) != dnnl_success) return false;
     hn_defer(p->a, free_attr, attr);
@@ -83,7 +83,7 @@ static bool make_pack(bench_packed *p, const bench_gemm *g, int tail_n, int work
     dnnl_memory_desc_t plain;
     dnnl_primitive_desc_t pd;
     if (!n) return true;
-    if (!desc(&plain, g->k, n, g->ldb, g->tb) ||
+    if (!desc(&plain, g->k, n, g->ldb, g->tb, g->bf16 && !g->b_wide) ||
         dnnl_reorder_primitive_desc_create(&pd, &plain, p->engine, &p->packed[tail_n], p->engine, NULL) != dnnl_success) return false;
     hn_defer(p->a, free_desc, pd);
     if (dnnl_primitive_create(&p->pack[tail_n], pd) != dnnl_success) return false;
@@ -120,11 +120,12 @@ bench_packed *bench_packed_new(hn_arena *a, const bench_gemm *g, int64_t tile_m,
     return ok ? p : NULL;
 }
 
+static const void *number(const float *x, bool bf16, int64_t i) { return (const uint8_t *)x + i * (bf16 ? 2 : 4); }
 static void pack_task(void *arg, int64_t task, int me) {
     bench_packed *p = arg;
     int tail = (task + 1) * p->tn > p->g->n;
     worker *w = &p->w[me];
-    const float *b = p->g->b + (p->g->tb ? task * p->tn * p->g->ldb : task * p->tn);
+    const void *b = number(p->g->b, p->g->bf16 && !p->g->b_wide, p->g->tb ? task * p->tn * p->g->ldb : task * p->tn);
     dnnl_memory_set_data_handle(w->plain[tail], (void *)b);
     dnnl_exec_arg_t args[] = { { DNNL_ARG_FROM, w->plain[tail] }, { DNNL_ARG_TO, p->tile[task] } };
     dnnl_primitive_execute(p->pack[tail], w->stream, HN_LEN(args), args);
@@ -135,7 +136,7 @@ static void product_task(void *arg, int64_t task, int me) {
     int64_t i = task / p->across * p->tm, col = task % p->across, j = col * p->tn;
     int tail_m = i + p->tm > g->m, tail_n = j + p->tn > g->n;
     worker *w = &p->w[me];
-    dnnl_memory_set_data_handle(w->a[tail_m], (void *)(g->a + (g->ta ? i : i * g->lda)));
+    dnnl_memory_set_data_handle(w->a[tail_m], (void *)number(g->a, g->bf16, g->ta ? i : i * g->lda));
     dnnl_memory_set_data_handle(w->c[tail_m][tail_n], g->c + i * g->ldc + j);
     dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, w->a[tail_m] }, { DNNL_ARG_WEIGHTS, p->tile[col] }, { DNNL_ARG_DST, w->c[tail_m][tail_n] },
                                { DNNL_ARG_SCRATCHPAD, w->scratch[tail_m][tail_n] } };

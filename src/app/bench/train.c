@@ -174,7 +174,7 @@ static bool measure_all(measure *m) {
     hone_model *start;
     hn_trainer *t = beneath(m->a, s, m->c->vocab, &start) ? hn_trainer_new(m->a, s, d, start, 1) : NULL;
     if (!t) return false;
-    bench_floor *floor = m->floor = bench_floor_new(m->a);
+    bench_floor *floor = m->floor = bench_floor_new(m->a, !strcmp(m->dtype, "bf16") && hn_isa_bf16(hn_cpu_isa()));
     hn_tape_watch(hn_trainer_tape(t), seen, m);
     if (!steps(m, t, 0, NULL)) return false;
     hn_tape_watch(hn_trainer_tape(t), NULL, NULL);

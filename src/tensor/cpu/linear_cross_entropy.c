@@ -37,7 +37,7 @@ typedef struct {
     bool leads; /* forward makes the gradients */
     /* in pairs of bf16: p is NULL where it does not */
     const hn_pairs *p;
-    float *h16, *dz16;                            /* rows of bf16: of the call, of the block */
+    float *h16, *dz16;                            /* rows of bf16: of the call, and of the block, tile by tile of classes */
     uint32_t *packed_dz, *packed_h, *packed_w;    /* the block's depth, V and C columns; DH_DEPTH deep, C columns */
     float *rooms;                                 /* of each worker: a tile of logits, a packed tile of w */
     int64_t room, deep, deep_n;
@@ -185,6 +185,7 @@ static void lead_scale_tile(void *arg, int64_t task, int worker) {
 
 /* In pairs of bf16. */
 static int64_t row_floats(int64_t n) { return hn_pad_ld(hn_pairs_cells(n)); } /* of bf16 */
+static int64_t tile_floats(const job *j) { return row_floats(HN_MIN(TILE, j->V)); }
 static int64_t pairs_cut(job *j, float *s) {
     float *start = s;
     int64_t n = 0, at, rows = hn_head_rows(&j->x, 1), cells = hn_pairs_cells(rows);
@@ -192,7 +193,7 @@ static int64_t pairs_cut(job *j, float *s) {
 #define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
     j->rooms = TAKE(hn_pool_threads(j->c->pool) * j->room);
     j->h16 = TAKE(j->R * row_floats(j->C));
-    j->dz16 = TAKE(rows * row_floats(j->V));
+    j->dz16 = TAKE(j->tiles_v * rows * tile_floats(j));
     if (j->w->wants_grad) {
         j->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->V, cells));
         j->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->C, cells));
@@ -201,14 +202,15 @@ static int64_t pairs_cut(job *j, float *s) {
 #undef TAKE
     return n;
 }
-static hn_bf16 *row16(float *rows, int64_t n, int64_t r) { return (hn_bf16 *)(void *)(rows + r * row_floats(n)); }
-static void narrow_row(const job *j, hn_bf16 *to, const float *from, int64_t n, int64_t at, int64_t whole) {
-    j->v->narrow(to + at, from, n);
-    if (at + n == whole && whole % 2) to[whole] = 0;
+static hn_bf16 *h_row(const job *j, int64_t r) { return (hn_bf16 *)(void *)(j->h16 + r * row_floats(j->C)); }
+static hn_bf16 *dz_row(const job *j, int64_t tile, int64_t i) { return (hn_bf16 *)(void *)(j->dz16 + (tile * j->rows + i) * tile_floats(j)); }
+static void narrow_row(const job *j, hn_bf16 *to, const float *from, int64_t n) {
+    j->v->narrow(to, from, n);
+    if (n % 2) to[n] = 0;
 }
 static void narrow_h(void *arg, int64_t task, int worker) {
     job *j = arg;
-    for (int64_t r = task * ROWS; r < HN_MIN(j->R, (task + 1) * ROWS); r++) narrow_row(j, row16(j->h16, j->C, r), hn_row_of(j->h, r), j->C, 0, j->C);
+    for (int64_t r = task * ROWS; r < HN_MIN(j->R, (task + 1) * ROWS); r++) narrow_row(j, h_row(j, r), hn_row_of(j->h, r), j->C);
 }
 /* A tile of classes with all rows of the block: exp(z − the tile's maximum) of each row. */
 static void pairs_tile(void *arg, int64_t task, int worker) {
@@ -219,10 +221,10 @@ static void pairs_tile(void *arg, int64_t task, int worker) {
     j->p->pack(w, j->p->width * cells, hn_row_of(j->w, v0), HONE_F32, j->w->ld, true, n, j->C);
     for (int64_t i0 = 0; i0 < j->rows; i0 += ROWS) {
         int64_t m = HN_MIN(ROWS, j->rows - i0);
-        hn_pairs_left h = { row16(j->h16, j->C, j->r0 + i0), row_floats(j->C) * 4, 4, 0 };
+        hn_pairs_left h = { h_row(j, j->r0 + i0), row_floats(j->C) * 4, 4, 0 };
         j->p->product(z, ld, m, n, cells, &h, w, j->p->width * cells, false);
         see_tile(j, z, ld, j->r0 + i0, m, v0, n, task, true, true);
-        for (int64_t i = 0; i < m; i++) narrow_row(j, row16(j->dz16, j->V, i0 + i), z + i * ld, n, v0, j->V);
+        for (int64_t i = 0; i < m; i++) narrow_row(j, dz_row(j, task, i0 + i), z + i * ld, n);
     }
 }
 /* That made dz, and packed for dw. */
@@ -232,26 +234,26 @@ static void pairs_scale(void *arg, int64_t task, int worker) {
     float *z = j->rooms + worker * j->room, rest = j->at->smoothing / (float)j->V;
     for (int64_t i = 0; i < j->rows; i++) {
         int64_t r = j->r0 + i;
-        hn_bf16 *to = row16(j->dz16, j->V, i);
+        hn_bf16 *to = dz_row(j, task, i);
         float g = (float)(j->g * hn_cross_entropy_weight(j->c, r));
         if (g == 0) {
-            memset(to + v0, 0, (size_t)n * sizeof *to);
+            memset(to, 0, (size_t)n * sizeof *to);
             continue;
         }
-        j->v->widen(z, to + v0, n);
+        j->v->widen(z, to, n);
         j->v->scale(z, z, g * expf(j->max[r * j->splits + task] - j->lse[r]), n);
         for (int64_t k = 0; k < n && rest > 0; k++) z[k] -= g * rest;
         if (j->y[r] >= v0 && j->y[r] < v0 + n) z[j->y[r] - v0] -= g * (1 - j->at->smoothing);
-        j->v->narrow(to + v0, z, n);
+        j->v->narrow(to, z, n);
     }
     if (j->dw)
-        j->p->pack(j->packed_dz + hn_pairs_at(j->p, cells, v0, 0), j->p->width * cells, row16(j->dz16, j->V, 0) + v0, HONE_BF16,
-                   2 * row_floats(j->V), false, n, j->rows);
+        j->p->pack(j->packed_dz + hn_pairs_at(j->p, cells, v0, 0), j->p->width * cells, dz_row(j, task, 0), HONE_BF16,
+                   2 * tile_floats(j), false, n, j->rows);
 }
 static void pairs_pack_h(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t k0 = task * TILE, cells = hn_pairs_cells(j->rows);
-    j->p->pack(j->packed_h + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, row16(j->h16, j->C, j->r0) + k0, HONE_BF16,
+    j->p->pack(j->packed_h + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, h_row(j, j->r0) + k0, HONE_BF16,
                2 * row_floats(j->C), false, HN_MIN(TILE, j->C - k0), j->rows);
 }
 static void pairs_dw_tile(void *arg, int64_t task, int worker) {
@@ -271,9 +273,12 @@ static void pairs_pack_w(void *arg, int64_t task, int worker) {
 static void pairs_dh_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t across = hn_cdiv(j->C, TILE), i0 = task / across * ROWS, k0 = task % across * TILE, cells = hn_pairs_cells(j->deep_n);
-    hn_pairs_left dz = { row16(j->dz16, j->V, i0) + j->deep, row_floats(j->V) * 4, 4, 0 };
-    j->p->product(hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0), cells, &dz,
-                  j->packed_w + hn_pairs_at(j->p, cells, k0, 0), j->p->width * cells, j->deep > 0);
+    for (int64_t v = 0; v < j->deep_n; v += TILE) {
+        hn_pairs_left dz = { dz_row(j, (j->deep + v) / TILE, i0), tile_floats(j) * 4, 4, 0 };
+        j->p->product(hn_row_of(j->dh, j->r0 + i0) + k0, j->dh->ld, HN_MIN(ROWS, j->rows - i0), HN_MIN(TILE, j->C - k0),
+                      hn_pairs_cells(HN_MIN(TILE, j->deep_n - v)), &dz, j->packed_w + hn_pairs_at(j->p, cells, k0, hn_pairs_cells(v)),
+                      j->p->width * cells, j->deep + v > 0);
+    }
 }
 static void lead_in_pairs(job *j) {
     hn_call *c = j->c;

@@ -3,7 +3,8 @@
  *
  * BPE pieces join by the score of what they become, so the merges are all cuts of all pieces, best score first; Unigram keeps its scores.
  * Every length in a file is checked against the file. What makes a folder's tokenizer.model differ from the bare SentencePiece is added as
- * transformers' LlamaTokenizer does it: BPE texts begin with BOS. A compiled normalizer (nmt_nfkc and its like) goes along as it is: charsmap.c.
+ * transformers' LlamaTokenizer does it: BPE texts begin with BOS, and control, unknown and user-defined pieces are cut out of the text first
+ * (SentencePiece itself reads "<unk>" as letters, and begins no new word behind a user-defined piece). A compiled normalizer (nmt_nfkc and its like) goes along as it is: charsmap.c.
  * Sources: github.com/google/sentencepiece, src/sentencepiece_model.proto; github.com/karpathy/llama2.c, tokenizer.py. */
 #include "data/token/part/part.h"
 #include <stdlib.h>
@@ -186,7 +187,7 @@ static proto inside(const proto *c, const value *v) {
 }
 static bool is_number(const value *v) { return v->wire == 0 && v->number <= INT32_MAX; }
 
-typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; } found;
+typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; bool suffix, bare; } found;
 
 static bool one_piece(proto c, found *f) {
     hn_bytes piece = { NULL, 0 };
@@ -209,6 +210,7 @@ static bool trainer(proto c, found *f) {
         if (!next(&c, &v)) return false;
         int64_t n = v.wire == 0 && (int64_t)v.number >= 0 && v.number <= INT32_MAX ? (int64_t)v.number : -1;
         if (v.field == 3 && n >= 0) f->model = n;
+        if (v.field == 24) f->suffix = n > 0;
         if (v.field == 35) f->m.bytes = n > 0;
         if (v.field == 40) f->m.unk = (int32_t)n;
         if (v.field == 41) f->m.bos = (int32_t)n;
@@ -221,6 +223,7 @@ static bool normal(proto c, found *f) {
         if (v.field == 2 && v.wire == 2) f->m.charsmap = v.bytes;
         if (v.field == 3) f->m.no_prefix = !v.number;
         if (v.field == 4) f->m.squeezes = v.number != 0;
+        if (v.field == 5) f->bare = !v.number;
     }
     return true;
 }
@@ -238,6 +241,9 @@ json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) {
     if (f.model != 1 && f.model != 2)
         return (void)HN_FAIL(a, HONE_E_MODEL, .what = "this kind of SentencePiece model is not known here", .where = where, .wanted = "Unigram or BPE",
                              .found = f.model == 3 ? "Word" : f.model == 4 ? "Char" : hn_fmt(a, "model_type %lld", (long long)f.model)), NULL;
+    if (f.suffix || f.bare)
+        return (void)HN_FAIL(a, HONE_E_MODEL, .what = "blanks are treated in a way that is not known here", .where = where,
+                             .wanted = "a visible blank in front of a word", .found = f.suffix ? "treat_whitespace_as_suffix" : "escape_whitespaces is off"), NULL;
     f.m.piece = f.piece.v, f.m.type = f.type.v, f.m.score = f.score.v, f.m.n = f.piece.n;
     f.m.unigram = f.model == 1;
     f.m.adds_bos = !f.m.unigram && f.m.bos >= 0 && f.m.bos < f.m.n;
