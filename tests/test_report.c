@@ -106,6 +106,21 @@ static void well_formed(const char *text) {
 
 /* ---- tests ---- */
 
+/* Where answers are judged, the screen and the tuning still compare bits: their tables say so. */
+static void the_screen_has_its_own_unit(void **state) {
+    int64_t run;
+    hn_ledger *l = hn_ledger_open(a, hn_path_join(a, root, "answers.sqlite"), false);
+    assert_true(l && hn_ledger_run_begin(l, recipe, json("{\"metric\":\"error_rate\",\"alpha\":0.05,\"confirm_seeds\":4}"), json("{}"), 7, &run));
+    for (int64_t i = 0; i < HN_LEN(arms); i++)
+        if (!strcmp(arms[i].phase, "tune") || !strcmp(arms[i].phase, "screen")) put_arm(l, run, &arms[i], i);
+    decide(l, run, "confirm", "ema", HN_KEPT, 0.02, 0.01, "better");
+    const char *page = page_of(l, "answers.html");
+    has(page, "<th>arm</th><th>bits per byte</th>");
+    has(page, "<th>setting</th><th>bits per byte</th>");
+    has(page, "gain in error rate");
+    has_not(page, "<th>error rate</th>");
+}
+
 static void numbers_and_escaping(void **state) {
     const char *page = page_of(make("done.sqlite", true), "done.html");
     well_formed(page);
@@ -407,6 +422,7 @@ static void two_runs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_and_escaping),
+        cmocka_unit_test(the_screen_has_its_own_unit),
         cmocka_unit_test(every_number_is_the_ledgers),
         cmocka_unit_test(arms_and_incumbents),
         cmocka_unit_test(colours),

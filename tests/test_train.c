@@ -257,6 +257,50 @@ static void gradient_not_a_number(void **state)
 }
 
 /* ---- held-out loss ---- */
+
+/* Windows that slide, against one forward pass a token: token i is predicted from the tokens before it, as many as its window holds. */
+static void sliding_windows(void **state)
+{
+    enum { T = 16 };
+    static const int64_t strides[] = { 1, 3, 7, 15, 16, 99 };
+    world w;
+    open_world(&w, 1);
+    hn_trainer *t = trainer(&w);
+    steps(&w, t, 5, NULL);
+    hone_tape *tape = hone_tape_new(w.job, NULL);
+    hn_tokens v = w.d.valid;
+    hn_span two[2] = { { .start = v.spans[0].start, .n = 50, .bytes = 50, .doc = 0 }, { .start = v.spans[0].start + 50, .n = 9, .bytes = 9, .doc = 1 } };
+    v.spans = two, v.n_spans = 2;
+    for (int64_t k = 0; k < HN_LEN(strides); k++) {
+        int64_t S = HN_MIN(strides[k], T), n = 0;
+        double sum = 0;
+        for (int64_t s = 0; s < 2; s++)
+            for (int64_t i = 1, end = HN_MIN(T, two[s].n - 1); i < two[s].n; i++) {   /* token i stands in the window that ends at token `end` */
+                if (i > end) end = HN_MIN(end + S, two[s].n - 1);
+                int64_t from = S < T ? HN_MAX(end - T, 0) : (i - 1) / T * T, shape[2] = { 1, i - from };
+                int32_t x[T], y[T];
+                float p[T];
+                for (int64_t j = from; j < i; j++) x[j - from] = hn_token_at(&v, two[s].start + j), y[j - from] = hn_token_at(&v, two[s].start + j + 1);
+                hone_tape_begin(tape, HONE_EVAL, 0, 0);
+                hone_tensor *ids = hone_input_i32(tape, x, 2, shape), *targets = hone_input_i32(tape, y, 2, shape);
+                hn_model_loss(tape, t->m, ids, targets, &(hone_cross_entropy_opts){ .denominator = 1, .per_token = p });
+                assert_true(hone_ok(tape));
+                sum += (double)p[i - from - 1], n++;
+            }
+        hn_lm_result r;
+        hn_items items = { .stride = strides[k] };
+        assert_true(hn_eval_lm(w.a, t->m, &v, T, 3, &r, &items));
+        assert_int_equal(r.tokens, n);
+        assert_near(r.loss, sum / (double)n, 1e-6);
+        assert_int_equal(items.n, 2);
+        assert_int_equal(items.doc[0], 0);
+        assert_int_equal(items.doc[1], 1);
+        assert_int_equal(items.tokens[1], 8);
+    }
+    hone_tape_free(tape);
+    close_world(&w);
+}
+
 static void held_out(void **state)
 {
     world w;
@@ -340,7 +384,7 @@ int main(void)
         cmocka_unit_test(adamw_first_step), cmocka_unit_test(schedules), cmocka_unit_test(golden_tiny), cmocka_unit_test(golden_nobias), cmocka_unit_test(golden_llamas),
         cmocka_unit_test(learns), cmocka_unit_test(accumulation), cmocka_unit_test(any_threads), cmocka_unit_test(clipping),
         cmocka_unit_test(average), cmocka_unit_test(flat_memory), cmocka_unit_test(not_a_number),
-        cmocka_unit_test(gradient_not_a_number), cmocka_unit_test(held_out),
+        cmocka_unit_test(gradient_not_a_number), cmocka_unit_test(held_out), cmocka_unit_test(sliding_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

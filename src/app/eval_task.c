@@ -8,12 +8,15 @@ static const char *name_of(hn_arena *a, const hn_task_result *r, const hn_task_s
     return several ? hn_fmt(a, "%s/%s/%s", r->pack->name, s->name, s->filter) : hn_fmt(a, "%s/%s", r->pack->name, s->name);
 }
 
+/* Null: items that do not differ tell nothing of how many are needed. */
+static void set_needed(json_t *l, int64_t n) { json_object_set_new(l, "needed_n", n > 0 ? json_integer(n) : json_null()); }
+
 static json_t *line_of(hn_arena *a, const hn_task_result *r, const hn_task_score *s, double detect) {
     json_t *l = hn_json_own(a, json_pack("{ss ss so so sI sb so ss sI}", "name", r->pack->name, "metric", s->name, "value", hn_json_real(s->value), "stderr",
                                          hn_json_real(s->stderr_), "n", (json_int_t)r->n, "higher_is_better", s->metric->higher_is_better, "interval",
                                          pair(s->lo, s->hi), "output_type", r->pack->output->item.name, "num_fewshot", (json_int_t)r->pack->p.num_fewshot));
     if (s->filter) json_object_set_new(l, "filter", json_string(s->filter));
-    if (detect > 0) json_object_set_new(l, "needed_n", json_integer(hn_items_needed(detect, sqrt(2 * hn_var(s->v, r->n)))));
+    if (detect > 0) set_needed(l, hn_items_needed(detect, sqrt(2 * hn_var(s->v, r->n))));
     return l;
 }
 
@@ -26,8 +29,7 @@ static void add_versus(hn_arena *a, json_t *l, const hn_task_result *x, const hn
     json_object_set_new(l, "p_value", hn_json_real(v.p));
     json_object_set_new(l, "test", json_string(v.test));
     double d = f->detect > 0 ? f->detect : hn_mean(x->score[k].v, x->n) - hn_mean(y->score[k].v, y->n);
-    int64_t needed = hn_items_needed(d, v.sd);
-    json_object_set_new(l, "needed_n", needed > 0 ? json_integer(needed) : json_null());
+    set_needed(l, hn_items_needed(d, v.sd));
 }
 
 static void show(hn_arena *a, const json_t *l, bool first) {

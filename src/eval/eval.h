@@ -3,13 +3,13 @@
 #define HN_EVAL_H
 #include "model/model.h"
 
-/* ---- lm.c: language-model loss over non-overlapping windows of `context`; each span by itself, so every token of a span but its first
- * is predicted once. ---- */
+/* ---- lm.c: language-model loss over windows of `context`, which do not overlap or slide by items->stride; each span by itself, so every
+ * token of a span but its first is predicted once. ---- */
 typedef struct hn_lm_result { double loss /* nats per token */, perplexity, bits_per_byte, accuracy /* share of tokens with the largest logit */;
                               double stderr_ /* of loss, clustered */; int64_t tokens /* predicted */, bytes /* of those */; } hn_lm_result;
 /* Items: each span of `t`, or each chunk of `item_tokens` predicted tokens of it when > 0 (a last chunk shorter than half joins the one
- * before). Set item_tokens, the rest is filled. cluster: the document where spans come from several, else the span, else the item. */
-typedef struct hn_items { int64_t item_tokens; double *bits_per_byte, *loss /* nats per token */, *accuracy; int64_t *tokens, *bytes; int32_t *cluster; int64_t n; } hn_items;
+ * before). Set item_tokens and stride (0: windows do not overlap), the rest is filled. doc: the document of each. cluster: the document where spans come from several, else the span, else the item. */
+typedef struct hn_items { int64_t item_tokens, stride; double *bits_per_byte, *loss /* nats per token */, *accuracy; int64_t *tokens, *bytes; int32_t *cluster, *doc; int64_t n; } hn_items;
 bool hn_eval_lm(hn_arena *a, hone_model *m, const hn_tokens *t, int64_t context, int64_t batch, hn_lm_result *out, hn_items *items /* or NULL */) HN_CHECK;
 /* The same on a tape of the caller's, over about max_tokens of t, evenly spread (0: all; must be 0 with items). */
 bool hn_eval_lm_on(hn_arena *a, hone_tape *tape, hone_model *m, const hn_tokens *t, int64_t context, int64_t batch, int64_t max_tokens,

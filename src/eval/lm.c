@@ -7,32 +7,38 @@
  * Items are made of predicted tokens, not of windows, so they too are the same for every context. Of samples (tokens with a mask) only what
  * is to be learned is asked for, and a sample is one item.
  * Where all spans are shorter than the context, so are the windows.
+ * With a stride below the context windows slide: the first is as above, each later one ends `stride` tokens further on, is full, and
+ * predicts those tokens alone, each from at least context − stride before it. A span's last window may predict fewer. As
+ * lm-evaluation-harness' get_rolling_token_windows with context_len = context − stride + 1.
  * A token counts as guessed right when it has the largest logit; of equal ones the first does, as torch.argmax has it. */
 #include "eval/eval.h"
 #include <math.h>
 
-typedef struct place { int64_t span, at; } place;            /* next window: its span, and its first token within it */
+typedef struct place { int64_t span, at; } place;            /* a span, and a token within it */
 typedef struct tally { double nats; int64_t tokens, right, bytes; } tally;
 typedef struct work {
     const hn_tokens *t;
     const hn_tokenizer *tok;
-    int64_t T, item_tokens;
+    int64_t T, stride, item_tokens;
     int64_t *first_item;                                      /* (n_spans) number of a span's first item */
     int64_t *span_items;
     tally *item; int64_t n_items;
 } work;
 
-static int64_t windows_of(int64_t n, int64_t T) { return n > 1 ? (n - 1 + T - 1) / T : 0; }
+static int64_t windows_of(int64_t n, int64_t T, int64_t stride) { return n < 2 ? 0 : 1 + (HN_MAX(n - 1 - T, 0) + stride - 1) / stride; }
 
-/* Next window with something to predict; false at the end. */
-static bool next_window(const work *w, place *p, int64_t *start, int64_t *n)
+/* Next window with something to predict; false at the end. p: the first token whose successor was not yet predicted. The window reads n
+ * tokens from `start` on, and what follows the first `seen` of them was predicted before. */
+static bool next_window(const work *w, place *p, int64_t *start, int64_t *n, int64_t *seen)
 {
     for (; p->span < w->t->n_spans; p->span++, p->at = 0) {
         const hn_span *s = &w->t->spans[p->span];
         int64_t left = s->n - 1 - p->at;
         if (left <= 0) continue;
-        *start = s->start + p->at;
-        *n = HN_MIN(left, w->T);
+        int64_t end = p->at + HN_MIN(left, p->at ? w->stride : w->T), from = w->stride < w->T ? HN_MAX(end - w->T, 0) : p->at;
+        *start = s->start + from;
+        *n = end - from;
+        *seen = p->at - from;
         return true;
     }
     return false;
@@ -106,6 +112,9 @@ static void finish(hn_arena *a, const work *w, hn_arena *keep, hn_lm_result *out
     if (!items) return;
     items->n = w->n_items;
     items->cluster = cluster;
+    items->doc = hn_new_n(keep, int32_t, w->n_items + 1);
+    for (int64_t s = 0; s < w->t->n_spans; s++)
+        for (int64_t i = w->first_item[s]; i < w->first_item[s] + w->span_items[s]; i++) items->doc[i] = w->t->spans[s].doc;
     items->loss = hn_new_n(keep, double, w->n_items + 1);
     items->bits_per_byte = hn_new_n(keep, double, w->n_items + 1);
     items->accuracy = hn_new_n(keep, double, w->n_items + 1);
@@ -153,14 +162,14 @@ static bool run_batch(hn_arena *a, hone_tape *tape, hone_model *m, work *w, batc
     return true;
 }
 
-static void add_row(const work *w, batch *b, place p, int64_t start, int64_t n)
+static void add_row(const work *w, batch *b, place p, int64_t start, int64_t n, int64_t seen)
 {
     int32_t *x = b->x + b->rows * w->T, *y = b->y + b->rows * w->T;
     for (int64_t j = 0; j < w->T; j++) {
         x[j] = j < n ? hn_token_at(w->t, start + j) : 0;
-        y[j] = j < n && hn_token_learned(w->t, start + j + 1) ? hn_token_at(w->t, start + j + 1) : -1;
+        y[j] = j >= seen && j < n && hn_token_learned(w->t, start + j + 1) ? hn_token_at(w->t, start + j + 1) : -1;
     }
-    b->from[b->rows++] = p;
+    b->from[b->rows++] = (place){ p.span, p.at - seen };
 }
 
 /* Without a tokenizer the bytes of a span are shared out by its tokens. */
@@ -175,13 +184,13 @@ static bool all_batches(hn_arena *a, hone_tape *tape, hone_model *m, work *w, in
 {
     int64_t n = B * w->T;
     batch b = { hn_new_n(a, int32_t, n), hn_new_n(a, int32_t, n), hn_new_n(a, int32_t, n), hn_new_n(a, float, n), hn_new_n(a, place, B), 0 };
-    int64_t total = 0, seen = 0, taken = 0, start;
-    for (int64_t s = 0; s < w->t->n_spans; s++) total += windows_of(w->t->spans[s].n, w->T);
+    int64_t total = 0, passed = 0, taken = 0, start, seen;
+    for (int64_t s = 0; s < w->t->n_spans; s++) total += windows_of(w->t->spans[s].n, w->T, w->stride);
     int64_t want = max_tokens > 0 ? HN_MIN(total, HN_MAX(max_tokens / w->T, 1)) : total;
     double told = hn_now(), began = told;
-    for (place p = { 0 }; next_window(w, &p, &start, &n); p.at += n, seen++) {
-        if ((double)taken * (double)total > (double)seen * (double)want) continue;       /* evenly spread */
-        add_row(w, &b, p, start, n);
+    for (place p = { 0 }; next_window(w, &p, &start, &n, &seen); p.at += n - seen, passed++) {
+        if ((double)taken * (double)total > (double)passed * (double)want) continue;     /* evenly spread */
+        add_row(w, &b, p, start, n, seen);
         taken++;
         if (b.rows < B) continue;
         if (!run_batch(a, tape, m, w, &b, B)) return false;
@@ -198,6 +207,7 @@ bool hn_eval_lm_on(hn_arena *keep, hone_tape *tape, hone_model *m, const hn_toke
     HN_ASSERT(B > 0 && context > 0 && (!items || !max_tokens));
     hn_arena *a = hn_arena_new(keep);
     work w = { .t = t, .tok = m->tok, .T = window(t, context), .item_tokens = items && !t->learn ? items->item_tokens : 0 };
+    w.stride = items && items->stride ? HN_MIN(items->stride, w.T) : w.T;
     lay_out_items(a, &w);
     if (!w.n_items)
         return HN_FAIL(keep, HONE_E_DATA, .what = "the held-out text has nothing to predict", .wanted = "a piece of at least 2 tokens",

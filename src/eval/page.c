@@ -123,7 +123,7 @@ static void arms_table(hn_arena *a, hn_buf *b, const hn_report *r, const char *p
     hn_buf_fmt(a, b,
                "<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>arm</th><th>%s</th><th>gain</th><th>guessed<br>right</th><th>FLOPs<br>× start</th><th>a "
                "training<br>takes</th><th class=\"l\">what it changes</th></tr></thead><tbody>\n",
-               hn_escape(a, r->unit));
+               hn_escape(a, strcmp(phase, "screen") ? r->unit : r->screen_unit));
     for (int64_t i = 0; i < r->arms.n; i++)
         if (!strcmp(r->arms.v[i].phase, phase)) arm_row(a, b, r, &r->arms.v[i]);
     hn_buf_fmt(a, b, "</tbody></table></div>\n");
@@ -141,7 +141,7 @@ void hn_page_screen(hn_arena *a, hn_buf *b, const hn_report *r) {
     hn_buf_fmt(a, b,
                "<details><summary>The start’s learning rate, tuned before anything was tried</summary>\n<div "
                "class=\"scroll\"><table><thead><tr><th>setting</th><th>%s</th></tr></thead><tbody>\n",
-               hn_escape(a, r->unit));
+               hn_escape(a, r->screen_unit));
     for (int64_t i = 0; i < r->arms.n; i++)
         if (!strcmp(r->arms.v[i].phase, "tune"))
             hn_buf_fmt(a, b, "<tr><td class=\"name\">%s</td><td>%s</td></tr>\n", hn_escape(a, r->arms.v[i].name),

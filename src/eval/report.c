@@ -212,6 +212,7 @@ bool hn_report_read(hn_arena *a, hn_ledger *l, int64_t run, hn_report *r) {
                       .notes = json_object_get(all, "notes") };
     r->done = !strcmp(r->state, "done") && json_is_object(r->result);
     r->unit = !*r->metric || !strcmp(r->metric, "bits_per_byte") ? "bits per byte" : !strcmp(r->metric, "error_rate") ? "error rate" : r->metric;
+    r->screen_unit = !strcmp(r->metric, "error_rate") ? "bits per byte" : r->unit;
     r->data = data_name(a, r->files);
     r->of_answers = !strcmp(hn_json_str(r->result, "accuracy_of"), "answers");
     r->start = hn_json_num(r->result, "start"), r->end = hn_json_num(r->result, "end");

@@ -29,7 +29,7 @@ typedef HN_VEC(hn_report_arm) hn_report_arms;
 
 typedef struct hn_report {
     int64_t id;
-    const char *state, *metric, *unit, *data, *started, *finished, *version, *recipe, *plan_hash, *sealed_hash;
+    const char *state, *metric, *unit, *screen_unit /* of phases tune and screen */, *data, *started, *finished, *version, *recipe, *plan_hash, *sealed_hash;
     const json_t *plan, *machine, *result, *files, *notes;
     bool done;
     double start, end, gain, lo, hi, alpha;

@@ -1,7 +1,8 @@
 /* task.c - runs a pack on a model and scores it; compares two models on it.
  *
  * A metric is a value an item and a total. Where the total is the mean, its standard error is that of a mean, clustered where the pack
- * names a cluster; else the spread of the total over draws of whole clusters with replacement (Efron 1979), 500 of them by the seed.
+ * names a cluster; else the spread of the total over draws of whole clusters with replacement (Efron 1979), 500 of them by the seed, and
+ * the interval holds the middle 95 % of them: a perplexity stays above 0, a correlation within 1.
  * Shares of right answers get Wilson's interval, which also holds near 0 and 1. */
 #include "eval/task.h"
 #include <math.h>
@@ -54,7 +55,13 @@ static int64_t room_for(const groups *g) {
     return most * g->n;
 }
 
-static double boot_stderr(hn_arena *a, const hn_task_result *r, const hn_task_score *s, uint64_t seed) {
+static int by_value(const void *x, const void *y) {
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+/* Standard error and interval of a total that is no mean; not known from a single cluster. */
+static void boot(hn_arena *a, const hn_task_result *r, hn_task_score *s, uint64_t seed) {
     groups g = group(a, r->cluster, r->n);
     int64_t room = room_for(&g), *pick = hn_new_n(a, int64_t, room + 1);
     double *draw = hn_new_n(a, double, DRAWS);
@@ -64,7 +71,12 @@ static double boot_stderr(hn_arena *a, const hn_task_result *r, const hn_task_sc
         int64_t n = resample(&rng, &g, pick, room);
         draw[b] = total(scratch, s->metric->m, s->x, s->v, pick, n);
     }
-    return g.n > 1 ? sqrt(hn_var(draw, DRAWS)) : NAN;
+    s->stderr_ = s->lo = s->hi = NAN;
+    if (g.n < 2) return;
+    s->stderr_ = sqrt(hn_var(draw, DRAWS));
+    qsort(draw, DRAWS, sizeof *draw, by_value);
+    s->lo = HN_MIN(draw[DRAWS / 40], s->value);
+    s->hi = HN_MAX(draw[DRAWS - 1 - DRAWS / 40], s->value);
 }
 
 static bool finish(hn_arena *keep, const hn_task_result *r, hn_task_score *s, uint64_t seed) {
@@ -84,11 +96,11 @@ static bool finish(hn_arena *keep, const hn_task_result *r, hn_task_score *s, ui
         all[i] = i;
     }
     s->value = total(a, m, s->x, s->v, all, r->n);
-    hn_interval mean = hn_paired(s->v, zero, r->cluster, r->n, 0.95);
-    double se = m->total ? boot_stderr(a, r, s, seed) : mean.se;
-    s->stderr_ = isfinite(se) ? se : NAN;
-    s->lo = m->total ? s->value - 1.959963984540054 * se : mean.lo;
-    s->hi = m->total ? s->value + 1.959963984540054 * se : mean.hi;
+    if (m->total) boot(a, r, s, seed);
+    else {
+        hn_interval mean = hn_paired(s->v, zero, r->cluster, r->n, 0.95);
+        s->stderr_ = isfinite(mean.se) ? mean.se : NAN, s->lo = mean.lo, s->hi = mean.hi;
+    }
     if (s->binary && !r->cluster) {
         hn_interval w = hn_wilson(right, r->n, 0.95);
         s->lo = w.lo;
@@ -140,11 +152,6 @@ bool hn_task_run(hn_arena *a, const hn_pack *p, hone_model *m, int64_t batch, ui
 }
 
 /* ---- two models ---- */
-static int by_value(const void *x, const void *y) {
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
 /* Percentile interval and two-sided p of the difference of totals, the same draws for both. */
 static void boot_compare(hn_arena *a, const hn_task_result *x, const hn_task_score *s, const hn_task_score *t, uint64_t seed, hn_task_versus *out) {
     groups g = group(a, x->cluster, x->n);
@@ -191,6 +198,6 @@ void hn_task_compare(hn_arena *keep, const hn_task_result *x, const hn_task_resu
 }
 
 int64_t hn_items_needed(double difference, double sd) {
-    double z = hn_norm_quantile(0.975) + hn_norm_quantile(0.8), n = difference != 0 ? ceil(z * z * sd * sd / (difference * difference)) : INFINITY;
+    double z = hn_norm_quantile(0.975) + hn_norm_quantile(0.8), n = difference != 0 && sd > 0 ? ceil(z * z * sd * sd / (difference * difference)) : INFINITY;
     return n < 1e15 ? HN_MAX((int64_t)n, 2) : -1;
 }

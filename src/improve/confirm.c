@@ -6,7 +6,8 @@
 /* A lever that stopped before confirm: nothing is claimed. */
 static bool stopped_early(hn_runner *r, const hn_choice *c, double gain) {
     bool failed = !c->trial;
-    hn_decision d = hn_no_claim(failed ? NAN : gain, failed ? HN_FAILED : HN_UNDECIDED);
+    bool other_unit = r->set[HN_SET_CONFIRM].exact; /* the screen compares bits: no number to stand among shares of wrong answers */
+    hn_decision d = hn_no_claim(failed || other_unit ? NAN : gain, failed ? HN_FAILED : HN_UNDECIDED);
     const char *why = failed ? (c->why ? c->why : "every training failed")
                              : hn_fmt(r->a, "%s: gain %+.4f bits per byte in the screen, not among the best %lld; not judged",
                                       c->trial->did, gain, (long long)r->p->confirm_arms);

@@ -88,12 +88,17 @@ static json_t *machine(hn_runner *r) {
                                        (json_int_t)hn_memory_available()));
 }
 
-/* Length and hash of a data file; made items are told by the hash of all text. */
-static bool look_at(hn_runner *r, const char *path, int64_t *n, uint64_t *hash) {
-    hn_bytes b;
-    *n = 0, *hash = r->data.corpus.hash;
-    if (hn_gym_is_source(path)) return true;
-    if (!hn_file_map(r->a, path, &b)) return false;
+/* Length and hash of data file i; of made items, those of the text that they are: its documents stand side by side. */
+static bool look_at(hn_runner *r, int64_t i, int64_t *n, uint64_t *hash) {
+    const hn_corpus *c = &r->data.corpus;
+    hn_bytes b = { 0 };
+    if (hn_gym_is_source(c->files[i])) {
+        for (int64_t k = 0; k < c->n_docs; k++) {
+            if (c->docs[k].source != i) continue;
+            if (!b.n) b.p = c->text.p + c->docs[k].start;
+            b.n += c->docs[k].bytes;
+        }
+    } else if (!hn_file_map(r->a, c->files[i], &b)) return false;
     *n = b.n, *hash = hn_file_hash(b);
     return true;
 }
@@ -103,7 +108,7 @@ static bool note_files(hn_runner *r) {
         const char *path = r->data.corpus.files[i];
         int64_t n;
         uint64_t hash;
-        if (!look_at(r, path, &n, &hash) || !hn_ledger_file(r->ledger, r->run, path, n, hash, "text")) return false;
+        if (!look_at(r, i, &n, &hash) || !hn_ledger_file(r->ledger, r->run, path, n, hash, "text")) return false;
     }
     return true;
 }
@@ -120,7 +125,7 @@ static bool same_files(hn_runner *r) {
         int64_t n;
         uint64_t hash;
         const char *path = r->data.corpus.files[i];
-        if (!look_at(r, path, &n, &hash) || !hn_ledger_file_changed(r->ledger, r->run, path, hash, &changed)) return false;
+        if (!look_at(r, i, &n, &hash) || !hn_ledger_file_changed(r->ledger, r->run, path, hash, &changed)) return false;
         if (changed) return text_changed(r, path);
     }
     return true;

@@ -18,10 +18,24 @@ try ledger list "$tmp/l.sqlite" --json; check "the ledger holds the run" 0 '"sta
 try eval $model --task piqaa;                               check "no such pack" 2 "there is no task 'piqaa'" "Did you mean 'piqa'?"
 try eval $model --task $golden/piqa --data "$tmp/none.jsonl"; check "no such items" 3 "none.jsonl"
 try eval $model --task $golden/piqa --task $golden/copa --task $golden/sums --data a --data b; check "files and packs do not pair" 2 "3 tasks and 2 files"
+
+# ---- text loss: windows that slide, a line for each document, the ledger ----
+i=0; while [ $i -lt 40 ]; do echo "{\"text\": \"Document $i: the cat sat on mat $((i * 7919 % 101)) and saw $((i * 104729 % 89)) birds, one by one, until the evening came and the moon rose over hill $i, and all of them went home.\"}"; i=$((i + 1)); done > "$tmp/d.jsonl"
+try eval $model --data "$tmp/d.jsonl" --json; check "text loss" 0 '"bits_per_byte"'
+apart=$(grep -o '"tokens": [0-9]*' "$tmp/out")
+try eval $model --data "$tmp/d.jsonl" --stride 24 --samples "$tmp/docs.jsonl" --ledger "$tmp/text.sqlite" --json; check "windows that slide" 0 "$apart"
+[ "$(wc -l < "$tmp/docs.jsonl")" = 40 ] && echo "ok a line for each document" || echo "not ok a line for each document: $(wc -l < "$tmp/docs.jsonl")"
+cp "$tmp/docs.jsonl" "$tmp/out"; check "documents have their perplexity" 0 '"doc_id": 39' '"begins": "Document 39' '"perplexity"' '"bits_per_byte"'
+try ledger export "$tmp/text.sqlite"; check "the ledger holds the items of a text" 0 '"phase": "eval"' '"document"'
+try eval $model --data "$tmp/d.jsonl" --stride 97; check "a stride longer than the window" 2 "--stride is longer than the window" "at most 96"
+try eval $model --task text --data "$tmp/d.jsonl"; check "the pack of text loss" 0 word_perplexity bits_per_byte
+try eval $model --task $golden/piqa --against $model --detect 0.05; check "a model against itself" 0 "p 1"
+lacks "no number is needed for what never differs" "items would show"
+
 try list task;   check "list task" 0 multiple_choice generate_until
 try list metric; check "list metric" 0 acc_norm ece brier_score
 
-data=../shared/data
+data=${HONE_DATA:-../shared/data}
 if [ -d $data/lm_eval ]; then
     while read -r task file; do
         try eval $model --task "$task" --data "$data/$file" --limit 2 --num-fewshot 0 --json
