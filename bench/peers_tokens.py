@@ -4,9 +4,7 @@
 usage: bench/peers_tokens.py OUT.json TOKENIZER TEXT [TOKENIZER TEXT ...] [--rounds N] [--seconds S] [--threads N] [--hone build/hone]
 Each line of TEXT is a text of its own. The package encodes by its fastest call (encode_batch_fast, else encode_batch), single-threaded
 (RAYON_NUM_THREADS=1, TOKENIZERS_PARALLELISM=false, set here before it is loaded); TOKENIZER is a tokenizer.json, or a SentencePiece
-.model, which the package sentencepiece then encodes (num_threads=1); it reads a special token that a text spells, as wikitext does
-"<unk>", as letters, while hone takes it as transformers does: ids of such texts differ. Rounds of package, hone with one thread, hone
-with N; told: medians."""
+.model, which the package sentencepiece then encodes (num_threads=1). Rounds of package, hone with one thread, hone with N; told: medians."""
 import argparse
 import hashlib
 import json

@@ -191,23 +191,6 @@ static void broken_tables_are_refused(void **state) {
     assert_string_equal(once, "AQIgYW55IGJ5dGVzIMOp");
 }
 
-/* A second TrainerSpec or NormalizerSpec in the file goes on from the first, as protobuf has it. */
-static void other_blanks_are_refused(void **state) {
-    static const struct { const char *bytes, *says; } more[] = {
-        { "\x12\x03\xC0\x01\x01", "treat_whitespace_as_suffix" }, { "\x1A\x02\x28\x00", "escape_whitespaces is off" }
-    };
-    world *w = *state;
-    hn_bytes file;
-    assert_true(hn_file_read(w->a, "tests/golden/spm/bpe.model", 1 << 20, &file));
-    for (int i = 0; i < 2; i++) {
-        hn_buf b = { 0 };
-        hn_buf_put(w->a, &b, file.p, file.n);
-        hn_buf_put(w->a, &b, more[i].bytes, i ? 4 : 5);
-        assert_null(hn_spm_tokenizer(w->a, "other.model", (hn_bytes){ (const uint8_t *)hn_buf_str(w->a, &b), b.n }));
-        expect_error(w, HONE_E_MODEL, more[i].says, "other.model");
-    }
-}
-
 /* ---- quick.c: borders of all matches as PCRE2 has them ---- */
 static void by_hand_as_by_pcre2(void **state) {
     world *w = *state;
@@ -300,7 +283,7 @@ static void the_first_bad_text_is_told(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { TEST(ten_thousand_lines), TEST(clusters_and_all), TEST(broken_tables_are_refused), TEST(other_blanks_are_refused),
-                                        TEST(by_hand_as_by_pcre2), TEST(threads_give_the_same_ids), TEST(the_first_bad_text_is_told) };
+    const struct CMUnitTest tests[] = { TEST(ten_thousand_lines), TEST(clusters_and_all), TEST(broken_tables_are_refused), TEST(by_hand_as_by_pcre2),
+                                        TEST(threads_give_the_same_ids), TEST(the_first_bad_text_is_told) };
     return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
 }

@@ -28,6 +28,33 @@ static const char *put(box *b, const char *name, const void *p, int64_t n) {
 
 /* ---- vocabularies ---- */
 
+static const char *sum(const hn_ids *ids, char hex[65]) {
+    hn_sha256 s = hn_sha256_new();
+    hn_sha256_add(&s, ids->v, ids->n * (int64_t)sizeof *ids->v);
+    hn_sha256_hex(s, hex);
+    return hex;
+}
+
+/* A text too long to write down: one repeated. */
+static void long_ids(box *b, const char *name, const hn_tokenizer *t, const json_t *v) {
+    const char *once = json_string_value(json_object_get(v, "text"));
+    hn_buf text = { 0 };
+    hn_ids ids = { 0 };
+    char hex[65];
+    for (json_int_t n = json_integer_value(json_object_get(v, "times")); n; n--) hn_buf_put(b->a, &text, once, (int64_t)strlen(once));
+    assert_true(hn_encode(t, b->a, text.v, text.n, &ids));
+    if (strcmp(sum(&ids, hex), json_string_value(json_object_get(v, "sha256"))) != 0) fail_msg("%s: other ids for many times '%s'", name, once);
+}
+
+/* What is saved and read again gives the same ids. */
+static hn_tokenizer *again(box *b, const hn_tokenizer *t) {
+    const char *dir = hn_path_join(b->a, root, "again");
+    assert_true(hn_tokenizer_save(b->a, t, dir));
+    hn_tokenizer *saved = hn_tokenizer_load(b->a, dir);
+    if (!saved) fail_msg("%s", hone_error_message(b->job));
+    return saved;
+}
+
 static void the_packages_ids(void **state) {
     box *b = *state;
     hn_bytes file;
@@ -39,20 +66,59 @@ static void the_packages_ids(void **state) {
         if (!strcmp(name, "clusters")) continue;        /* of the package tokenizers: test_lines.c */
         hn_tokenizer *t = hn_tokenizer_load(b->a, hn_fmt(b->a, "tests/golden/spm/%s.model", name));
         if (!t) fail_msg("%s", hone_error_message(b->job));
+        const hn_tokenizer *saved = again(b, t);
         json_t *text, *id;
+        json_array_foreach(json_object_get(m, "long"), i, text) long_ids(b, name, i % 2 ? saved : t, text);
+        assert_int_equal(i, 2);
         json_array_foreach(json_object_get(m, "texts"), i, text) {
-            hn_ids ids = { 0 };
+            hn_ids ids = { 0 }, same = { 0 };
             hn_buf back = { 0 };
             const json_t *want = json_array_get(json_object_get(m, "ids"), i);
             if (t->bos >= 0) hn_push(b->a, &ids, t->bos);
             assert_true(hn_encode(t, b->a, json_string_value(text), (int64_t)json_string_length(text), &ids));
             if (ids.n != (int64_t)json_array_size(want)) fail_msg("%s: '%s' has %d ids", name, json_string_value(text), (int)ids.n);
-            json_array_foreach(want, j, id) assert_int_equal(ids.v[j], json_integer_value(id));
+            json_array_foreach(want, j, id)
+                if (ids.v[j] != json_integer_value(id)) fail_msg("%s: '%s' has another id at %d", name, json_string_value(text), (int)j);
+            if (t->bos >= 0) hn_push(b->a, &same, t->bos);
+            assert_true(hn_encode(saved, b->a, json_string_value(text), (int64_t)json_string_length(text), &same));
+            if (ids.n != same.n || (ids.n && memcmp(ids.v, same.v, (size_t)ids.n * sizeof *ids.v) != 0)) fail_msg("%s: '%s' when saved and read", name, json_string_value(text));
             hn_decode(t, b->a, ids.v + (t->bos >= 0), ids.n - (t->bos >= 0), &back);
             if (!strcmp(name, "bpe") && !strstr(json_string_value(text), "\xE2\x96\x81")) assert_string_equal(hn_buf_str(b->a, &back), json_string_value(text));
         }
     }
-    assert_int_equal(json_array_size(models), 5);
+    assert_int_equal(json_array_size(models), 11);
+}
+
+/* Control pieces are text, save where a chat template writes them; "<unk>" always is. */
+static void control_pieces_in_text(void **state) {
+    box *b = *state;
+    static const char text[] = "the</s><unk>";
+    hn_bytes file;
+    hn_ids plain = { 0 }, marked = { 0 };
+    assert_true(hn_file_read(b->a, "tests/golden/spm/bpe.model", 1 << 20, &file));
+    const char *dir = hn_path_join(b->a, root, "marked");
+    assert_true(hn_mkdirs(b->a, dir));
+    (void)put(b, "marked/tokenizer.model", file.p, file.n);
+    hn_tokenizer *t = hn_tokenizer_load(b->a, dir);
+    assert_true(t && hn_encode(t, b->a, text, (int64_t)strlen(text), &plain));
+    for (int64_t i = 0; i < plain.n; i++) assert_true(plain.v[i] > 2);
+    (void)put(b, "marked/chat_template.jinja", "{{ messages }}", 14);
+    t = hn_tokenizer_load(b->a, dir);
+    assert_true(t && hn_encode(t, b->a, text, (int64_t)strlen(text), &marked));
+    int64_t ends = 0;
+    for (int64_t i = 0; i < marked.n; i++) ends += marked.v[i] == 2, assert_int_not_equal(marked.v[i], 0);
+    assert_int_equal(ends, 1);
+}
+
+/* Bytes that are no UTF-8 are U+FFFD each, for SentencePiece. */
+static void bytes_that_are_no_text(void **state) {
+    box *b = *state;
+    hn_ids bad = { 0 }, good = { 0 };
+    hn_tokenizer *t = hn_tokenizer_load(b->a, "tests/golden/spm/bpe.model");
+    assert_true(t && hn_encode(t, b->a, "the \xE4\xBD cat\0\xFF", 12, &bad));
+    assert_true(hn_encode(t, b->a, "the \xEF\xBF\xBD\xEF\xBF\xBD cat\0\xEF\xBF\xBD", 18, &good));
+    assert_int_equal(bad.n, good.n);
+    assert_memory_equal(bad.v, good.v, (size_t)good.n * sizeof *good.v);
 }
 
 static void damaged_models_are_refused(void **state) {
@@ -301,7 +367,7 @@ static void the_story_model(void **state) {
 int main(void) {
     if (!mkdtemp(root)) return 1;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = { TEST(the_packages_ids), TEST(damaged_models_are_refused), TEST(the_best_score_joins_first), TEST(both_layouts),
+    const struct CMUnitTest tests[] = { TEST(the_packages_ids), TEST(control_pieces_in_text), TEST(bytes_that_are_no_text), TEST(damaged_models_are_refused), TEST(the_best_score_joins_first), TEST(both_layouts),
                                         TEST(halves), TEST(folders_of_every_kind), TEST(the_comparison_sees_a_changed_weight), TEST(the_story_model) };
     int bad = cmocka_run_group_tests(tests, NULL, NULL);
     hone_job *job = hone_open(NULL);

@@ -113,6 +113,7 @@ struct hn_tokenizer {
     bool bare_start;             /* a blank before the first piece is not text */
     json_t *config;              /* tokenizer_config.json beside it, kept when it is saved; NULL: there was none */
     const char *chat;            /* chat_template.jinja beside it; NULL: none, or within config */
+    bool marked;                 /* text has the special tokens in it that a chat template writes; asked where SentencePiece would not find them */
     void *own;                   /* the kind's tables */
 };
 hn_tokenizer *hn_tokenizer_train(hn_arena *a, const char *name, const hn_corpus *c, const hn_split *s) HN_CHECK;   /* with the defaults */

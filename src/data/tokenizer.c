@@ -104,11 +104,13 @@ static void take_neighbours(hn_arena *a, hn_tokenizer *t, const char *dir) {
     const char *path = hn_path_join(a, dir, "tokenizer_config.json"), *chat = hn_path_join(a, dir, "chat_template.jinja");
     hn_bytes file;
     if (hn_path_exists(chat) && hn_file_read(a, chat, MAX_FILE, &file)) t->chat = hn_strndup(a, (const char *)file.p, file.n);
+    t->marked = t->chat != NULL;
     hone_error_clear(a->job);
     if (!hn_path_exists(path) || !hn_file_read(a, path, MAX_FILE, &file)) return hone_error_clear(a->job);
     json_t *config = hn_json_parse(a, path, file.p, file.n, HONE_E_MODEL);
     if (!config || !json_is_object(config)) return hone_error_clear(a->job);
     t->config = config;
+    t->marked |= json_object_get(config, "chat_template") != NULL;
     const json_t *v = json_object_get(config, "eos_token");
     const char *eos = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
     int64_t n = eos ? (int64_t)strlen(eos) : 0;

@@ -15,6 +15,7 @@ typedef struct {
     hn_merges *merges;
     hn_map *whole;           /* ignore_merges: words that are tokens stay whole; NULL: not asked for */
     hn_map *chars;           /* symbols are characters: their ids; NULL: symbols are bytes */
+    const hn_trie *own;      /* pieces that the user of SentencePiece defined: found before all others and never joined; NULL: none */
     bool fuse_unk, apart;    /* apart: merges have visible blanks in front alone */
     int32_t byte[256];       /* of a byte; with chars, of "<0x41>"; -1: no token */
 } bpe;
@@ -34,6 +35,12 @@ static int64_t symbols(hn_work *w, const bpe *own, const uint8_t *p, int64_t n, 
     bool was_unk = false;
     for (int64_t i = 0, used; i < n; i += used) {
         uint32_t cp;
+        int32_t fixed;
+        if (own->own && (used = hn_trie_longest(own->own, p + i, n - i, &fixed))) {
+            ids[made++] = fixed;
+            was_unk = false;
+            continue;
+        }
         used = hn_utf8_next(p + i, n - i, &cp);
         bool unk = !hn_map_get(own->chars, p + i, used, &id), bytes = unk;
         for (int64_t k = i; bytes && k < i + used; k++) bytes = own->byte[p[k]] >= 0;
@@ -126,7 +133,14 @@ static bool part_id(const bpe *own, const hn_map *ids, const char *s, int64_t n,
     return seen(own, s, n, room, &m) && hn_map_get(ids, room, m, id);
 }
 
-static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *ids, const json_t *v, const char *where, int64_t i) {
+/* The rank of the next merge: its place in the list. SentencePiece's, which come from scores: that of the piece it makes. */
+typedef struct { const json_t *list; int64_t rank, id; } rank_of;
+static int32_t next_rank(const bpe *own, rank_of *k, int64_t i, int64_t id) {
+    if (!own->pipe.spm || id != k->id) *k = (rank_of){ k->list, i, id };
+    return (int32_t)(k->list ? json_integer_value(json_array_get(k->list, (size_t)i)) : k->rank);
+}
+
+static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *ids, const json_t *v, const char *where, int64_t i, rank_of *k) {
     const json_t *l = json_array_get(v, 0), *r = json_array_get(v, 1);
     const char *left = json_string_value(json_is_string(v) ? v : l), *right = json_string_value(r);
     const char *blank = json_is_string(v) ? strchr(left, ' ') : NULL;
@@ -147,9 +161,23 @@ static bool load_merge(hn_arena *a, hn_arena *scratch, bpe *own, const hn_map *i
         return HN_FAIL(a, HONE_E_MODEL, .where = where,
                        .what = hn_fmt(a, "model.merges[%lld] names a token that is not in the vocabulary", (long long)i),
                        .found = hn_fmt(a, "\"%.*s\" with \"%.*s\"", (int)HN_MIN(n_left, 60), left, (int)HN_MIN(n_right, 60), right));
-    hn_merges_put(own->merges, (int32_t)x, (int32_t)y, (int32_t)i, (int32_t)id);
+    hn_merges_put(own->merges, (int32_t)x, (int32_t)y, next_rank(own, k, i, id), (int32_t)id);
     own->apart = own->apart && next_mark(room, both + m) == both + m;
     return true;
+}
+
+static void load_own(hn_arena *a, hn_arena *scratch, bpe *own) {
+    const hn_added_list *list = &own->pipe.list;
+    hn_bytes *key = hn_new_n(scratch, hn_bytes, list->n);
+    int32_t *id = hn_new_n(scratch, int32_t, list->n);
+    int64_t n = 0;
+    for (int64_t i = 0; i < list->n; i++) {
+        if (list->v[i].special) continue;
+        key[n] = list->v[i].text;
+        id[n++] = list->v[i].id;
+        own->apart = own->apart && next_mark(list->v[i].text.p, list->v[i].text.n) == list->v[i].text.n;
+    }
+    if (n) own->own = hn_trie_new(a, key, id, n);
 }
 
 static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *vocab, const char *where) {
@@ -175,9 +203,11 @@ static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *v
     own->apart = own->chars && !ignore && hn_map_get(ids, mark, MARK_BYTES, &blank);
     own->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));
     own->merges = hn_merges_new(a, (int64_t)json_array_size(merges));
+    if (own->pipe.spm && own->chars) load_own(a, scratch, own);
+    rank_of k = { json_object_get(own->pipe.spm, "ranks"), 0, -1 };
     size_t i;
     json_array_foreach(merges, i, v)
-        if (!load_merge(a, scratch, own, ids, v, where, (int64_t)i)) return false;
+        if (!load_merge(a, scratch, own, ids, v, where, (int64_t)i, &k)) return false;
     hn_arena_free(scratch);
     return true;
 }

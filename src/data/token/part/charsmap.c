@@ -86,6 +86,13 @@ static int64_t entry(const hn_charsmap *m, const uint8_t *p, int64_t n, bool lon
     return found;
 }
 
+int64_t hn_charsmap_entry(const hn_charsmap *m, const uint8_t *p, int64_t n, hn_bytes *out) { return entry(m, p, n, true, out); }
+
+bool hn_charsmap_begins(const hn_charsmap *m, uint8_t byte) {
+    uint32_t at = offset(m->unit[0]) ^ byte;
+    return (int64_t)at < m->n && (m->unit[at] & (1u << 31 | 0xFF)) == byte;
+}
+
 /* ---- the two readings ---- */
 static int64_t put_one(const hn_charsmap *m, hn_arena *a, hn_buf *b, const uint8_t *p, int64_t n, bool longest) {
     hn_bytes text;

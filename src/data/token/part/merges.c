@@ -84,7 +84,7 @@ static candidate take(joining *j) {
 }
 
 /* Each joining offers two pairs and ends one id, so the heap never holds more than 3n. A candidate that the word has moved on
- * from is known by its rank: a pair has one rank and a rank one pair, save where a file names a pair twice, and then the last. */
+ * from is known by its rank: where the pair that stands there now has the same one, it was offered with it too. */
 static int64_t apply_long(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n) {
     joining j = { m, ids, hn_new_n(scratch, int32_t, n), hn_new_n(scratch, int32_t, n), hn_new_n(scratch, candidate, 3 * n), 0 };
     for (int32_t i = 0; i < n; i++) {

@@ -138,10 +138,12 @@ static hn_bytes replace(const hn_change *c, hn_work *w, hn_bytes in) {
 
 static hn_bytes precompiled(const hn_change *c, hn_work *w, hn_bytes in) { return hn_charsmap_apply(c->map, w->scratch, c->longest, in); }
 
+static hn_bytes sentencepiece(const hn_change *c, hn_work *w, hn_bytes in) { return hn_spm_normal_apply(c->spm, w->scratch, in); }
+
 hn_bytes hn_changes_apply(const hn_changes *list, hn_work *w, hn_bytes in) {
     static const change_fn fn[] = { [HN_NFC] = nfc, [HN_NFD] = nfd, [HN_NFKC] = nfkc, [HN_NFKD] = nfkd, [HN_LOWERCASE] = lowercase,
                                     [HN_STRIP_ACCENTS] = strip_accents, [HN_BERT] = bert, [HN_PREPEND] = prepend, [HN_STRIP] = strip,
-                                    [HN_REPLACE] = replace, [HN_PRECOMPILED] = precompiled };
+                                    [HN_REPLACE] = replace, [HN_PRECOMPILED] = precompiled, [HN_SENTENCEPIECE] = sentencepiece };
     for (int64_t i = 0; i < list->n && in.n; i++) in = fn[list->change[i].kind](&list->change[i], w, in);
     return in;
 }

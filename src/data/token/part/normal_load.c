@@ -31,6 +31,15 @@ static bool details(hn_arena *a, const json_t *v, const char *where, hn_change *
     return c->pattern != NULL;
 }
 
+/* A Sequence for other programs, of which we take the table alone: see spm.c. */
+static bool sentencepiece(hn_arena *a, const json_t *v, const json_t *first, const char *where, hn_changes *out) {
+    const char *table = json_string_value(json_object_get(first, "precompiled_charsmap"));
+    hn_charsmap *map = table ? hn_charsmap_new(a, where, table) : NULL;
+    if (table && !map) return false;
+    out->change[out->n++] = (hn_change){ .kind = HN_SENTENCEPIECE, .text = "", .spm = hn_spm_normal_new(a, v, map) };
+    return true;
+}
+
 static bool load(hn_arena *a, const json_t *v, const char *where, int depth, hn_changes *out) {
     static const struct { const char *type; hn_change_kind kind; } known[] = {
         { "NFC", HN_NFC }, { "NFD", HN_NFD }, { "NFKC", HN_NFKC }, { "NFKD", HN_NFKD }, { "Lowercase", HN_LOWERCASE },
@@ -48,7 +57,8 @@ static bool load(hn_arena *a, const json_t *v, const char *where, int depth, hn_
     if (!type || strcmp(type, "Sequence") || depth > 8)
         return HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "normalizer \"%.40s\" is not known here", type ? type : "without a type"), .where = where,
                        .wanted = "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, BertNormalizer, Prepend, Strip, Replace or Precompiled");
-    const json_t *list = json_object_get(v, "normalizers");
+    const json_t *list = json_object_get(v, "normalizers"), *spm = json_object_get(v, "sentencepiece");
+    if (depth == 0 && json_is_object(spm)) return sentencepiece(a, spm, json_array_get(list, 0), where, out);
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!load(a, json_array_get(list, i), where, depth + 1, out)) return false;
     return true;

@@ -59,11 +59,19 @@ bool hn_words_cut(const hn_words *words, hn_work *w, const uint8_t *p, int64_t n
 typedef struct hn_charsmap hn_charsmap;
 hn_charsmap *hn_charsmap_new(hn_arena *a, const char *where, const char *base64) HN_CHECK;
 hn_bytes hn_charsmap_apply(const hn_charsmap *m, hn_arena *a, bool longest, hn_bytes in);   /* longest: as SentencePiece does, else as `tokenizers` */
+int64_t hn_charsmap_entry(const hn_charsmap *m, const uint8_t *p, int64_t n, hn_bytes *out);   /* bytes of the longest entry at p, what stands for it; 0: none */
+bool hn_charsmap_begins(const hn_charsmap *m, uint8_t byte);                    /* an entry begins with it */
 const char *hn_base64(hn_arena *a, hn_bytes in);
+
+/* ---- spm_normal.c: SentencePiece's normalizer, its table and its blanks in one ---- */
+#define HN_BLANK "\xE2\x96\x81"                                                 /* the visible blank, U+2581 */
+typedef struct hn_spm_normal hn_spm_normal;
+hn_spm_normal *hn_spm_normal_new(hn_arena *a, const json_t *v, const hn_charsmap *map);   /* the value of "sentencepiece" in a normalizer (spm.c); map may be NULL */
+hn_bytes hn_spm_normal_apply(const hn_spm_normal *m, hn_arena *a, hn_bytes in);  /* any bytes in, valid UTF-8 out */
 
 /* ---- normal.c: normalizers, one after another ---- */
 typedef enum hn_change_kind { HN_NFC, HN_NFD, HN_NFKC, HN_NFKD, HN_LOWERCASE, HN_STRIP_ACCENTS, HN_BERT, HN_PREPEND, HN_STRIP, HN_REPLACE,
-                               HN_PRECOMPILED } hn_change_kind;
+                               HN_PRECOMPILED, HN_SENTENCEPIECE } hn_change_kind;
 typedef struct hn_change {
     hn_change_kind kind;
     bool left, right;                        /* strip */
@@ -72,6 +80,7 @@ typedef struct hn_change {
     const hn_pattern *pattern;               /* replace */
     const hn_charsmap *map;                  /* precompiled */
     bool longest;
+    const hn_spm_normal *spm;                /* sentencepiece */
 } hn_change;
 enum { HN_CHANGES_MAX = 16 };
 typedef struct hn_changes { hn_change change[HN_CHANGES_MAX]; int64_t n; } hn_changes;
@@ -110,6 +119,15 @@ static inline int32_t hn_trie_step(const hn_trie_node *node, int32_t at, uint8_t
     int32_t next = node[at].base ^ byte;
     return node[next].parent == at + 1 ? next : -1;
 }
+static inline int64_t hn_trie_longest(const hn_trie *t, const uint8_t *p, int64_t n, int32_t *value) {   /* bytes of the longest entry that p begins with; 0: none */
+    int64_t found = 0;
+    for (int64_t i = 0, at = 0; i < n && (at = hn_trie_step(t->node, (int32_t)at, p[i])) > 0; i++)
+        if (t->node[at].value >= 0) {
+            found = i + 1;
+            if (value) *value = t->node[at].value;
+        }
+    return found;
+}
 
 /* ---- known.c: words that were met before, and their ids; one slot for each hash, the last one stays ---- */
 enum { HN_KNOWN_TEXT = 23, HN_KNOWN_IDS = 9, HN_KNOWN_BITS = 15 };
@@ -131,8 +149,9 @@ typedef struct hn_pipeline {
     hn_changes changes;
     hn_words words;
     hn_decoder decoder;
-    hn_added_list list;
+    hn_added_list list, controls;
     hn_added *raw, *normal;          /* finders before and after the normalizer */
+    const json_t *spm;               /* the text is read as SentencePiece reads it: "sentencepiece" of the normalizer (spm.c); NULL: as `tokenizers` does */
     bool cuts, border[256];          /* texts may be cut; not beside these signs */
     hn_word_fn word;
     void *model;
@@ -205,6 +224,8 @@ typedef struct hn_spm {
     int64_t n;
     bool unigram;                    /* else BPE */
     bool no_prefix, squeezes;        /* no blank before the text; blanks at its ends and doubled ones go */
+    bool behind, bare;               /* the blank goes behind the text; blanks stay as they are */
+    bool exact;                      /* from a .model: ids as SentencePiece has them */
     bool bytes;                      /* byte pieces stand for what is not in the vocabulary */
     hn_bytes charsmap;               /* n 0: none */
     bool adds_bos, adds_unknown;     /* texts begin with bos; the unknown piece is found in text */

@@ -118,8 +118,16 @@ bool hn_pipeline_load(hn_arena *a, hn_tokenizer *t, json_t *root, const char *wh
         !hn_vocab_load(a, root, where, &out->list, vocab) ||
         !post(a, json_object_get(root, "post_processor"), where, 0, &first, &last))
         return false;
-    out->raw = hn_added_new(a, &out->list, false);
-    out->normal = hn_added_new(a, &out->list, true);
+    if (out->changes.n && out->changes.change[0].kind == HN_SENTENCEPIECE) {
+        out->spm = json_object_get(json_object_get(root, "normalizer"), "sentencepiece");
+        out->controls.v = hn_new_n(a, hn_added_token, out->list.n);
+        for (int64_t i = 0; i < out->list.n; i++)
+            if (out->list.v[i].special) out->controls.v[out->controls.n++] = out->list.v[i];
+        out->raw = hn_added_new(a, &out->controls, false);
+    } else {
+        out->raw = hn_added_new(a, &out->list, false);
+        out->normal = hn_added_new(a, &out->list, true);
+    }
     fill_pieces(a, t, out, vocab);
     t->bos = id_of_text(out, vocab, first);
     t->eos = id_of_text(out, vocab, last);
@@ -150,8 +158,9 @@ static bool text(hn_work *w, hn_bytes s, bool first) {
     return at == s.n || hn_words_cut(&w->pipe->words, w, s.p + at, s.n - at, first && at == 0, w->pipe->word);
 }
 
-/* Valid text on its way, other bytes to the model as they are. */
+/* Valid text on its way, other bytes to the model as they are. SentencePiece's normalizer takes all. */
 static bool between(hn_work *w, const uint8_t *p, int64_t n, bool first) {
+    if (w->pipe->spm) return text(w, (hn_bytes){ p, n }, first);
     for (int64_t at = 0, good; at < n;) {
         if (hn_utf8_valid(p + at, n - at, &good)) good = n - at;
         if (good && !text(w, (hn_bytes){ p + at, good }, first && at == 0)) return false;
@@ -168,9 +177,10 @@ bool hn_pipeline_encode(hn_work *w, hn_arena *a, const uint8_t *p, int64_t n, hn
     int64_t at = 0, start, end, had = out->n;
     int32_t id;
     bool ok = true;
+    const hn_added *raw = w->pipe->spm && !w->t->marked ? NULL : w->pipe->raw;
     w->out = out;
     w->out_arena = a;
-    while (ok && w->pipe->raw && hn_added_find(w->pipe->raw, p, n, at, &start, &end, &id)) {
+    while (ok && raw && hn_added_find(raw, p, n, at, &start, &end, &id)) {
         ok = start == at || between(w, p + at, start - at, at == 0);
         hn_work_put(w, id);
         at = end;

@@ -3,15 +3,20 @@
  *
  * BPE pieces join by the score of what they become, so the merges are all cuts of all pieces, best score first; Unigram keeps its scores.
  * Every length in a file is checked against the file. What makes a folder's tokenizer.model differ from the bare SentencePiece is added as
- * transformers' LlamaTokenizer does it: BPE texts begin with BOS, and control, unknown and user-defined pieces are cut out of the text first
- * (SentencePiece itself reads "<unk>" as letters, and begins no new word behind a user-defined piece). A compiled normalizer (nmt_nfkc and its like) goes along as it is: charsmap.c.
+ * transformers' LlamaTokenizer does it: BPE texts begin with BOS. A compiled normalizer (nmt_nfkc and its like) goes along as it is: charsmap.c.
+ *
+ * Text that is read by a .model gets exactly SentencePiece's ids. What a tokenizer.json cannot say stands under "sentencepiece" in its
+ * normalizer, which other programs pass over: how blanks are squeezed and put, the symbols that the user defined, pieces that are not used,
+ * merges of one rank. It also tells that sums of scores are rounded to single precision, as SentencePiece does, and that pieces which are no
+ * text (control, unknown, bytes) are not found in text; control pieces only where a chat template writes them (hn_tokenizer.marked).
+ * Not done: a BPE joins to no piece that is not used, which SentencePiece does and takes apart again.
  * Sources: github.com/google/sentencepiece, src/sentencepiece_model.proto; github.com/karpathy/llama2.c, tokenizer.py. */
 #include "data/token/part/part.h"
 #include <stdlib.h>
-#define MARK "\xE2\x96\x81" /* the visible blank */
+#define MARK HN_BLANK
 
 /* ---- merges from scores ---- */
-typedef struct { float score; int32_t left, right; int64_t n_left; } joined;
+typedef struct { float score; int32_t left, right, both; int64_t n_left; } joined;
 
 static int better(const void *x, const void *y) {
     const joined *p = x, *q = y;
@@ -20,7 +25,8 @@ static int better(const void *x, const void *y) {
     return p->left != q->left ? (p->left < q->left ? -1 : 1) : (p->right > q->right) - (p->right < q->right);
 }
 
-static json_t *merges_by_score(hn_arena *a, const hn_spm *m) {
+/* *ranks: of each merge, where several pieces have one score; else NULL. Merges to one piece stand side by side and are of one rank anyway. */
+static json_t *merges_by_score(hn_arena *a, const hn_spm *m, json_t **ranks) {
     hn_arena *s = hn_arena_new(a);
     hn_map *ids = hn_map_new(s);
     HN_VEC(joined) all = { 0 };
@@ -31,22 +37,39 @@ static json_t *merges_by_score(hn_arena *a, const hn_spm *m) {
             hn_bytes t = m->piece[i];
             int64_t left, right;
             if ((t.p[k] & 0xC0) != 0x80 && hn_map_get(ids, t.p, k, &left) && hn_map_get(ids, t.p + k, t.n - k, &right))
-                hn_push(s, &all, (joined){ m->score[i], (int32_t)left, (int32_t)right, k });
+                hn_push(s, &all, (joined){ m->score[i], (int32_t)left, (int32_t)right, (int32_t)i, k });
         }
     if (all.n) qsort(all.v, (size_t)all.n, sizeof *all.v, better);
-    json_t *out = hn_json_own(a, json_array());
-    for (int64_t i = 0; i < all.n; i++) {
+    json_t *out = hn_json_own(a, json_array()), *rank = hn_json_own(a, json_array());
+    bool tied = false;
+    for (int64_t i = 0, first = 0; i < all.n; i++) {
+        if (all.v[i].score != all.v[first].score) first = i;
+        tied |= all.v[i].both != all.v[first].both;
+        json_array_append_new(rank, json_integer(first));
         hn_bytes l = m->piece[all.v[i].left], r = m->piece[all.v[i].right];
         json_array_append_new(out, json_pack("[s#, s#]", l.p, (int)l.n, r.p, (int)r.n));
     }
     hn_arena_free(s);
+    *ranks = m->exact && tied ? rank : NULL;
     return out;
 }
 
 /* ---- the tokenizer.json ---- */
 static json_t *owned(hn_arena *a, json_t *v) { return hn_json_own(a, v); }
 
-static json_t *normalizer(hn_arena *a, const hn_spm *m) {
+static json_t *what_else(hn_arena *a, const hn_spm *m, json_t *ranks) {
+    json_t *own = owned(a, json_array()), *unused = owned(a, json_array());
+    for (int64_t i = 0; i < m->n; i++) {
+        if (m->type[i] == HN_SPM_USER) json_array_append_new(own, json_stringn((const char *)m->piece[i].p, (size_t)m->piece[i].n));
+        if (m->type[i] == HN_SPM_UNUSED) json_array_append_new(unused, json_integer(i));
+    }
+    json_t *v = owned(a, json_pack("{s:b, s:b, s:b, s:s, s:O, s:O}", "squeezes", m->squeezes, "before", !m->no_prefix && !m->behind, "behind",
+                                   !m->no_prefix && m->behind, "blank", m->bare ? " " : MARK, "user_defined", own, "unused", unused));
+    if (ranks) json_object_set(v, "ranks", ranks);
+    return v;
+}
+
+static json_t *normalizer(hn_arena *a, const hn_spm *m, json_t *ranks) {
     json_t *list = owned(a, json_array());
     if (m->charsmap.n)
         json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "type", "Precompiled", "precompiled_charsmap", hn_base64(a, m->charsmap), "longest", 1));
@@ -54,15 +77,19 @@ static json_t *normalizer(hn_arena *a, const hn_spm *m) {
         json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", "\\A +|[ " MARK "]+\\z", "content", ""));
         json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", " {2,}", "content", " "));
     }
-    if (!m->no_prefix) json_array_append_new(list, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", MARK));
-    json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ", "content", MARK));
-    return owned(a, json_pack("{s:s, s:O}", "type", "Sequence", "normalizers", list));
+    if (!m->no_prefix && m->behind)
+        json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex", "\\z", "content", " "));
+    else if (!m->no_prefix) json_array_append_new(list, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", m->bare ? " " : MARK));
+    if (!m->bare) json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ", "content", MARK));
+    json_t *v = owned(a, json_pack("{s:s, s:O}", "type", "Sequence", "normalizers", list));
+    if (m->exact) json_object_set(v, "sentencepiece", what_else(a, m, ranks));
+    return v;
 }
 
 static json_t *decoder(hn_arena *a, const hn_spm *m) {
     json_t *list = owned(a, json_pack("[{s:s, s:{s:s}, s:s}, {s:s}, {s:s}]", "type", "Replace", "pattern", "String", MARK, "content", " ", "type",
                                       "ByteFallback", "type", "Fuse"));
-    if (!m->no_prefix)
+    if (!m->no_prefix && !m->behind)
         json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i}", "type", "Strip", "content", " ", "start", 1, "stop", 0));
     return owned(a, json_pack("{s:s, s:O}", "type", "Sequence", "decoders", list));
 }
@@ -76,7 +103,7 @@ static json_t *template(hn_arena *a, const hn_spm *m, const char *bos) {
 }
 
 json_t *hn_spm_json(hn_arena *a, const char *where, const hn_spm *m) {
-    json_t *vocab = owned(a, m->unigram ? json_array() : json_object()), *added = owned(a, json_array()), *model;
+    json_t *vocab = owned(a, m->unigram ? json_array() : json_object()), *added = owned(a, json_array()), *model, *ranks = NULL;
     hn_map *seen = hn_map_new(a);
     const char *bos = NULL, *unk = NULL;
     for (int64_t i = 0; i < m->n; i++) {
@@ -90,7 +117,8 @@ json_t *hn_spm_json(hn_arena *a, const char *where, const hn_spm *m) {
         else json_object_set_new(vocab, key, json_integer(i));
         bool special = m->type[i] == HN_SPM_CONTROL || (m->type[i] == HN_SPM_UNKNOWN && m->adds_unknown);
         if (special || m->type[i] == HN_SPM_USER)
-            json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b}", "id", (json_int_t)i, "content", key, "normalized", 0, "special", special));
+            json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", key, "single_word", 0, "lstrip", 0,
+                                                   "rstrip", 0, "normalized", 0, "special", special));
         if (m->adds_bos && i == m->bos) bos = key;
         if (m->type[i] == HN_SPM_UNKNOWN && !unk) unk = key;
     }
@@ -99,9 +127,9 @@ json_t *hn_spm_json(hn_arena *a, const char *where, const hn_spm *m) {
         if (m->unk >= 0) json_object_set_new(model, "unk_id", json_integer(m->unk));
     } else {
         model = owned(a, json_pack("{s:s, s:s, s:b, s:b, s:O, s:O}", "type", "BPE", "unk_token", unk ? unk : "<unk>", "fuse_unk", 1, "byte_fallback", m->bytes,
-                                   "vocab", vocab, "merges", merges_by_score(a, m)));
+                                   "vocab", vocab, "merges", merges_by_score(a, m, &ranks)));
     }
-    return owned(a, json_pack("{s:s, s:O, s:O, s:n, s:O, s:O, s:O}", "version", "1.0", "added_tokens", added, "normalizer", normalizer(a, m),
+    return owned(a, json_pack("{s:s, s:O, s:O, s:n, s:O, s:O, s:O}", "version", "1.0", "added_tokens", added, "normalizer", normalizer(a, m, ranks),
                               "pre_tokenizer", "post_processor", template(a, m, bos), "decoder", decoder(a, m), "model", model));
 }
 
@@ -187,7 +215,7 @@ static proto inside(const proto *c, const value *v) {
 }
 static bool is_number(const value *v) { return v->wire == 0 && v->number <= INT32_MAX; }
 
-typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; bool suffix, bare; } found;
+typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; } found;
 
 static bool one_piece(proto c, found *f) {
     hn_bytes piece = { NULL, 0 };
@@ -210,9 +238,8 @@ static bool trainer(proto c, found *f) {
         if (!next(&c, &v)) return false;
         int64_t n = v.wire == 0 && (int64_t)v.number >= 0 && v.number <= INT32_MAX ? (int64_t)v.number : -1;
         if (v.field == 3 && n >= 0) f->model = n;
-        if (v.field == 24) f->suffix = n > 0;
+        if (v.field == 24) f->m.behind = n > 0;
         if (v.field == 35) f->m.bytes = n > 0;
-        if (v.field == 40) f->m.unk = (int32_t)n;
         if (v.field == 41) f->m.bos = (int32_t)n;
     }
     return true;
@@ -223,14 +250,14 @@ static bool normal(proto c, found *f) {
         if (v.field == 2 && v.wire == 2) f->m.charsmap = v.bytes;
         if (v.field == 3) f->m.no_prefix = !v.number;
         if (v.field == 4) f->m.squeezes = v.number != 0;
-        if (v.field == 5) f->bare = !v.number;
+        if (v.field == 5) f->m.bare = !v.number;
     }
     return true;
 }
 
 json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) {
     proto c = { a, where, file.p, file.n, 0, 0 };
-    found f = { .model = 1, .m = { .unk = 0, .bos = 1, .squeezes = true } };
+    found f = { .model = 1, .m = { .unk = -1, .bos = 1, .squeezes = true, .exact = true } };
     for (value v; c.at < c.n;) {
         if (!next(&c, &v)) return NULL;
         if (v.wire != 2) continue;
@@ -241,13 +268,10 @@ json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) {
     if (f.model != 1 && f.model != 2)
         return (void)HN_FAIL(a, HONE_E_MODEL, .what = "this kind of SentencePiece model is not known here", .where = where, .wanted = "Unigram or BPE",
                              .found = f.model == 3 ? "Word" : f.model == 4 ? "Char" : hn_fmt(a, "model_type %lld", (long long)f.model)), NULL;
-    if (f.suffix || f.bare)
-        return (void)HN_FAIL(a, HONE_E_MODEL, .what = "blanks are treated in a way that is not known here", .where = where,
-                             .wanted = "a visible blank in front of a word", .found = f.suffix ? "treat_whitespace_as_suffix" : "escape_whitespaces is off"), NULL;
     f.m.piece = f.piece.v, f.m.type = f.type.v, f.m.score = f.score.v, f.m.n = f.piece.n;
     f.m.unigram = f.model == 1;
     f.m.adds_bos = !f.m.unigram && f.m.bos >= 0 && f.m.bos < f.m.n;
-    f.m.adds_unknown = true;
-    if (f.m.unk >= f.m.n) f.m.unk = -1;
+    for (int64_t i = 0; i < f.m.n && f.m.unk < 0; i++)
+        if (f.m.type[i] == HN_SPM_UNKNOWN) f.m.unk = (int32_t)i;
     return hn_spm_json(a, where, &f.m);
 }
