@@ -61,7 +61,7 @@ static int32_t holds(const unigram *own, const working *k, double sum) {
     int32_t n = 0;
     if (k->unknown) return 0;
     if (!own->single) return k->gap >= 1e-3 && within(own, sum, FARTHEST) ? FARTHEST : 0;
-    while (n < FARTHEST && ldexp(1, n + 1 - 17) < k->gap) n++;
+    for (double gap = k->gap * (1 << 16); n < FARTHEST && gap > 1; gap /= 2) n++;
     return within(own, sum, n) ? n : 0;
 }
 

@@ -88,9 +88,13 @@ static int64_t entry(const hn_charsmap *m, const uint8_t *p, int64_t n, bool lon
 
 int64_t hn_charsmap_entry(const hn_charsmap *m, const uint8_t *p, int64_t n, hn_bytes *out) { return entry(m, p, n, true, out); }
 
-bool hn_charsmap_begins(const hn_charsmap *m, uint8_t byte) {
-    uint32_t at = offset(m->unit[0]) ^ byte;
-    return (int64_t)at < m->n && (m->unit[at] & (1u << 31 | 0xFF)) == byte;
+bool hn_charsmap_begins(const hn_charsmap *m, const uint8_t *p, int64_t n) {
+    uint32_t at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        at ^= offset(m->unit[at]) ^ p[i];
+        if ((int64_t)at >= m->n || (m->unit[at] & (1u << 31 | 0xFF)) != p[i]) return false;
+    }
+    return true;
 }
 
 /* ---- the two readings ---- */

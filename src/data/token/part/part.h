@@ -60,7 +60,7 @@ typedef struct hn_charsmap hn_charsmap;
 hn_charsmap *hn_charsmap_new(hn_arena *a, const char *where, const char *base64) HN_CHECK;
 hn_bytes hn_charsmap_apply(const hn_charsmap *m, hn_arena *a, bool longest, hn_bytes in);   /* longest: as SentencePiece does, else as `tokenizers` */
 int64_t hn_charsmap_entry(const hn_charsmap *m, const uint8_t *p, int64_t n, hn_bytes *out);   /* bytes of the longest entry at p, what stands for it; 0: none */
-bool hn_charsmap_begins(const hn_charsmap *m, uint8_t byte);                    /* an entry begins with it */
+bool hn_charsmap_begins(const hn_charsmap *m, const uint8_t *p, int64_t n);     /* an entry begins with those bytes */
 const char *hn_base64(hn_arena *a, hn_bytes in);
 
 /* ---- spm_normal.c: SentencePiece's normalizer, its table and its blanks in one ---- */

@@ -13,6 +13,7 @@ struct hn_spm_normal {
     bool squeezes, before, behind;
     hn_bytes blank;
     bool starts[256];                /* an entry or a symbol begins with that byte */
+    bool ascii[256];                 /* the byte, with ASCII or nothing behind it, stays as it is (tables have "e" with marks to compose) */
 };
 
 hn_spm_normal *hn_spm_normal_new(hn_arena *a, const json_t *v, const hn_charsmap *map) {
@@ -29,8 +30,14 @@ hn_spm_normal *hn_spm_normal_new(hn_arena *a, const json_t *v, const hn_charsmap
     json_array_foreach(own, i, s)
         if (json_string_length(s)) key[k++] = (hn_bytes){ (const uint8_t *)json_string_value(s), (int64_t)json_string_length(s) };
     if (k) m->own = hn_trie_new(a, key, value, k);
-    for (int byte = 0; byte < 256; byte++) m->starts[byte] = map && hn_charsmap_begins(map, (uint8_t)byte);
-    for (int64_t j = 0; j < k; j++) m->starts[key[j].p[0]] = true;
+    for (int byte = 0; byte < 256; byte++) {
+        uint8_t text[2] = { (uint8_t)byte, 0 };
+        hn_bytes other;
+        m->starts[byte] = map && hn_charsmap_begins(map, text, 1);
+        m->ascii[byte] = byte < 0x80 && byte != ' ' && !(map && hn_charsmap_entry(map, text, 1, &other));
+        for (; m->ascii[byte] && m->starts[byte] && text[1] < 0x80; text[1]++) m->ascii[byte] = !hn_charsmap_begins(map, text, 2);
+    }
+    for (int64_t j = 0; j < k; j++) m->starts[key[j].p[0]] = true, m->ascii[key[j].p[0]] = false;
     return m;
 }
 
@@ -47,7 +54,7 @@ static int64_t next(const hn_spm_normal *m, const uint8_t *p, int64_t n, hn_byte
     return used;
 }
 
-static bool is_plain(const hn_spm_normal *m, uint8_t byte) { return byte < 0x80 && byte != ' ' && !m->starts[byte]; }
+static bool is_plain(const hn_spm_normal *m, const uint8_t *p, int64_t n) { return m->ascii[*p] && (!m->starts[*p] || n == 1 || p[1] < 0x80); }
 
 static void put(const hn_spm_normal *m, hn_arena *a, hn_buf *b, hn_bytes s) {
     hn_vec_grow(a, b, s.n * m->blank.n);
@@ -68,7 +75,7 @@ hn_bytes hn_spm_normal_apply(const hn_spm_normal *m, hn_arena *a, hn_bytes in) {
     if (m->before) put(m, a, &b, one);
     for (bool after = m->squeezes; i < in.n;) {
         int64_t end = i;
-        while (end < in.n && is_plain(m, in.p[end])) end++;
+        while (end < in.n && is_plain(m, in.p + end, in.n - end)) end++;
         if (end > i) {
             hn_buf_put(a, &b, in.p + i, end - i);
             i = end;
