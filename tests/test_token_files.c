@@ -116,6 +116,37 @@ static void vectors_gguf(void **state) {
     }
 }
 
+/* The tokenizers package refuses a file whose added tokens or byte-level steps lack a field, even where the default is meant. */
+static void has_fields(const json_t *v, const char *const *field, int64_t n, const char *where) {
+    for (int64_t k = 0; k < n; k++)
+        if (!json_object_get(v, field[k])) fail_msg("%s: no \"%s\" in %s", where, field[k], json_dumps(v, 0));
+}
+static void byte_levels_are_whole(const json_t *v, const char *where) {
+    static const char *const wanted[] = { "add_prefix_space", "trim_offsets", "use_regex" };
+    const char *type = json_string_value(json_object_get(v, "type")), *key;
+    json_t *inner;
+    size_t i;
+    if (type && !strcmp(type, "ByteLevel")) has_fields(v, wanted, HN_LEN(wanted), where);
+    json_object_foreach((json_t *)v, key, inner) if (strcmp(key, "model")) byte_levels_are_whole(inner, where);
+    json_array_foreach(v, i, inner) byte_levels_are_whole(inner, where);
+}
+static void what_is_saved_lacks_no_field(void **state) {
+    static const char *const wanted[] = { "id", "content", "single_word", "lstrip", "rstrip", "normalized", "special" };
+    static const char *const files[] = { "bpe.model", "unigram.model", "ggml-vocab-gpt-2.gguf", "ggml-vocab-llama-spm.gguf", "ggml-vocab-phi-3.gguf" };
+    world *w = *state;
+    const char *dir = test_data(w->a, "tokenizers");
+    for (int64_t k = 0; k < (dir ? HN_LEN(files) : 2); k++) {
+        hn_tokenizer *t = hn_tokenizer_load(w->a, hn_path_join(w->a, k < 2 ? "tests/golden/spm" : dir, files[k]));
+        if (!t) fail_msg("%s: %s", files[k], hone_error_message(w->job));
+        json_t *saved = t->kind->save(w->a, t), *one;
+        size_t i;
+        const json_t *added = json_object_get(saved, "added_tokens");
+        assert_true(json_is_array(added) && json_array_size(added) > 0);
+        json_array_foreach(added, i, one) has_fields(one, wanted, HN_LEN(wanted), files[k]);
+        byte_levels_are_whole(saved, files[k]);
+    }
+}
+
 static void vectors_bert(void **state) {
     world *w = *state;
     const char *dir = test_data(w->a, "tokenizers");
@@ -157,7 +188,7 @@ static void broken_gpt2_folders_are_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { TEST(files_of_the_python_package), TEST(vectors_gpt2), TEST(vectors_gguf),
+    const struct CMUnitTest tests[] = { TEST(files_of_the_python_package), TEST(vectors_gpt2), TEST(vectors_gguf), TEST(what_is_saved_lacks_no_field),
                                         TEST(vectors_bert), TEST(lying_gguf_files_are_refused), TEST(broken_gpt2_folders_are_refused) };
     return cmocka_run_group_tests_name("token files", tests, NULL, NULL);
 }

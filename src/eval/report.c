@@ -147,6 +147,7 @@ static hn_report_row row_of(hn_report *r, const json_t *d) {
                         .accuracy = NAN,
                         .incumbent_accuracy = NAN,
                         .peak_rss = whole(d, "peak_rss", 0) };
+    if (!strcmp(x.phase, "screen") && strcmp(r->unit, r->screen_unit)) x.gain = NAN; /* a difference of bits among those of errors */
     if (isnan(x.gain)) x.p = x.p_harm = NAN; /* nothing was compared */
     const hn_report_arm *arm = find_arm(&r->arms, x.phase, x.name);
     if (arm && arm->done) {

@@ -10,6 +10,11 @@ enum { LONGEST = 1024, MOST = 1 << 20 };
 typedef struct { int32_t child, sibling, token; uint8_t byte; } node;       /* indices, 0: none; token: index + 1 */
 struct hn_added { const hn_added_list *list; int32_t first[256]; HN_VEC(node) nodes; };
 
+json_t *hn_added_json(int64_t id, const char *text, bool special) {
+    return json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)id, "content", text, "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0,
+                     "special", special);
+}
+
 static bool one(hn_arena *a, const json_t *v, const char *where, size_t i, hn_added_token *out) {
     const json_t *id = json_object_get(v, "id"), *content = json_object_get(v, "content");
     int64_t n = (int64_t)json_string_length(content);

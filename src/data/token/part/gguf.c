@@ -92,9 +92,9 @@ static json_t *words_of(hn_arena *a, hn_bytes pre, const char *where) {
                                                                  { "llama-bpe", "llama3" }, { "llama3", "llama3" }, { "qwen2", "qwen2" } };
     for (int64_t i = 0; i < HN_LEN(known); i++)
         if (is(pre, known[i].pre))
-            return hn_json_own(a, json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, {s:s, s:b, s:b}]}", "type", "Sequence", "pretokenizers", "type",
+            return hn_json_own(a, json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, {s:s, s:b, s:b, s:b}]}", "type", "Sequence", "pretokenizers", "type",
                                             "Split", "pattern", "Regex", hn_pattern_named(known[i].words), "behavior", "Isolated", "invert", 0,
-                                            "type", "ByteLevel", "add_prefix_space", 0, "use_regex", 0));
+                                            "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 0));
     (void)HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "pre-tokenizer \"%.*s\" is not known here", (int)HN_MIN(pre.n, 40), pre.p), .where = where,
                   .wanted = "gpt-2, llama-bpe or qwen2", .hint = "the model's tokenizer.json says more; use it");
     return NULL;
@@ -118,7 +118,7 @@ static json_t *build(hn_arena *a, cursor *c, const found *f) {
             return (void)HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "token %lld is no text, or is there twice", (long long)i), .where = c->where), NULL;
         json_object_set_new(vocab, key, json_integer(i));
         if (type[i] == 3 || type[i] == 4)
-            json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b}", "id", (json_int_t)i, "content", key, "normalized", 0, "special", type[i] == 3));
+            json_array_append_new(added, hn_added_json(i, key, type[i] == 3));
     }
     if (spm)
         return hn_spm_json(a, c->where, &(hn_spm){ .piece = token, .type = type, .score = score, .n = n, .no_prefix = f->no_prefix, .bytes = true, .unk = -1 });
@@ -131,8 +131,8 @@ static json_t *build(hn_arena *a, cursor *c, const found *f) {
         if (!v) return (void)HN_FAIL(a, HONE_E_MODEL, .what = hn_fmt(a, "merge %lld is no text", (long long)i), .where = c->where), NULL;
         json_array_append_new(merges, v);
     }
-    return pre ? hn_json_own(a, json_pack("{s:O, s:n, s:O, s:{s:s}, s:{s:s, s:O, s:O}}", "added_tokens", added, "normalizer", "pre_tokenizer", pre,
-                                          "decoder", "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab, "merges", merges))
+    return pre ? hn_json_own(a, json_pack("{s:O, s:n, s:O, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:O, s:O}}", "added_tokens", added, "normalizer", "pre_tokenizer", pre,
+                                          "decoder", "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", "type", "BPE", "vocab", vocab, "merges", merges))
                : NULL;
 }
 

@@ -32,8 +32,7 @@ json_t *hn_gpt2_files(hn_arena *a, const char *dir, const char **where) {
     const json_t *id = json_object_get(vocab, end);
     json_t *added = hn_json_own(a, json_array());
     if (json_is_integer(id))
-        json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", json_integer_value(id), "content", end, "single_word", 0,
-                                               "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
+        json_array_append_new(added, hn_added_json(json_integer_value(id), end, true));
     return hn_json_own(a, json_pack("{s:s, s:n, s:n, s:O, s:n, s:{s:s, s:b, s:b, s:b}, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:n, s:n, s:O, s:O}}",
                                     "version", "1.0", "truncation", "padding", "added_tokens", added, "normalizer", "pre_tokenizer", "type",
                                     "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 1, "post_processor", "decoder", "type",

@@ -314,8 +314,7 @@ static json_t *to_json(learning *l, hn_arena *a, const char *pattern) {
     for (int64_t i = 0; i < l->tokens.n; i++, text.n = 0) {
         if (i < l->how->special.n) {
             hn_buf_put(scratch, &text, l->tokens.v[i].p, l->tokens.v[i].n);
-            json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", hn_buf_str(scratch, &text),
-                                                   "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
+            json_array_append_new(added, hn_added_json(i, hn_buf_str(scratch, &text), true));
         } else hn_show_bytes(scratch, l->tokens.v[i].p, l->tokens.v[i].n, &text);
         json_object_set_new(vocab, hn_buf_str(scratch, &text), json_integer(i));
     }

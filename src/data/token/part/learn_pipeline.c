@@ -59,7 +59,6 @@ bool hn_count_pipeline(hn_arena *a, const json_t *root, const hn_corpus *text, c
 json_t *hn_special_tokens(hn_arena *a, const char *const *text, int64_t n) {
     json_t *out = hn_json_own(a, json_array());
     for (int64_t i = 0; i < n; i++)
-        json_array_append_new(out, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", text[i], "single_word", 0, "lstrip", 0,
-                                             "rstrip", 0, "normalized", 0, "special", 1));
+        json_array_append_new(out, hn_added_json(i, text[i], true));
     return out;
 }

@@ -102,6 +102,7 @@ int hn_byte_token(const char *s);                                               
 typedef struct hn_added_token { hn_bytes text; int32_t id; bool special, normalized, lstrip, rstrip, single_word; } hn_added_token;
 typedef struct hn_added hn_added;
 typedef struct hn_added_list { hn_added_token *v; int64_t n; } hn_added_list;
+json_t *hn_added_json(int64_t id, const char *text, bool special);   /* one of them, with every field that `tokenizers` wants; the caller owns it */
 bool hn_added_load(hn_arena *a, const json_t *v, const char *where, hn_added_list *out) HN_CHECK;     /* the value of "added_tokens" */
 hn_added *hn_added_new(hn_arena *a, const hn_added_list *list, bool normalized);  /* a finder of those; NULL: there are none */
 /* The first added token at or after `from`: borders and id; false: none. */

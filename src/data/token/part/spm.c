@@ -117,8 +117,7 @@ json_t *hn_spm_json(hn_arena *a, const char *where, const hn_spm *m) {
         else json_object_set_new(vocab, key, json_integer(i));
         bool special = m->type[i] == HN_SPM_CONTROL || (m->type[i] == HN_SPM_UNKNOWN && m->adds_unknown);
         if (special || m->type[i] == HN_SPM_USER)
-            json_array_append_new(added, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", key, "single_word", 0, "lstrip", 0,
-                                                   "rstrip", 0, "normalized", 0, "special", special));
+            json_array_append_new(added, hn_added_json(i, key, special));
         if (m->adds_bos && i == m->bos) bos = key;
         if (m->type[i] == HN_SPM_UNKNOWN && !unk) unk = key;
     }
