@@ -54,4 +54,8 @@ winogender lm_eval/winogender_mc_female.jsonl
 dyck_languages lm_eval/bigbench_dyck_languages.jsonl
 simple_arithmetic lm_eval/simple_arithmetic_nospaces.jsonl
 L
+    # SentencePiece's blank before the first token is not part of an answer
+    try convert $data/stories260k/stories260K.bin "$tmp/stories"; check "a model of llama2.c" 0
+    try eval "$tmp/stories" --task simple_arithmetic --data $data/lm_eval/simple_arithmetic_nospaces.jsonl --limit 8 --samples "$tmp/s.jsonl"; check "it answers" 0 exact_match
+    if [ "$(wc -l < "$tmp/s.jsonl")" = 8 ] && ! grep -q '"generated": \[" ' "$tmp/s.jsonl"; then echo "ok no blank in front of answers"; else echo "not ok no blank in front of answers"; fi
 else echo "skip the published items: they are not here"; fi

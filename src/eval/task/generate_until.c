@@ -1,7 +1,8 @@
 /* generate_until.c - lets the model go on from the prompt up to a stop text, and scores what it wrote.
  *
  * Prompts lose tokens on their left so that prompt and answer fit into the context together. An item has `repeats` answers, each with a
- * seed of its own. `until` ends an answer and is not part of it; so does the token that ends texts. Answers are written side by side. */
+ * seed of its own. `until` ends an answer and is not part of it; so does the token that ends texts. Answers are written side by side. An answer is
+ * the text of its tokens by themselves, as the harness decodes them: where SentencePiece's first blank is not text, it is none here. */
 #include "eval/task.h"
 #include <math.h>
 
@@ -42,7 +43,8 @@ typedef struct work {
 } work;
 static bool on_done(void *user, int64_t i, const hone_generation *g) {
     work *w = user;
-    w->c->made[i] = hn_strndup(w->a, g->text, g->text_bytes);
+    bool blank = w->c->m->tok->bare_start && g->text_bytes && *g->text == ' ';
+    w->c->made[i] = hn_strndup(w->a, g->text + blank, g->text_bytes - blank);
     w->done++;
     if (hn_now() - w->told < 0.5) return true;
     w->told = hn_now();
