@@ -385,10 +385,10 @@ static void two_runs(void **state) {
     const char *page = versus(x, y, "versus.html");
     has(page, "On the same sealed items &lt;/pre&gt;");                   /* a run's name is foreign text too */
     has(page, "ends lower, which is better, by 0.0400 bits per byte");
-    has(page, "<td class=\"name\">start</td><td data-l=\"first\">2.4700</td>");
+    has(page, "<td class=\"name\">start</td><td class=\"long\" data-l=\"first\">2.4700</td>");
     has(page, ">2.4300</td><td>−0.0400</td>");
     has(page, ">2.3000</td><td>−0.0400</td>");
-    has(page, "<td data-l=\"first\">more-steps, deeper</td>");
+    has(page, "<td class=\"long\" data-l=\"first\">more-steps, deeper</td>");
     has(page, ">+0.0310</td><td data-l=\"95 %\">+0.0158 … +0.0462</td>");
     has(page, "<td data-l=\"difference\">−0.0110</td>");                 /* deeper: 0.02 − 0.031 */
     has(page, "not tried");

@@ -31,7 +31,7 @@ const char hn_report_style[] =
     "th{font-weight:600;color:var(--soft);font-size:12px;text-align:right;padding:6px 8px;border-bottom:1px solid var(--line);vertical-align:bottom;line-height:1.3}"
     "td{text-align:right;padding:7px 8px;border-bottom:1px solid var(--grid);white-space:nowrap;vertical-align:top}"
     "th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}.l{text-align:left!important}"
-    "td.name{font-weight:620}td.wrap{white-space:normal;text-align:left;min-width:13em}tr.top td{border-bottom:0;padding-bottom:1px}"
+    "td.name{font-weight:620}td.wrap{white-space:normal;text-align:left;min-width:13em}td.long{white-space:normal}tr.top td{border-bottom:0;padding-bottom:1px}"
     "tr.why td{white-space:normal;color:var(--soft);font-size:13px;line-height:1.45;padding:0 0 11px}tr.dim td{color:var(--soft)}"
     ".tag{display:inline-block;border-radius:20px;padding:1px 9px;font-size:12.5px;font-weight:620;line-height:1.5}"
     ".t-kept{color:var(--kept);background:var(--kept-bg)}.t-harmful{color:var(--harm);background:var(--harm-bg)}.t-undecided,.t-none{color:var(--und);background:var(--und-bg)}"

@@ -60,7 +60,7 @@ static void tell(hn_arena *a, versus *v) {
     numbers(a, v, "gain over its start", hn_say_gain, v->same_unit ? hn_say_gain : NULL, x->gain, y->gain);
     words(a, v, "95 % interval of the gain", x->done ? hn_say_interval(a, x->lo, x->hi) : "",
           y->done ? hn_say_interval(a, y->lo, y->hi) : "");
-    numbers(a, v, "next tokens right at the end", hn_say_percent, v->same_items ? points : NULL, x->right[1], y->right[1]);
+    numbers(a, v, x->of_answers && y->of_answers ? "whole answers right at the end" : "next tokens right at the end", hn_say_percent, v->same_items ? points : NULL, x->right[1], y->right[1]);
     words(a, v, "levers in the result", kept(a, x), kept(a, y));
     numbers(a, v, "trainings", whole, NULL, (double)x->trainings, (double)y->trainings);
     numbers(a, v, "FLOPs of a training", hn_say_flops, NULL, hn_json_num(x->plan, "flops_per_training"),
@@ -104,7 +104,8 @@ static bool read_both(hn_arena *a, const hn_side side[2], versus *v) {
 /* The outcome in a sentence or two. */
 static const char *verdict(hn_arena *a, const versus *v) {
     const hn_report *x = &v->r[0], *y = &v->r[1];
-    const char *ask = "hone eval MODEL --data FILE --against MODEL2 tells whether one beats the other by more than chance.";
+    const char *ask = hn_fmt(a, "hone eval MODEL %s --against MODEL2 tells whether one beats the other by more than chance.",
+                             x->of_answers && y->of_answers ? "--task gym:NAME" : "--data FILE");
     if (!x->done || !y->done)
         return hn_fmt(a, "%s is not finished: there are no two ends to compare yet.", !x->done ? v->name[0] : v->name[1]);
     if (!v->same_unit)
@@ -140,7 +141,7 @@ static void side_by_side(hn_arena *a, hn_buf *b, const versus *v) {
         hn_escape(a, v->name[0]), hn_escape(a, v->name[1]));
     for (int64_t i = 0; i < v->rows.n; i++) {
         const row *x = &v->rows.v[i];
-        hn_buf_fmt(a, b, "<tr class=\"one\"><td class=\"name\">%s</td><td data-l=\"%s\">%s</td><td data-l=\"%s\">%s</td><td>%s</td></tr>\n",
+        hn_buf_fmt(a, b, "<tr class=\"one\"><td class=\"name\">%s</td><td class=\"long\" data-l=\"%s\">%s</td><td class=\"long\" data-l=\"%s\">%s</td><td>%s</td></tr>\n",
                    x->name, hn_escape(a, v->name[0]), hn_escape(a, x->cell[0]), hn_escape(a, v->name[1]), hn_escape(a, x->cell[1]),
                    x->difference);
     }
