@@ -1,4 +1,4 @@
-/* Products of bf16 by the CPU's instruction for pairs: packing and product against double on odd shapes; linear maps and the head on shapes
+/* Products of bf16 by the CPU's instruction for pairs: packing and product against double on odd shapes; linear maps, attention and the head on shapes
  * that reach every path, beside the same in f32 and with the same bits for any number of threads; and that w and d really are rounded,
  * which a product that was silently widened would not show. On a CPU without the instruction there is nothing to test. */
 #include "tape_help.h"
@@ -88,10 +88,10 @@ static found linear(hn_arena *keeper, const shape *s, hone_dtype type, int threa
     hone_close(job);
     return f;
 }
-/* Within 2^-6 of the largest, as tests/test_bf16.c states for gradients; a result within a unit of bf16 of its own. */
-static void beside(const char *what, const found *x, const found *want) {
+/* Within 2^-6 of the largest, as tests/test_bf16.c states for gradients; a result within `units` halves of a unit of bf16. */
+static void beside(const char *what, const found *x, const found *want, double units) {
     for (int k = 0; k < 4; k++) {
-        double most = largest(want->v[k], want->n[k]), bound = most * (k ? 0x1p-6 : 0x1p-8);
+        double most = largest(want->v[k], want->n[k]), bound = most * (k ? 0x1p-6 : units * 0x1p-8);
         for (int64_t i = 0; i < want->n[k]; i++)
             if (!(fabs(x->v[k][i] - want->v[k][i]) <= bound))
                 fail_msg("%s, %d: [%lld] is %.9g, not %.9g (largest %.3g)", what, k, (long long)i, x->v[k][i], want->v[k][i], most);
@@ -113,7 +113,7 @@ static void test_linear(void **state) {
         hn_arena *a = hn_job_arena(job);
         const char *what = hn_fmt(a, "linear %lldx%lldx%lld", (long long)shapes[i].M, (long long)shapes[i].K, (long long)shapes[i].N);
         found want = linear(a, &shapes[i], HONE_F32, 2), one = linear(a, &shapes[i], HONE_BF16, 1), three = linear(a, &shapes[i], HONE_BF16, 3);
-        beside(what, &one, &want);
+        beside(what, &one, &want, 1);
         same(what, &one, &three);
         hone_close(job);
     }
@@ -157,10 +157,93 @@ static void test_head(void **state) {
         hn_arena *a = hn_job_arena(job);
         const char *what = hn_fmt(a, "head %lldx%lldx%lld", (long long)heads[i].R, (long long)heads[i].V, (long long)heads[i].C);
         found want = head_of(a, &heads[i], HONE_F32, 2), one = head_of(a, &heads[i], HONE_BF16, 1), three = head_of(a, &heads[i], HONE_BF16, 3);
-        beside(what, &one, &want);
+        beside(what, &one, &want, 1);
         same(what, &one, &three);
         hone_close(job);
     }
+}
+
+typedef struct attn {
+    int64_t B, T, S, H, KV, D;
+    bool causal, lengths, documents;
+    int64_t window;
+    float dropout, softcap;
+} attn;
+/* q, k and v are column views of one tensor each, as of a qkv; its gradient is theirs. */
+static hone_tensor *part(hone_tape *t, hone_tensor *x, int64_t n) { return hone_columns(t, hone_scale(t, x, 1), 3, n); }
+static found attention(hn_arena *keeper, const attn *s, hone_dtype type, int threads) {
+    hone_job *job = hone_open(&(hone_options){.threads = threads});
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    found f = {0};
+    int64_t C = s->H * s->D, K = s->KV * s->D;
+    hone_tensor *q = weight(a, "q", DIMS(s->B, s->T, C + 5), 1, 1), *k = weight(a, "k", DIMS(s->B, s->S, K + 5), 2, 1);
+    hone_tensor *v = weight(a, "v", DIMS(s->B, s->S, K + 5), 3, 1);
+    float *r = hn_new_n(a, float, s->B * s->T * C);
+    int32_t *lengths = hn_new_n(a, int32_t, s->B), *documents = hn_new_n(a, int32_t, s->B * s->S);
+    for (int64_t b = 0; b < s->B; b++) lengths[b] = (int32_t)HN_MAX(0, s->S - 37 * b);
+    for (int64_t i = 0; i < s->B * s->S; i++) documents[i] = (int32_t)(i % s->S / 41);
+    hn_rng_fill_normal(9, HN_STREAM_TEST, 0, r, s->B * s->T * C, 1);
+    round_all(q), round_all(k), round_all(v);
+    assert_true(hone_tape_activations(t, type));
+    hone_tape_begin(t, HONE_TRAIN, 5, 6);
+    hone_attention_opts o = {.heads = s->H, .kv_heads = s->KV, .causal = s->causal, .window = s->window, .dropout = s->dropout, .softcap = s->softcap};
+    if (s->lengths) o.lengths = hone_input_i32(t, lengths, DIMS(s->B));
+    if (s->documents) o.documents = hone_input_i32(t, documents, DIMS(s->B, s->S));
+    hone_tensor *y = hone_attention(t, part(t, q, C), part(t, k, K), part(t, v, K), &o);
+    if (!hone_ok(t)) fail_msg("%s", hone_error_message(job));
+    assert_true(y->dtype == type);
+    f.v[0] = hn_new_n(keeper, float, s->B * s->T * C + 1), f.n[0] = s->B * s->T * C;
+    for (int64_t i = 0; i < f.n[0]; i++) f.v[0][i] = (float)hone_tensor_item(y, i);
+    if (!hone_backward(t, project(t, y, r, NULL))) fail_msg("%s", hone_error_message(job));
+    keep(keeper, &f, 1, q->grad, hn_count(q)), keep(keeper, &f, 2, k->grad, hn_count(k)), keep(keeper, &f, 3, v->grad, hn_count(v));
+    hone_close(job);
+    return f;
+}
+static void test_attention(void **state) {
+    static const attn all[] = {
+        {2, 65, 65, 3, 3, 32, .causal = true},
+        {1, 300, 300, 4, 2, 48, .causal = true},
+        {2, 77, 131, 2, 1, 6, .lengths = true},
+        {3, 129, 129, 2, 2, 64, .lengths = true, .dropout = 0.3f},
+        {1, 201, 259, 2, 2, 20, .causal = true, .softcap = 3},
+        {2, 150, 150, 6, 2, 2, .causal = true, .window = 33},
+        {2, 190, 190, 2, 2, 34, .documents = true, .causal = true, .dropout = 0.1f},
+        {1, 7, 1001, 1, 1, 80},
+        {1, 130, 130, 2, 2, 7, .causal = true}, /* odd: in f32 */
+        {4, 3, 50, 2, 2, 16},                   /* few queries: in f32 */
+    };
+    if (none()) return;
+    for (int64_t i = 0; i < HN_LEN(all); i++) {
+        hone_job *job = hone_open(NULL);
+        hn_arena *a = hn_job_arena(job);
+        const char *what = hn_fmt(a, "attention %lld: %lldx%lldx%lldx%lld", (long long)i, (long long)all[i].T, (long long)all[i].S, (long long)all[i].H, (long long)all[i].D);
+        found want = attention(a, &all[i], HONE_F32, 2), one = attention(a, &all[i], HONE_BF16, 1), three = attention(a, &all[i], HONE_BF16, 3);
+        beside(what, &one, &want, 2); /* probabilities are rounded too */
+        same(what, &one, &three);
+        hone_close(job);
+    }
+}
+/* Probabilities and dy are rounded to bf16 for their products. Two keys, scores 0 and −2 of each query, values 0 and 1: e^−2 / (1 + e^−2)
+ * is 0.119202, in bf16 0.119141; with e^−2 rounded it is 0.119387, 0.119629. And of dv: Σ p·dy with dy = 1 + 2^-9. */
+static void test_attention_not_widened(void **state) {
+    enum { T = 8, D = 2 };
+    if (none()) return;
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    hone_tensor *q = weight(a, "q", DIMS(1, T, D), 0, 0), *k = weight(a, "k", DIMS(1, 2, D), 0, 0), *v = weight(a, "v", DIMS(1, 2, D), 0, 0);
+    float r[T * D];
+    for (int i = 0; i < T; i++) ((float *)q->data)[i * D] = 1;
+    ((float *)k->data)[D] = -2, ((float *)v->data)[D] = 1;
+    for (int i = 0; i < T * D; i++) r[i] = 1 + 0x1p-9f;
+    assert_true(hone_tape_activations(t, HONE_BF16));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *y = hone_attention(t, hone_scale(t, q, 1), hone_scale(t, k, 1), hone_scale(t, v, 1), &(hone_attention_opts){.heads = 1, .scale = 1});
+    for (int i = 0; i < T; i++) assert_true(hone_tensor_item(y, i * D) == 0.11962890625);
+    assert_true(hone_backward(t, project(t, y, r, NULL)));
+    assert_true(v->grad[D] == T * hn_widen(hn_narrow((float)(exp(-2) / (1 + exp(-2))))));
+    hone_close(job);
 }
 
 /* 1 + 2^-9 is a quarter of a unit of bf16 above 1 and rounds to 1: with w in bf16 it has no part in y, dx or the loss, nor with d in bf16 in dw. */
@@ -198,6 +281,8 @@ int main(void) {
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_not_widened),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_attention_not_widened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

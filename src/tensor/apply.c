@@ -100,7 +100,7 @@ void hn_call_forward(hone_tape *t, hn_call *c, void (*other)(hn_call *c)) {
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes, copies = 0;
     hn_widened w;
     hn_call *seen = c;
-    unsigned takes = k && k->forward ? k->bf16 : 0;
+    unsigned takes = k && k->forward && k->bf16 ? k->bf16(c) : 0;
     if (hn_call_narrow(c, takes)) {
         hn_widen_lay_out(&w, c, false, takes);
         seen = &w.call;

@@ -75,7 +75,7 @@ static void run_node(hone_tape *t, hn_call *c) {
     int64_t (*need)(const hn_call *, bool) = k ? k->scratch_bytes : c->op->scratch_bytes, copies = 0;
     hn_widened w;
     hn_call *seen = c;
-    unsigned takes = k && k->backward ? k->bf16 : 0;
+    unsigned takes = k && k->backward && k->bf16 ? k->bf16(c) : 0;
     if (hn_call_narrow(c, takes)) {
         hn_widen_lay_out(&w, c, true, takes);
         seen = &w.call;

@@ -149,7 +149,8 @@ typedef struct hn_kernel { const hn_op *op; void (*forward)(hn_call *c); void (*
                            int64_t (*scratch_bytes)(const hn_call *c, bool backward);
                            void (*remake)(hn_call *c); /* out again, the same bits, from aux[0]; of operators that are remade from it */
                            bool overwrites; /* backward heeds dx[i]->fresh; spares zeroing */
-                           unsigned bf16;   /* what it takes as it is where it is bf16, by HN_SAVE_…; the rest comes and goes as f32 (widen.c) */
+                           unsigned (*bf16)(const hn_call *c); /* what of this call it takes as it is where it is bf16, by HN_SAVE_…; the rest
+                                                                  comes and goes as f32 (widen.c). NULL: nothing */
                            } hn_kernel;
 /* A kernel file ends with `const hn_kernel hn_cpu_NAME = { &hn_op_NAME, forward, backward, scratch_bytes };` and has a row
  * KERNEL(NAME) in cpu/kernels.def. A NULL forward or backward: the reference runs for that half; scratch_bytes answers for both halves.

@@ -3,7 +3,7 @@
  *
  * Each weight and each dw has memory of its own, as in a model; activations share. An operator with FLOPs that is not known here counts
  * at the mean rate of the rest. In bf16 what a linear map reads is bf16 already, weights are rounded as they are packed, and results are
- * f32; attention stays f32, as in hone. */
+ * f32; attention's products are of bf16 where oneDNN is faster so. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
 
@@ -20,6 +20,7 @@ typedef struct step {
     int weight, ways[2];
     int64_t M, K, N;                                    /* of a linear map */
     int64_t B, T, S, H, G, D, block;                    /* of attention: G heads of keys; block: queries at a time */
+    bench_packed *scores, *over_keys, *over_queries;    /* of attention in bf16, for `block` queries; NULL: f32 */
 } step;
 struct bench_floor {
     hn_arena *a;
@@ -30,7 +31,7 @@ struct bench_floor {
     weight w[MAX_STEPS];
     bool bf16;
     double flops, other_flops;
-    float *x, *y, *z, *tile;                            /* what is read, as long as any; what is written; a worker's tile of p and dp */
+    float *x, *y, *z, *tile, *p16;                      /* what is read, as long as any; what is written; a worker's tile of p and dp */
     int64_t x_size, y_size, tile_size;
 };
 
@@ -124,9 +125,45 @@ static void head_task(void *arg, int64_t task, int worker) {
         hn_gemm(false, false, m, D, S, p, ld, k, E, 0, o + t * C, C);                  /* dq = ds·k */
     }
 }
+/* The same of bf16; queries by whole blocks. */
+static void head16_task(void *arg, int64_t task, int worker) {
+    const heads *h = arg;
+    const step *s = h->s;
+    int64_t C = s->H * s->D, E = s->G * s->D, T = s->T, S = s->S, D = s->D, b = task / s->H, i = task % s->H;
+    const hn_bf16 *x = (const hn_bf16 *)(const void *)h->f->x, *y = (const hn_bf16 *)(const void *)h->f->y, *p = (const hn_bf16 *)(const void *)h->f->p16;
+    const hn_bf16 *q = x + b * T * C + i * D, *dy = y + b * T * C + i * D, *k = x + s->B * T * C + b * S * E + i / (s->H / s->G) * D, *v = k + s->B * S * E;
+    float *o = h->f->z + b * T * C + i * D, *dk = h->f->z + s->B * T * C + b * S * C + i * D, *dv = dk + s->B * S * C;
+    float *to = h->f->tile + worker * h->f->tile_size;
+    p += worker * 2 * h->f->tile_size;
+    for (int64_t t = 0; t + s->block <= T; t += s->block) {
+        bench_strided_run(s->scores, worker, s->backward ? dy + t * C : q + t * C, s->backward ? v : k, to);
+        bench_strided_run(s->over_keys, worker, p, s->backward ? k : v, o + t * C);
+        if (!s->backward) continue;
+        bench_strided_run(s->over_queries, worker, p, dy + t * C, dv);
+        bench_strided_run(s->over_queries, worker, p, q + t * C, dk);
+    }
+}
 static void run_heads(const bench_floor *f, const step *s) {
     heads h = { f, s };
-    hn_pool_run(f->pool, s->B * s->H, head_task, &h);
+    hn_pool_run(f->pool, s->B * s->H, s->scores ? head16_task : head_task, &h);
+}
+/* All of T at once, or 256 of it. */
+static void make_heads16(bench_floor *f, step *s) {
+    int64_t C = s->H * s->D, E = s->G * s->D, ld = hn_pad_ld(s->S), m = HN_MIN(s->T, 256);
+    if (s->T % m) return;
+    bench_packed *scores = bench_strided_new(f->a, &(bench_gemm){ .m = m, .n = s->S, .k = s->D, .tb = true, .lda = C, .ldb = E, .ldc = ld });
+    s->over_keys = bench_strided_new(f->a, &(bench_gemm){ .m = m, .n = s->D, .k = s->S, .lda = ld, .ldb = E, .ldc = C });
+    s->over_queries = bench_strided_new(f->a, &(bench_gemm){ .m = s->S, .n = s->D, .k = m, .ta = true, .lda = ld, .ldb = C, .ldc = C });
+    if (!scores || !s->over_keys || !s->over_queries) return;
+    double best[2] = { 1e30, 1e30 };
+    int64_t block = s->block;
+    for (int i = 0; i < 6; i++) {
+        s->scores = i % 2 ? scores : NULL, s->block = i % 2 ? m : block;
+        double began = hn_now();
+        run_heads(f, s);
+        best[i % 2] = HN_MIN(best[i % 2], hn_now() - began);
+    }
+    if (best[1] >= best[0]) s->scores = NULL, s->block = block;
 }
 
 /* ---- the whole ---- */
@@ -147,7 +184,7 @@ static void choose_block(bench_floor *f, step *s) {
         const step *o = &f->s[i];
         if (o == s) break;
         if (o->attention && o->backward == s->backward && o->B == s->B && o->T == s->T && o->S == s->S && o->H == s->H && o->D == s->D) {
-            s->block = o->block;
+            s->block = o->block, s->scores = o->scores, s->over_keys = o->over_keys, s->over_queries = o->over_queries;
             return;
         }
     }
@@ -160,6 +197,7 @@ static void choose_block(bench_floor *f, step *s) {
             if (t < best) best = t, least = block;
         }
     s->block = least;
+    if (f->bf16) make_heads16(f, s);
 }
 
 /* Small numbers of both signs, of f32 and, two in each, of bf16: sums stay finite, and no denormals slow the arithmetic. */
@@ -188,7 +226,7 @@ void bench_floor_ready(bench_floor *f) {
     f->x = take(f, f->x_size + 1);
     f->y = take(f, f->y_size + 1);
     f->z = take(f, HN_MAX(f->x_size, f->y_size) + 1);
-    if (f->tile_size) f->tile = take(f, f->tile_size * hn_pool_threads(f->pool));
+    if (f->tile_size) f->tile = take(f, f->tile_size * hn_pool_threads(f->pool)), f->p16 = take(f, f->tile_size * hn_pool_threads(f->pool));
     for (int i = 0; i < f->n_weights; i++) {
         weight *w = &f->w[i];
         w->w = take(f, w->rows * w->cols);

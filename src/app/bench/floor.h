@@ -1,6 +1,7 @@
 /* floor.h - the matrix products of a training step, alone: what no engine on oneDNN's kernels can go below. */
 #ifndef HN_BENCH_FLOOR_H
 #define HN_BENCH_FLOOR_H
+#include "tensor/bf16.h"
 #include "tensor/tensor.h"
 
 /* ---- gemm.c: one product, C (m,n) = op(A)·op(B), in the fastest of several ways ---- */
@@ -22,9 +23,13 @@ typedef struct bench_packed bench_packed;
 bench_packed *bench_packed_new(hn_arena *a, const bench_gemm *g, int64_t tile_m, int64_t tile_n);  /* NULL: oneDNN has none */
 void bench_packed_run(bench_packed *p, const bench_gemm *g);    /* packing included */
 
+/* One of bf16 as its operands lie (lda, ldb, ldc, ta, tb), into f32, by the calling thread, which is worker `me`. */
+bench_packed *bench_strided_new(hn_arena *a, const bench_gemm *g);
+void bench_strided_run(bench_packed *p, int me, const hn_bf16 *a, const hn_bf16 *b, float *c);
+
 /* ---- floor.c ---- */
 typedef struct bench_floor bench_floor;
-bench_floor *bench_floor_new(hn_arena *a, bool bf16);           /* bf16: linear maps and the head in products of bf16 */
+bench_floor *bench_floor_new(hn_arena *a, bool bf16);           /* in products of bf16 */
 void bench_floor_see(bench_floor *f, const hn_call *c, bool backward);  /* notes the products of a call that ran */
 void bench_floor_ready(bench_floor *f);                         /* all seen: buffers, and the fastest way for each */
 double bench_floor_run(bench_floor *f);                         /* seconds of one step's products */

@@ -2,7 +2,8 @@
  * tile of C is one execution by one thread. Primitives and packed memory are made once; packing is done at every run.
  *
  * The packed layout must be the same for tiles of every height, so B is packed once; where oneDNN asks otherwise, or fails, there is no
- * such way. Scratch is ours, a piece for each worker: oneDNN's own belongs to the thread that made the primitive. Limit: oneDNN 2. */
+ * such way. Scratch is ours, a piece for each worker: oneDNN's own belongs to the thread that made the primitive. Limit: oneDNN 2.
+ * Also a small product of bf16 as its operands lie, one execution by whichever thread calls: those of attention's heads. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
 #include <dnnl.h>
@@ -151,7 +152,60 @@ void bench_packed_run(bench_packed *p, const bench_gemm *g) {
     hn_pool_run(pool, p->down * p->across, product_task, p);
     if (had != 1) omp_set_num_threads(had);
 }
+
+/* ---- as they lie ---- */
+
+static bool make_strided(bench_packed *p, const bench_gemm *g, int workers) {
+    dnnl_memory_desc_t a, b, c;
+    dnnl_matmul_desc_t d;
+    dnnl_primitive_desc_t pd;
+    dnnl_primitive_attr_t attr;
+    if (dnnl_engine_create(&p->engine, dnnl_cpu, 0) != dnnl_success) return false;
+    hn_defer(p->a, free_engine, p->engine);
+    if (!desc(&a, g->m, g->k, g->lda, g->ta, true) || !desc(&b, g->k, g->n, g->ldb, g->tb, true) || !desc(&c, g->m, g->n, g->ldc, false, false) ||
+        dnnl_primitive_attr_create(&attr) != dnnl_success) return false;
+    hn_defer(p->a, free_attr, attr);
+    if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) != dnnl_success ||
+        dnnl_matmul_desc_init(&d, &a, &b, NULL, &c) != dnnl_success ||
+        dnnl_primitive_desc_create(&pd, &d, attr, p->engine, NULL) != dnnl_success) return false;
+    hn_defer(p->a, free_desc, pd);
+    if (dnnl_primitive_create(&p->product[0][0], pd) != dnnl_success) return false;
+    hn_defer(p->a, free_primitive, p->product[0][0]);
+    for (int i = 0; i < workers; i++) {
+        worker *w = &p->w[i];
+        if (dnnl_stream_create(&w->stream, p->engine, dnnl_stream_default_flags) != dnnl_success) return false;
+        hn_defer(p->a, free_stream, w->stream);
+        w->a[0] = memory(p, &a, false), w->plain[0] = memory(p, &b, false), w->c[0][0] = memory(p, &c, false);
+        w->scratch[0][0] = memory(p, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0), true);
+        if (!w->a[0] || !w->plain[0] || !w->c[0][0] || !w->scratch[0][0]) return false;
+    }
+    return true;
+}
+bench_packed *bench_strided_new(hn_arena *a, const bench_gemm *g) {
+    int workers = hn_pool_threads(hn_job_pool(a->job)), had = omp_get_max_threads();
+    bench_packed *p = hn_new(a, bench_packed);
+    *p = (bench_packed){ .a = a };
+    p->w = hn_new_n(a, worker, workers);
+    omp_set_num_threads(1);
+    bool ok = make_strided(p, g, workers);
+    omp_set_num_threads(had);
+    return ok ? p : NULL;
+}
+void bench_strided_run(bench_packed *p, int me, const hn_bf16 *a, const hn_bf16 *b, float *c) {
+    worker *w = &p->w[me];
+    int had = omp_get_max_threads();
+    dnnl_memory_set_data_handle(w->a[0], (void *)a);
+    dnnl_memory_set_data_handle(w->plain[0], (void *)b);
+    dnnl_memory_set_data_handle(w->c[0][0], c);
+    dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, w->a[0] }, { DNNL_ARG_WEIGHTS, w->plain[0] }, { DNNL_ARG_DST, w->c[0][0] },
+                               { DNNL_ARG_SCRATCHPAD, w->scratch[0][0] } };
+    if (had != 1) omp_set_num_threads(1);
+    dnnl_primitive_execute(p->product[0][0], w->stream, HN_LEN(args), args);
+    if (had != 1) omp_set_num_threads(had);
+}
 #else
 bench_packed *bench_packed_new(hn_arena *a, const bench_gemm *g, int64_t tile_m, int64_t tile_n) { return NULL; }
 void bench_packed_run(bench_packed *p, const bench_gemm *g) {}
+bench_packed *bench_strided_new(hn_arena *a, const bench_gemm *g) { return NULL; }
+void bench_strided_run(bench_packed *p, int me, const hn_bf16 *a, const hn_bf16 *b, float *c) {}
 #endif

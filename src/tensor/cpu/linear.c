@@ -308,6 +308,6 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
             for (int64_t i = 0; i < j.wrows; i++)
                 j.v->add(j.dw + i * j.lddw, j.dw + i * j.lddw, j.dw_part + p * hn_round(j.wrows * j.wcols) + i * j.wcols, j.wcols);
 }
+static unsigned bf16(const hn_call *c) { return HN_SAVE_IN0 | HN_SAVE_OUT | HN_SAVE_AUX; }
 extern const hn_kernel hn_cpu_linear;
-const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .remake = remake, .overwrites = true,
-                                  .bf16 = HN_SAVE_IN0 | HN_SAVE_OUT | HN_SAVE_AUX };
+const hn_kernel hn_cpu_linear = { &hn_op_linear, forward, backward, scratch_bytes, .remake = remake, .overwrites = true, .bf16 = bf16 };

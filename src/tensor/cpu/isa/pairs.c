@@ -96,40 +96,41 @@ static void pack(uint32_t *to, int64_t stride, const void *from, hone_dtype type
 
 /* ---- products ---- */
 
-/* R rows by one panel, over q cells; `left` columns of c are there. */
+/* R rows by V vectors of a panel, over q cells; `left` columns of c are there. */
 INLINE void block(float *c, int64_t ldc, const uint8_t *a, int64_t row, int64_t cell, const uint32_t *b, int64_t q, int64_t left, bool add,
-                  const int R) {
+                  const int R, const int V) {
     vf s[ROWS][2];
     UNROLL for (int r = 0; r < R; r++) s[r][0] = s[r][1] = v_set(0);
     for (int64_t k = 0; k < q; k++, a += cell, b += WIDTH) {
-        __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + VW);
+        __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = b0;
+        if (V > 1) b1 = (__m512bh)_mm512_loadu_si512(b + VW);
         UNROLL for (int r = 0; r < R; r++) {
             int32_t x;
             memcpy(&x, a + r * row, sizeof x);
             __m512bh both = (__m512bh)_mm512_set1_epi32(x);
             s[r][0] = _mm512_dpbf16_ps(s[r][0], both, b0);
-            s[r][1] = _mm512_dpbf16_ps(s[r][1], both, b1);
+            if (V > 1) s[r][1] = _mm512_dpbf16_ps(s[r][1], both, b1);
         }
     }
-    if (left >= WIDTH) {
-        UNROLL for (int r = 0; r < R; r++) {
-            float *to = c + r * ldc;
-            if (add) s[r][0] = s[r][0] + v_loadu(to), s[r][1] = s[r][1] + v_loadu(to + VW);
-            v_storeu(to, s[r][0]);
-            v_storeu(to + VW, s[r][1]);
-        }
+    if (left >= V * VW) {
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int v = 0; v < V; v++) {
+                float *to = c + r * ldc + v * VW;
+                if (add) s[r][v] = s[r][v] + v_loadu(to);
+                v_storeu(to, s[r][v]);
+            }
         return;
     }
     for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2 && left > v * VW; v++) {
+        for (int v = 0; v < V && left > v * VW; v++) {
             float *to = c + r * ldc + v * VW;
             if (add) s[r][v] = s[r][v] + v_ld(to, left - v * VW);
             v_st(to, s[r][v], left - v * VW);
         }
 }
-INLINE void rows_of(float *c, int64_t ldc, int64_t m, const uint8_t *a, int64_t row, int64_t cell, const uint32_t *b, int64_t q, int64_t left,
-                    bool add) {
-#define R(n) block(c, ldc, a, row, cell, b, q, left, add, n)
+INLINE void rows_by(float *c, int64_t ldc, int64_t m, const uint8_t *a, int64_t row, int64_t cell, const uint32_t *b, int64_t q, int64_t left,
+                    bool add, const int V) {
+#define R(n) block(c, ldc, a, row, cell, b, q, left, add, n, V)
     for (; m >= ROWS; m -= ROWS, c += ROWS * ldc, a += ROWS * row) R(ROWS);
     switch (m) {
     case 7: R(7); break;
@@ -142,6 +143,11 @@ INLINE void rows_of(float *c, int64_t ldc, int64_t m, const uint8_t *a, int64_t 
     default: break;
     }
 #undef R
+}
+static void rows_of(float *c, int64_t ldc, int64_t m, const uint8_t *a, int64_t row, int64_t cell, const uint32_t *b, int64_t q, int64_t left,
+                    bool add) {
+    if (left > VW) rows_by(c, ldc, m, a, row, cell, b, q, left, add, 2);
+    else rows_by(c, ldc, m, a, row, cell, b, q, left, add, 1);
 }
 static void product(float *c, int64_t ldc, int64_t m, int64_t n, int64_t cells, const hn_pairs_left *a, const uint32_t *b, int64_t stride,
                     bool add) {
