@@ -4,7 +4,7 @@
  * dpre = dy·act′, its column sums and dx += dpre·w; then per tile of w dw += dpreᵀ·x. Many rows and few tiles of w (K ≥ 65536,
  * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
  * are copied to padded rows first (cpu.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
- * of w (N,K), or of w (K,N) 128 rows in a block of columns, whose sums are added in order afterwards. w of 16 bits (for reading only)
+ * of w (N,K), or of w (K,N) 128 rows in a block of columns (for one row of x whole ones), whose sums are added in order afterwards. w of 16 bits (for reading only)
  * is widened there in registers, and for more rows a tile at a time. bf16 activations go to linear_pairs.c where the CPU
  * multiplies them; elsewhere a tile's rows of x are widened for its product, its result is rounded when bias and activation have run, and
  * backward widens a row of z at a time, and x once for dw. */
@@ -13,7 +13,7 @@
 #include "tensor/cpu/linear_pairs.h"
 
 enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
-       FEW_COLS = 64, FEW_K = 128, FEW_COLS_T = 1024, WIDE_COLS = 128 };
+       FEW_COLS = 64, MANY_COLS = 256, FEW_K = 128, FEW_COLS_T = 1024, ONE_COLS_T = 4096, WIDE_COLS = 128 };
 
 typedef struct {
     hn_call *c;
@@ -27,7 +27,7 @@ typedef struct {
     const hn_bf16 *x16; /* instead of x, y, pre where those are bf16 */
     hn_bf16 *y16, *pre16;
     float *part; /* (chunks of K, M,N) of few rows, or a widened tile of w for each worker */
-    int64_t chunks, few_blocks;
+    int64_t chunks, few_cols, few_blocks;
     float *rooms; /* of each worker */
     int64_t room;
     /* backward */
@@ -61,7 +61,8 @@ static job job_new(hn_call *c) {
     j.col_tiles = hn_cdiv(j.N, COLS);
     j.row_tiles = hn_cdiv(j.M, ROWS);
     j.chunks = j.tr ? HN_MAX(1, hn_cdiv(j.K, FEW_K)) : 1;
-    j.few_blocks = hn_cdiv(j.N, j.tr ? FEW_COLS_T : FEW_COLS);
+    j.few_cols = !j.tr ? j.N < 32 * MANY_COLS ? FEW_COLS : MANY_COLS : j.M == 1 ? ONE_COLS_T : FEW_COLS_T;
+    j.few_blocks = hn_cdiv(j.N, j.few_cols);
     return j;
 }
 
@@ -120,8 +121,8 @@ static void forward_tile(void *arg, int64_t task, int worker) {
 /* ---- few rows ---- */
 static void forward_few(void *arg, int64_t task, int worker) {
     job *j = arg;
-    int64_t chunk = task / j->few_blocks, cols = j->tr ? FEW_COLS_T : FEW_COLS, n0 = task % j->few_blocks * cols;
-    int64_t k0 = chunk * FEW_K, n = HN_MIN(cols, j->N - n0);
+    int64_t chunk = task / j->few_blocks, n0 = task % j->few_blocks * j->few_cols;
+    int64_t k0 = chunk * FEW_K, n = HN_MIN(j->few_cols, j->N - n0);
     float *y = j->chunks > 1 ? j->part + chunk * j->M * j->N : j->y;
     hn_few f = { y, j->x, j->w, j->type, j->N, j->ldx, j->ldw, j->M, j->K, j->tr };
     if (j->chunks > 1) {
