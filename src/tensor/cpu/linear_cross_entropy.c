@@ -5,11 +5,12 @@
  * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h: with the forward's, four products.
  * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − its maximum) in
  * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
- * dh waits for backward. A head that is no weight itself (computed, a view) takes the other way. A head of 16 bits, which is only read,
+ * dh waits for backward; a frozen head goes without the second look (frozen_head.c). A head that is no weight itself (computed, a view) takes the other way. A head of 16 bits, which is only read,
  * is widened a tile at a time.
  * bf16 activations, where the CPU multiplies bf16 (pairs.h): those three products do, w rounded a tile at a time as it is packed, the
  * exponentials and dz kept in bf16; logits, sums and losses stay f32. */
 #include "tensor/cpu/few.h"
+#include "tensor/cpu/frozen_head.h"
 #include "tensor/cpu/head.h"
 #include "tensor/cpu/pairs.h"
 #include "tensor/op/op.h"
@@ -63,8 +64,11 @@ static job job_new(hn_call *c) {
 }
 static int64_t wide_floats(const job *j) { return hn_round(HN_MIN(TILE, j->V) * hn_pad_ld(j->C)); }
 static int64_t pairs_cut(job *j, float *s);
+/* Pairs have a way of their own. */
+static bool frozen(const job *j) { return !j->p && hn_frozen_head(j->c); }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
+    if (frozen(&j)) return back ? 0 : hn_frozen_head_bytes(c);
     int64_t block = hn_head_rows(&j.x, 1) * j.x.ld, tiles = hn_pool_threads(c->pool) * ROWS * HN_MIN(TILE, hn_round(j.V));
     int64_t each = 2 + (j.at->smoothing > 0) + (j.at->best != NULL);
     int64_t n = each * hn_round(j.R * j.splits) + hn_round(j.R) + hn_round(2 * j.R) + (j.p ? pairs_cut(&j, NULL) : j.leads ? block : tiles);
@@ -328,6 +332,10 @@ static void forward(hn_call *c) {
     job j = job_new(c);
     double total = 0;
     if (!hn_cross_entropy_targets(c)) return;
+    if (frozen(&j)) {
+        hn_frozen_head_forward(c);
+        return;
+    }
     float *s = c->scratch;
     j.max = hn_take(&s, j.R * j.splits);
     j.sum = hn_take(&s, j.R * j.splits);
