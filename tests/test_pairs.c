@@ -1,5 +1,5 @@
-/* Products of bf16 by the CPU's instruction for pairs: packing and product against double on odd shapes; linear maps, attention and the head on shapes
- * that reach every path, beside the same in f32 and with the same bits for any number of threads; and that w and d really are rounded,
+/* Products of bf16 by the CPU's instruction for pairs: packing and product against double on odd shapes; linear maps, attention and the heads on
+ * shapes that reach every path, beside the same in f32 and with the same bits for any number of threads; and that w and d really are rounded,
  * which a product that was silently widened would not show. On a CPU without the instruction there is nothing to test. */
 #include "tape_help.h"
 #include "tensor/cpu/pairs.h"
@@ -56,7 +56,7 @@ typedef struct shape {
     hone_act act;
 } shape;
 typedef struct found {
-    float *v[4]; /* y, dx, dw, db; of the head: loss, dh, dw */
+    float *v[4]; /* y, dx, dw, db; of a head: what it says, dh, dw */
     int64_t n[4];
 } found;
 static void keep(hn_arena *a, found *f, int i, const float *v, int64_t n) {
@@ -119,44 +119,86 @@ static void test_linear(void **state) {
     }
 }
 
+/* ROOT: cross entropy that makes its gradients in forward. ADDED: two of them, neither a root, into the same gradients. */
+typedef enum head_kind { ROOT, ADDED, KL, LOG_PROBS } head_kind;
 typedef struct head {
+    head_kind kind;
     int64_t R, V, C;
     float smoothing;
     bool ignores, frozen;
+    /* of KL: the teacher's width, whether its h is f32 though the student's is bf16; of KL and LOG_PROBS the temperature */
+    int64_t teacher;
+    bool exact;
+    float beta, temperature;
 } head;
+static hone_tensor *says(hone_tape *t, hn_arena *a, const head *s, hone_tensor *h, hone_tensor *w, found *f, hn_arena *keeper) {
+    int32_t *y = hn_new_n(a, int32_t, s->R), *other = hn_new_n(a, int32_t, s->R);
+    float *r = hn_new_n(a, float, 2 * s->R);
+    hone_cross_entropy_opts o = {.smoothing = s->smoothing, .is_root = s->kind == ROOT};
+    for (int64_t i = 0; i < s->R; i++) y[i] = s->ignores && i % 5 == 3 ? -1 : (int32_t)(i * 7919 % s->V), other[i] = (int32_t)(i * 31 % s->V);
+    if (s->kind == ROOT || s->kind == ADDED) {
+        hone_tensor *x = hone_linear_cross_entropy(t, h, w, hone_input_i32(t, y, DIMS(s->R)), &o);
+        hone_tensor *z = s->kind == ADDED ? hone_linear_cross_entropy(t, h, w, hone_input_i32(t, other, DIMS(s->R)), &o) : x;
+        keep(keeper, f, 0, (float[]){(float)hone_tensor_item(x, 0), (float)hone_tensor_item(z, 0)}, 2);
+        r[0] = 1;
+        return z == x ? x : project(t, hone_add(t, x, z), r, NULL);
+    }
+    if (s->kind == KL) {
+        hone_tensor *th = weight(a, "th", DIMS(s->R, s->teacher), 4, 1), *tw = weight(a, "tw", DIMS(s->V, s->teacher), 5, 1 / sqrt((double)s->teacher));
+        hone_tensor *k = weight(a, "k", DIMS(s->R), 6, 1);
+        th->wants_grad = tw->wants_grad = false;
+        if (!s->exact) round_all(th), round_all(tw);
+        for (int64_t i = 0; i < s->R; i++) ((float *)k->data)[i] = s->ignores && i % 3 == 1 ? 0 : fabsf(((float *)k->data)[i]);
+        hone_kl_opts kl = {.beta = s->beta, .temperature = s->temperature, .weights = s->ignores ? k : NULL};
+        hone_tensor *x = hone_linear_kl(t, h, w, s->exact ? th : hone_scale(t, th, 1), tw, &kl);
+        keep(keeper, f, 0, (float[]){(float)hone_tensor_item(x, 0)}, 1);
+        return x;
+    }
+    hone_tensor *x = hone_linear_log_probs(t, h, w, hone_input_i32(t, y, DIMS(s->R)), s->temperature);
+    hn_rng_fill_normal(9, HN_STREAM_TEST, 0, r, 2 * s->R, 1);
+    keep(keeper, f, 0, hone_tensor_f32(x), 2 * s->R);
+    return project(t, x, r, NULL);
+}
 static found head_of(hn_arena *keeper, const head *s, hone_dtype type, int threads) {
     hone_job *job = hone_open(&(hone_options){.threads = threads});
     hn_arena *a = hn_job_arena(job);
     hone_tape *t = hone_tape_new(job, NULL);
     found f = {0};
     hone_tensor *h = weight(a, "h", DIMS(s->R, s->C), 1, 1), *w = weight(a, "w", DIMS(s->V, s->C), 2, 1 / sqrt((double)s->C));
-    int32_t *y = hn_new_n(a, int32_t, s->R);
-    for (int64_t i = 0; i < s->R; i++) y[i] = s->ignores && i % 5 == 3 ? -1 : (int32_t)(i * 7919 % s->V);
     round_all(h), round_all(w);
     w->wants_grad = !s->frozen;
     assert_true(hone_tape_activations(t, type));
     hone_tape_begin(t, HONE_TRAIN, 0, 0);
-    hone_tensor *loss = hone_linear_cross_entropy(t, hone_scale(t, h, 1), w, hone_input_i32(t, y, DIMS(s->R)),
-                                                  &(hone_cross_entropy_opts){.smoothing = s->smoothing, .is_root = true});
-    if (!hone_ok(t)) fail_msg("%s", hone_error_message(job));
-    keep(keeper, &f, 0, (float[]){(float)hone_tensor_item(loss, 0)}, 1);
-    assert_true(hone_backward(t, loss));
+    hone_tensor *loss = says(t, a, s, hone_scale(t, h, 1), w, &f, keeper);
+    if (!hone_ok(t) || !hone_backward(t, loss)) fail_msg("%s", hone_error_message(job));
     keep(keeper, &f, 1, h->grad, s->R * s->C);
     if (!s->frozen) keep(keeper, &f, 2, w->grad, s->V * s->C);
     hone_close(job);
     return f;
 }
-static void test_head(void **state) {
+static void test_heads(void **state) {
     static const head heads[] = {
-        {300, 65, 33, 0, false, false}, {140, 4613, 70, 0.1f, true, false}, {37, 9001, 64, 0, true, true},
-        {129, 513, 514, 0, false, false}, {20, 100003, 8, 0, true, false}, {1, 1, 4, 0, false, false}, {3000, 6007, 5, 0, false, false},
+        {ROOT, 300, 65, 33}, {ROOT, 1037, 65, 33, .smoothing = 0.1f, .ignores = true}, {ROOT, 140, 4613, 70, .smoothing = 0.1f, .ignores = true},
+        {ROOT, 37, 9001, 64, .ignores = true, .frozen = true}, {ROOT, 129, 513, 514}, {ROOT, 20, 100003, 8, .ignores = true}, {ROOT, 1, 1, 4},
+        {ROOT, 3000, 6007, 5},
+        {ADDED, 300, 65, 33}, {ADDED, 140, 4613, 70, .smoothing = 0.1f, .ignores = true}, {ADDED, 37, 9001, 64, .ignores = true, .frozen = true},
+        {ADDED, 4203, 65, 9, .ignores = true}, {ADDED, 1, 1, 4}, {ADDED, 129, 513, 514}, {ADDED, 150, 100003, 5},
+        {KL, 300, 65, 33, .teacher = 33}, {KL, 129, 513, 514, .teacher = 41, .beta = 1, .temperature = 0.9f},
+        {KL, 140, 4613, 70, .teacher = 130, .beta = 0.5f, .temperature = 2, .ignores = true}, {KL, 133, 700, 31, .teacher = 20, .exact = true, .beta = 0.9f},
+        {KL, 37, 9001, 64, .teacher = 7, .frozen = true, .ignores = true}, {KL, 4203, 65, 9, .teacher = 5}, {KL, 150, 100003, 5, .teacher = 3, .beta = 1},
+        {KL, 1, 1, 4, .teacher = 1},
+        {LOG_PROBS, 300, 65, 33, .ignores = true}, {LOG_PROBS, 140, 4613, 70, .ignores = true, .temperature = 0.7f},
+        {LOG_PROBS, 37, 9001, 64, .frozen = true}, {LOG_PROBS, 129, 513, 514, .temperature = 1.4f}, {LOG_PROBS, 4203, 65, 9, .ignores = true},
+        {LOG_PROBS, 150, 100003, 5}, {LOG_PROBS, 1, 1, 4},
     };
+    static const char *const names[] = {"cross entropy", "cross entropies added", "kl", "log probs"};
     if (none()) return;
     for (int64_t i = 0; i < HN_LEN(heads); i++) {
         hone_job *job = hone_open(NULL);
         hn_arena *a = hn_job_arena(job);
-        const char *what = hn_fmt(a, "head %lldx%lldx%lld", (long long)heads[i].R, (long long)heads[i].V, (long long)heads[i].C);
-        found want = head_of(a, &heads[i], HONE_F32, 2), one = head_of(a, &heads[i], HONE_BF16, 1), three = head_of(a, &heads[i], HONE_BF16, 3);
+        const head *s = &heads[i];
+        const char *what = hn_fmt(a, "%s %lldx%lldx%lld", names[s->kind], (long long)s->R, (long long)s->V, (long long)s->C);
+        found want = head_of(a, s, HONE_F32, 2), one = head_of(a, s, HONE_BF16, 1), three = head_of(a, s, HONE_BF16, 3);
         beside(what, &one, &want, 1);
         same(what, &one, &three);
         hone_close(job);
@@ -246,20 +288,18 @@ static void test_attention_not_widened(void **state) {
     hone_close(job);
 }
 
-/* 1 + 2^-9 is a quarter of a unit of bf16 above 1 and rounds to 1: with w in bf16 it has no part in y, dx or the loss, nor with d in bf16 in dw. */
+/* 1 + 2^-9 is a quarter of a unit of bf16 above 1 and rounds to 1: with w in bf16 it has no part in y or dx, nor with d in bf16 in dw. */
 static void test_not_widened(void **state) {
     enum { M = 64, K = 64, N = 32 };
     if (none()) return;
     hone_job *job = hone_open(NULL);
     hn_arena *a = hn_job_arena(job);
     hone_tape *t = hone_tape_new(job, NULL);
-    hone_tensor *x = weight(a, "x", DIMS(M, K), 0, 0), *w = weight(a, "w", DIMS(N, K), 0, 0), *top = weight(a, "top", DIMS(2, K), 0, 0);
+    hone_tensor *x = weight(a, "x", DIMS(M, K), 0, 0), *w = weight(a, "w", DIMS(N, K), 0, 0);
     float r[M * N];
-    int32_t targets[M] = {0};
     for (int i = 0; i < M * K; i++) ((float *)x->data)[i] = 1;
     for (int i = 0; i < N * K; i++) ((float *)w->data)[i] = 1 + 0x1p-9f;
     for (int i = 0; i < M * N; i++) r[i] = 1 + 0x1p-9f;
-    for (int i = 0; i < 2 * K; i++) ((float *)top->data)[i] = i < K ? 1 + 0x1p-9f : 1;
     assert_true(hone_tape_activations(t, HONE_BF16));
     hone_tape_begin(t, HONE_TRAIN, 0, 0);
     hone_tensor *y = hone_linear(t, hone_scale(t, x, 1), w, NULL, false, HONE_ACT_NONE);
@@ -267,20 +307,69 @@ static void test_not_widened(void **state) {
     assert_true(hone_backward(t, project(t, y, r, NULL)));
     for (int i = 0; i < M * K; i++) assert_true(x->grad[i] == N);  /* 32 · 1 · 1; widened: 32.125 */
     for (int i = 0; i < N * K; i++) assert_true(w->grad[i] == M);
-    hone_tape_begin(t, HONE_TRAIN, 0, 0);
-    hone_tensor *loss = hone_linear_cross_entropy(t, hone_scale(t, x, 1), top, hone_input_i32(t, targets, DIMS(M)),
-                                                  &(hone_cross_entropy_opts){.is_root = true});
-    assert_near(hone_tensor_item(loss, 0), log(2), 1e-6); /* widened: the classes' logits are 0.125 apart */
-    assert_true(hone_backward(t, loss));
     hone_close(job);
+}
+
+static void fill(hone_tensor *x, float v) {
+    for (int64_t i = 0; i < hn_count(x); i++) ((float *)x->data)[i] = v;
+}
+/* The same of the heads: of three classes the first has 1 + 2^-9 where the others have 1, and is every row's target, or a certain teacher's
+ * choice. With w in bf16 all logits are equal, and what goes back through w cancels; a third is not exact in bf16, so dw tells whether dz
+ * was rounded. */
+static void heads_not_widened(head_kind kind) {
+    enum { M = 64, K = 64, V = 3 };
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    hone_tensor *x = weight(a, "x", DIMS(M, K), 0, 0), *w = weight(a, "w", DIMS(V, K), 0, 0), *sure = weight(a, "sure", DIMS(V, K), 0, 0);
+    const int32_t targets[M] = {0};
+    float r[2 * M];
+    fill(x, 1), fill(w, 1);
+    for (int i = 0; i < K; i++) ((float *)w->data)[i] = 1 + 0x1p-9f, ((float *)sure->data)[i] = 1;
+    for (int i = 0; i < 2 * M; i++) r[i] = i % 2 ? 0 : -1;
+    assert_true(hone_tape_activations(t, HONE_BF16));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *h = hone_scale(t, x, 1), *y = hone_input_i32(t, targets, DIMS(M)), *out;
+    if (kind == KL) out = hone_linear_kl(t, h, w, h, sure, &(hone_kl_opts){.denominator = 1});
+    else if (kind == LOG_PROBS) out = project(t, hone_linear_log_probs(t, h, w, y, 0), r, NULL);
+    else out = hone_linear_cross_entropy(t, h, w, y, &(hone_cross_entropy_opts){.denominator = 1, .is_root = kind == ROOT});
+    if (!hone_ok(t)) fail_msg("%s", hone_error_message(job));
+    assert_near(hone_tensor_item(out, 0), M * log(3), M * 1e-5); /* widened: 1.018·M, the first class' logit being 0.125 more */
+    assert_true(hone_backward(t, out));
+    for (int i = 0; i < M * K; i++) assert_true(x->grad[i] == 0);
+    for (int i = 0; i < V * K; i++) assert_true(w->grad[i] == M * hn_widen(hn_narrow(i < K ? -2.f / 3 : 1.f / 3)));
+    hone_close(job);
+}
+/* The teacher's product goes by its own h: rounded where that is bf16, exact where it comes in f32, as from a model that is only read. */
+static void teacher_not_widened(bool exact) {
+    enum { M = 8, K = 64 };
+    hone_job *job = hone_open(NULL);
+    hn_arena *a = hn_job_arena(job);
+    hone_tape *t = hone_tape_new(job, NULL);
+    hone_tensor *x = weight(a, "x", DIMS(M, K), 0, 0), *w = weight(a, "w", DIMS(2, K), 0, 0), *tw = weight(a, "tw", DIMS(2, K), 0, 0);
+    fill(x, 1), fill(w, 1), fill(tw, 1);
+    for (int i = 0; i < K; i++) ((float *)tw->data)[i] = 1 + 0x1p-9f;
+    assert_true(hone_tape_activations(t, HONE_BF16));
+    hone_tape_begin(t, HONE_TRAIN, 0, 0);
+    hone_tensor *h = hone_scale(t, x, 1), *y = hone_linear_kl(t, h, w, exact ? x : h, tw, NULL);
+    double p = 1 / (1 + exp(-0.125));
+    assert_near(hone_tensor_item(y, 0), exact ? p * log(2 * p) + (1 - p) * log(2 * (1 - p)) : 0, 1e-5); /* the first is 0.0019 */
+    hone_close(job);
+}
+static void test_heads_not_widened(void **state) {
+    if (none()) return;
+    for (head_kind k = ROOT; k <= LOG_PROBS; k++) heads_not_widened(k);
+    teacher_not_widened(false);
+    teacher_not_widened(true);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_product),
         cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_heads),
         cmocka_unit_test(test_not_widened),
+        cmocka_unit_test(test_heads_not_widened),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_attention_not_widened),
     };
