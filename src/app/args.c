@@ -71,7 +71,7 @@ static const char *as_key(hn_arena *a, const hn_cmd *cmd, const char *name) {
 static bool unknown_flag(hn_arena *a, const hn_cmd *cmd, const char *arg, const char *name) {
     HN_VEC(const char *) names = { 0 };
     for (int64_t i = 0; cmd && i < cmd->item.n_params; i++) hn_push(a, &names, cmd->item.params[i].name);
-    for (int64_t i = 0; i < HN_GLOBAL_FLAGS; i++) hn_push(a, &names, hn_global_rows[i].name);
+    for (int64_t i = 0; i < HN_GLOBAL_FLAGS - (cmd && !takes_run(cmd)); i++) hn_push(a, &names, hn_global_rows[i].name);
     const char *key = cmd ? as_key(a, cmd, name) : NULL, *near = hn_nearest(name, names.v, names.n);
     const char *hint = key    ? hn_fmt(a, "Recipe keys are given as %s=VALUE, without dashes.", key)
                        : near ? hn_fmt(a, "Did you mean '%s'?", hn_flag_name(a, &(hn_param){ .name = near }))
