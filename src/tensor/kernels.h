@@ -10,6 +10,8 @@ void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
 static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; } /* floats to a cache line */
 /* Row lengths that are multiples of 512 bytes map to few sets of the first cache; oneDNN then falls to 40-80 % where it walks down
  * columns (AᵀB: rows of both; AB: rows of B). A copy with an odd number of cache lines per row brings 95 % back. Zen 3, 128x128x768
- * AᵀB: row lengths 1024 31 GF/s, 512 54, 384 75, 128 79, padded 95; 128x128x512 AB: 1024 47, 512 66, 768 88, 384 95, padded 98. */
+ * AᵀB: row lengths 1024 31 GF/s, 512 54, 384 75, 128 79, padded 95; 128x128x512 AB: 1024 47, 512 66, 768 88, 384 95, padded 98.
+ * With AVX-512 (Zen 4) it pays only where a product walks down w's columns or along rows that lie half a page apart. */
+bool hn_gemm_wants_padding(void);
 static inline int64_t hn_pad_ld(int64_t n) { return hn_round(n) + (hn_round(n) / 16 % 2 ? 0 : 16); }
 #endif

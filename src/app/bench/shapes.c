@@ -44,6 +44,7 @@ const bench_shape bench_shapes[] = {
     { "linear", { "llama15m 2048x288x768", { DIMS(8, 256, 288), DIMS(768, 288) }, { 3, 2 }, &rows } },
     { "linear", { "llama15m 2048x768x288", { DIMS(8, 256, 768), DIMS(288, 768) }, { 3, 2 }, &rows } },
     { "linear", { "bertmini 4096x256x1024", { DIMS(32, 128, 256), DIMS(1024, 256) }, { 3, 2 }, &rows } },
+    { "linear", { "bertmini 4096x1024x256", { DIMS(32, 128, 1024), DIMS(256, 1024) }, { 3, 2 }, &rows } },
     LINEAR("gpt2 one row 768x3072", 1, 1, 768, 3072, conv1d),
     ATTENTION("nanogpt 12 x 4 heads of 32, 64 long", 12, 64, 128, heads4),
     ATTENTION("baby 16 x 6 heads of 64, 256 long", 16, 256, 384, heads6),

@@ -1,9 +1,9 @@
 /* linear.c - y = act(x·wᵀ + b) and its gradients on tiles of fixed size.
  *
  * Forward: tiles of 128 rows by 512 columns; bias and activation run over a tile while it is warm. Backward: per tile of rows
- * dpre = dy·act′, its column sums and dx += dpre·w; then per tile of w dw += dpreᵀ·x. Many rows and few tiles of w (K ≥ 65536,
- * M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits the caches badly
- * are copied to padded rows first (cpu.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
+ * dpre = dy·act′ and its column sums; then tiles of dw += dpreᵀ·x and of dx += dpre·w, none of which waits for another. Many rows and few
+ * tiles of w (K ≥ 65536, M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits
+ * the caches badly are copied to padded rows first (tensor/kernels.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
  * of w (N,K), or of w (K,N) 128 rows in a block of columns (for one row of x whole ones), whose sums are added in order afterwards. w of 16 bits (for reading only)
  * is widened there in registers, and for more rows a tile at a time. bf16 activations go to linear_pairs.c where the CPU
  * multiplies them; elsewhere a tile's rows of x are widened for its product, its result is rounded when bias and activation have run, and
@@ -12,7 +12,7 @@
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/linear_pairs.h"
 
-enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 128, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
+enum { ROWS = 128, COLS = 512, LARGE = 256, LARGE_COLS = 384, SMALL = 128, XCOLS = 768, TASKS = 16, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
        FEW_COLS = 64, MANY_COLS = 256, FEW_K = 128, FEW_COLS_T = 1024, ONE_COLS_T = 4096, WIDE_COLS = 128 };
 
 typedef struct {
@@ -36,7 +36,7 @@ typedef struct {
     float *new_d, *new_x; /* those in scratch, or NULL */
     float *dx, *dw, *db, *db_part, *dw_part;
     float beta; /* of dx: 0 where it holds rubbish */
-    int64_t lddx, lddw, wa, wb, splits;
+    int64_t lddx, lddw, rows, cols, wa, wb, xb, splits, weights; /* rows, cols: of a tile; tiles of dw, of a row of dx; tasks of dw */
 } job;
 
 static job job_new(hn_call *c) {
@@ -66,8 +66,9 @@ static job job_new(hn_call *c) {
     return j;
 }
 
-/* Does the product that walks down w's columns (forward of (K,N), dx of (N,K)) deserve a padded copy of w? */
-static bool packs_w(const job *j, bool back) { return j->tr != back && j->M >= PACK_ROWS && j->ldw % 256 == 0; }
+/* Does a product deserve a padded copy of w? One that walks down w's columns (forward of (K,N), dx of (N,K)) soon does; the other copies
+ * a few rows at a time, which share a cache set where they lie a multiple of half a page apart. */
+static bool packs_w(const job *j, bool back) { return j->M >= PACK_ROWS && j->ldw % (j->tr != back ? 256 : 512) == 0; }
 static void pack_w_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r = task * ROWS, ld = hn_pad_ld(j->wcols);
@@ -203,28 +204,31 @@ static void remake(hn_call *c) {
     hn_cpu_run(c, 20.0 * (double)j.M * (double)j.N, j.row_tiles * j.col_tiles, remake_tile, &j);
 }
 
-static void backward_rows(job *j, int64_t task, int worker) {
+static void prepare_rows(void *arg, int64_t task, int worker) {
+    job *j = arg;
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
-    const float *d = j->d + r0 * j->ldd;
-    if (j->new_d)
-        for (int64_t i = 0; i < m; i++) {
-            const float *z = j->pre ? j->pre + (r0 + i) * j->N : j->pre16 ? j->rooms + worker * j->room : NULL;
-            if (j->pre16) j->v->widen(j->rooms + worker * j->room, j->pre16 + (r0 + i) * j->N, j->N);
-            j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, z, j->N, j->act, false);
-        }
+    for (int64_t i = 0; j->new_d && i < m; i++) {
+        const float *z = j->pre ? j->pre + (r0 + i) * j->N : j->pre16 ? j->rooms + worker * j->room : NULL;
+        if (j->pre16) j->v->widen(j->rooms + worker * j->room, j->pre16 + (r0 + i) * j->N, j->N);
+        j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, z, j->N, j->act, false);
+    }
     if (j->db) {
         float *p = j->db_part + task * hn_round(j->N);
         memset(p, 0, (size_t)j->N * sizeof *p);
-        for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->ldd, j->N);
+        for (int64_t i = 0; i < m; i++) j->v->add(p, p, j->d + (r0 + i) * j->ldd, j->N);
     }
-    if (j->dx) hn_gemm(false, j->tr, m, j->K, j->N, d, j->ldd, j->w, j->ldw, j->beta, j->dx + r0 * j->lddx, j->lddx);
     if (j->new_x && j->x16) widen_rows(j, j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, r0, m);
     else if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
+}
+static void backward_rows(const job *j, int64_t task) {
+    int64_t r0 = task / j->xb * j->rows, k0 = task % j->xb * XCOLS, m = HN_MIN(j->rows, j->M - r0), k = HN_MIN(XCOLS, j->K - k0);
+    hn_gemm(false, j->tr, m, k, j->N, j->d + r0 * j->ldd, j->ldd, j->w + (j->tr ? k0 * j->ldw : k0), j->ldw, j->beta,
+            j->dx + r0 * j->lddx + k0, j->lddx);
 }
 static void backward_weight(job *j, int64_t task) {
     /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
     int64_t part = task % j->splits, tile = task / j->splits;
-    int64_t a0 = tile / j->wb * WROWS, b0 = tile % j->wb * WCOLS, a = HN_MIN(WROWS, j->wrows - a0), b = HN_MIN(WCOLS, j->wcols - b0);
+    int64_t a0 = tile / j->wb * j->rows, b0 = tile % j->wb * j->cols, a = HN_MIN(j->rows, j->wrows - a0), b = HN_MIN(j->cols, j->wcols - b0);
     const float *l = j->tr ? j->dw_x : j->d, *r = j->tr ? j->d : j->dw_x;
     int64_t ldl = j->tr ? j->ld_dw_x : j->ldd, ldr = j->tr ? j->ldd : j->ld_dw_x;
     if (j->splits == 1) {
@@ -239,22 +243,30 @@ static void backward_weight(job *j, int64_t task) {
 }
 static void backward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
-    if (task < j->row_tiles) backward_rows(j, task, worker);
-    else backward_weight(j, task - j->row_tiles);
+    if (task < j->weights) backward_weight(j, task);
+    else backward_rows(j, task - j->weights);
 }
-static void weight_task(void *arg, int64_t task, int worker) { backward_weight(arg, task); }
+
+/* oneDNN copies both operands of a tile: the larger a tile, the fewer copies; but workers want tasks enough. */
+static void choose_tiles(job *j) {
+    for (int i = 0; i < 2; i++) {
+        j->rows = i ? SMALL : LARGE, j->cols = i ? SMALL : LARGE_COLS;
+        j->wa = hn_cdiv(j->wrows, j->rows), j->wb = hn_cdiv(j->wcols, j->cols), j->xb = hn_cdiv(j->K, XCOLS);
+        if (j->wa * j->wb + hn_cdiv(j->M, j->rows) * j->xb >= TASKS) return;
+    }
+}
 
 /* What backward takes from scratch; with s NULL the addresses are only counted. */
 static int64_t backward_cut(job *j, float *s) {
     float *start = s;
-    j->wa = hn_cdiv(j->wrows, WROWS), j->wb = hn_cdiv(j->wcols, WCOLS);
+    choose_tiles(j);
     j->splits = j->M > SPLIT && j->wa * j->wb < SPLIT_TILES ? hn_cdiv(j->M, SPLIT) : 1;
-    bool pads = j->M >= PACK_ROWS;
+    bool many = j->M >= PACK_ROWS, pads = many && hn_gemm_wants_padding();
     int64_t n = 0, at;
 #define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
     j->d = j->dy, j->ldd = j->N, j->dw_x = j->x, j->ld_dw_x = j->ldx;
     if (j->act != HONE_ACT_NONE || (pads && j->N % 128 == 0)) {
-        j->ldd = pads ? hn_pad_ld(j->N) : j->N;
+        j->ldd = many ? hn_pad_ld(j->N) : j->N;
         j->d = j->new_d = TAKE(j->M * j->ldd);
     }
     if (((pads && j->ldx % 128 == 0) || is_bf16(j->c->in[0])) && j->c->in[1]->wants_grad) {
@@ -295,13 +307,10 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
         if (dx[i] && dx[i]->fresh) hn_zero_rows(dx[i]);
     if (j.dx && j.packed_w) pack_w(&j, &(float *){ j.packed_w });
 
-    int64_t weights = j.dw ? j.wa * j.wb * j.splits : 0;
+    j.weights = j.dw ? j.wa * j.wb * j.splits : 0;
     double flops = 2.0 * (double)j.M * (double)j.K * (double)j.N;
-    if (!j.new_d && !j.new_x) hn_cpu_run(c, 2 * flops, j.row_tiles + weights, backward_task, &j); /* no tile waits for another */
-    else {
-        hn_cpu_run(c, flops, j.row_tiles, backward_task, &j);
-        hn_cpu_run(c, flops, weights, weight_task, &j);
-    }
+    if (j.new_d || j.new_x || j.db) hn_cpu_run(c, 20.0 * (double)(j.M * (j.N + j.K)), j.row_tiles, prepare_rows, &j);
+    hn_cpu_run(c, ((j.dw ? 1 : 0) + (j.dx ? 1 : 0)) * flops, j.weights + (j.dx ? hn_cdiv(j.M, j.rows) * j.xb : 0), backward_task, &j);
     if (j.db)
         for (int64_t i = 0; i < j.row_tiles; i++) j.v->add(j.db, j.db, j.db_part + i * hn_round(j.N), j.N);
     if (j.dw && j.splits > 1)

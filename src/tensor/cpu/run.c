@@ -18,6 +18,7 @@ static void limit_onednn(void) {
     (void)!dnnl_set_max_cpu_isa(as[hn_cpu_isa()]); /* refused once oneDNN has run; then it was the program's choice */
 }
 
+bool hn_gemm_wants_padding(void) { return hn_cpu_isa() < HN_ISA_AVX512; }
 void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
              float *c, int64_t ldc) {
     if (m <= 0 || n <= 0) return;
