@@ -49,8 +49,8 @@ static void tile_logits(const hn_head *x, int64_t i0, int64_t m, int64_t v0, int
 static void walk_task(void *arg, int64_t task, int worker) {
     const walk *k = arg;
     const hn_head *x = k->x, *teacher = k->teacher;
-    int64_t tile = task % x->tiles_v, v0 = tile * TILE, n = HN_MIN(TILE, x->V - v0);
-    int64_t first = task / x->tiles_v * k->chunk, end = HN_MIN(x->rows, first + k->chunk);
+    int64_t chunks = hn_cdiv(x->rows, k->chunk), tile = task / chunks, v0 = tile * TILE, n = HN_MIN(TILE, x->V - v0);
+    int64_t first = task % chunks * k->chunk, end = HN_MIN(x->rows, first + k->chunk);
     if (x->p) hn_head_pairs_pack_w(x, v0, n, room_w(x, worker));
     if (teacher && teacher->p) hn_head_pairs_pack_w(teacher, v0, n, room_w(teacher, worker));
     for (int64_t i0 = first; i0 < end; i0 += ROWS) {
@@ -67,7 +67,8 @@ static void walk_task(void *arg, int64_t task, int worker) {
     }
     if (k->pack) hn_head_pairs_pack_dz(x, first, end - first, v0, n);
 }
-/* In pairs a task packs its tile of w and goes through all rows with it; few tasks are cut further. */
+/* A tile of w meets all rows while it is in the caches. In pairs a task packs it and goes through all rows with it; few tasks are cut
+ * further. */
 static void walk_all(const hn_call *c, walk *k, double flops, void (*fn)(void *arg, int64_t task, int worker)) {
     const hn_head *x = k->x;
     bool packs = x->p || (k->teacher && k->teacher->p);

@@ -3,17 +3,33 @@
  * Forward: tiles of 128 rows by 512 columns; bias and activation run over a tile while it is warm. Backward: per tile of rows
  * dpre = dy·act′ and its column sums; then tiles of dw += dpreᵀ·x and of dx += dpre·w, none of which waits for another. Many rows and few
  * tiles of w (K ≥ 65536, M = N = 32): rows are cut into chunks of 4096 with a buffer each, added in order. Operands whose row length suits
- * the caches badly are copied to padded rows first (tensor/kernels.h). A call of few rows, as in decoding, reads w once (few.h), each task a stretch of memory: rows
- * of w (N,K), or of w (K,N) 128 rows in a block of columns (for one row of x whole ones), whose sums are added in order afterwards. w of 16 bits (for reading only)
- * is widened there in registers, and for more rows a tile at a time. bf16 activations go to linear_pairs.c where the CPU
- * multiplies them; elsewhere a tile's rows of x are widened for its product, its result is rounded when bias and activation have run, and
- * backward widens a row of z at a time, and x once for dw. */
+ * the caches badly are copied to padded rows first (tensor/kernels.h). A call of few rows, as in decoding, reads w once (few.h), each task
+ * a stretch of memory: rows of w (N,K), or of w (K,N) 128 rows in a block of columns (for one row of x whole ones), whose sums are added in
+ * order afterwards. w of 16 bits (for reading only) is widened there in registers, and for more rows a tile at a time. bf16 activations go
+ * to linear_pairs.c where the CPU multiplies them; elsewhere a tile's rows of x are widened for its product, its result is rounded when
+ * bias and activation have run, and backward widens a row of z at a time, and x once for dw. */
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/linear_pairs.h"
 
-enum { ROWS = 128, COLS = 512, LARGE = 256, LARGE_COLS = 384, SMALL = 128, XCOLS = 768, TASKS = 16, SPLIT = 4096, SPLIT_TILES = 16, PACK_ROWS = 256,
-       FEW_COLS = 64, MANY_COLS = 256, FEW_K = 128, FEW_COLS_T = 1024, ONE_COLS_T = 4096, WIDE_COLS = 128 };
+enum {
+    ROWS = 128,
+    COLS = 512,
+    LARGE = 256,
+    LARGE_COLS = 384,
+    SMALL = 128,
+    XCOLS = 768,
+    TASKS = 16,
+    SPLIT = 4096,
+    SPLIT_TILES = 16,
+    PACK_ROWS = 256,
+    FEW_COLS = 64,
+    MANY_COLS = 256,
+    FEW_K = 128,
+    FEW_COLS_T = 1024,
+    ONE_COLS_T = 4096,
+    WIDE_COLS = 128
+};
 
 typedef struct {
     hn_call *c;
@@ -35,7 +51,7 @@ typedef struct {
     int64_t ldd, ld_dw_x;
     float *new_d, *new_x; /* those in scratch, or NULL */
     float *dx, *dw, *db, *db_part, *dw_part;
-    float beta; /* of dx: 0 where it holds rubbish */
+    float beta;                                                  /* of dx: 0 where it holds rubbish */
     int64_t lddx, lddw, rows, cols, wa, wb, xb, splits, weights; /* rows, cols: of a tile; tiles of dw, of a row of dx; tasks of dw */
 } job;
 
@@ -91,8 +107,7 @@ static int64_t forward_room(const hn_call *c, const job *j) {
 }
 static void bias_act_row(const job *j, int64_t r, int64_t n0, int64_t n) {
     float *y = j->y + r * j->N + n0;
-    if (j->b || j->act != HONE_ACT_NONE)
-        j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
+    if (j->b || j->act != HONE_ACT_NONE) j->v->bias_act(y, j->pre ? j->pre + r * j->N + n0 : NULL, y, j->b ? j->b + n0 : NULL, n, j->act);
 }
 /* A row of a tile whose result is bf16: y, and z, are f32 in the worker's room. */
 static void finish_row16(const job *j, float *y, float *z, int64_t r, int64_t n0, int64_t n) {
@@ -207,15 +222,17 @@ static void remake(hn_call *c) {
 static void prepare_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0);
-    for (int64_t i = 0; j->new_d && i < m; i++) {
-        const float *z = j->pre ? j->pre + (r0 + i) * j->N : j->pre16 ? j->rooms + worker * j->room : NULL;
-        if (j->pre16) j->v->widen(j->rooms + worker * j->room, j->pre16 + (r0 + i) * j->N, j->N);
-        j->v->act_grad(j->new_d + (r0 + i) * j->ldd, j->dy + (r0 + i) * j->N, z, j->N, j->act, false);
-    }
-    if (j->db) {
-        float *p = j->db_part + task * hn_round(j->N);
-        memset(p, 0, (size_t)j->N * sizeof *p);
-        for (int64_t i = 0; i < m; i++) j->v->add(p, p, j->d + (r0 + i) * j->ldd, j->N);
+    float *wide = j->pre16 ? j->rooms + worker * j->room : NULL, *sum = j->db ? j->db_part + task * hn_round(j->N) : NULL;
+    if (sum) memset(sum, 0, (size_t)j->N * sizeof *sum);
+    for (int64_t r = r0; r < r0 + m && (j->new_d || sum); r++) {
+        if (j->pre16) j->v->widen(wide, j->pre16 + r * j->N, j->N);
+        if (j->new_d)
+            j->v->act_grad(j->new_d + r * j->ldd, j->dy + r * j->N,
+                           j->pre16 ? wide
+                           : j->pre ? j->pre + r * j->N
+                                    : NULL,
+                           j->N, j->act, false);
+        if (sum) j->v->add(sum, sum, j->d + r * j->ldd, j->N);
     }
     if (j->new_x && j->x16) widen_rows(j, j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, r0, m);
     else if (j->new_x) hn_pack(j->new_x + r0 * j->ld_dw_x, j->ld_dw_x, j->x + r0 * j->ldx, j->ldx, m, j->K);
@@ -228,7 +245,8 @@ static void backward_rows(const job *j, int64_t task) {
 static void backward_weight(job *j, int64_t task) {
     /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
     int64_t part = task % j->splits, tile = task / j->splits;
-    int64_t a0 = tile / j->wb * j->rows, b0 = tile % j->wb * j->cols, a = HN_MIN(j->rows, j->wrows - a0), b = HN_MIN(j->cols, j->wcols - b0);
+    int64_t a0 = tile / j->wb * j->rows, b0 = tile % j->wb * j->cols, a = HN_MIN(j->rows, j->wrows - a0),
+            b = HN_MIN(j->cols, j->wcols - b0);
     const float *l = j->tr ? j->dw_x : j->d, *r = j->tr ? j->d : j->dw_x;
     int64_t ldl = j->tr ? j->ld_dw_x : j->ldd, ldr = j->tr ? j->ldd : j->ld_dw_x;
     if (j->splits == 1) {

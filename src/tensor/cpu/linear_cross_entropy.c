@@ -103,8 +103,8 @@ static void logits_of(const job *j, const hn_head_tile *t, float *wide) {
 }
 static void forward_task(void *arg, int64_t task, int worker) {
     job *j = arg;
-    int64_t split = task % j->splits, start = split * SPLIT, end = HN_MIN(start + SPLIT, j->V);
-    hn_head_tile t = { .z = j->x.rooms + worker * j->x.room, .ld = HN_MIN(TILE, hn_round(j->V)), .r0 = task / j->splits * ROWS };
+    int64_t tiles = hn_cdiv(j->R, ROWS), split = task / tiles, start = split * SPLIT, end = HN_MIN(start + SPLIT, j->V);
+    hn_head_tile t = { .z = j->x.rooms + worker * j->x.room, .ld = HN_MIN(TILE, hn_round(j->V)), .r0 = task % tiles * ROWS };
     t.m = HN_MIN(ROWS, j->R - t.r0);
     for (t.v0 = start; t.v0 < end; t.v0 += TILE) {
         t.n = HN_MIN(TILE, end - t.v0);

@@ -7,7 +7,17 @@
 #include "tensor/cpu/linear_pairs.h"
 #include "tensor/cpu/pairs.h"
 
-enum { ROWS = 128, COLS = 512, WROWS = 128, WCOLS = 256, SPLIT = 4096, SPLIT_TILES = 16, STRIP = 1 << 22, PACK_COLS = 64, PACK_DEPTH = 512 };
+enum {
+    ROWS = 128,
+    COLS = 512,
+    WROWS = 128,
+    WCOLS = 256,
+    SPLIT = 4096,
+    SPLIT_TILES = 16,
+    STRIP = 1 << 22,
+    PACK_COLS = 64,
+    PACK_DEPTH = 512
+};
 
 typedef struct {
     hn_call *c;
@@ -119,36 +129,30 @@ void hn_linear_pairs_forward(hn_call *c) {
 
 /* ---- backward ---- */
 
-/* Floats of a worker: rows of d in f32 where they are made here, in bf16, a row of z. */
-static int64_t made_room(const job *j) { return j->act != HONE_ACT_NONE ? hn_round(ROWS * j->N) : 0; }
+/* Floats of a worker: rows of d in bf16, a row of d and one of z in f32. */
 static int64_t backward_room(const job *j) {
-    return made_room(j) + ROWS * row_floats(j->N) + (is_bf16(j->c->aux[0]) ? hn_round(j->N) : 0);
+    return ROWS * row_floats(j->N) + (j->act != HONE_ACT_NONE ? hn_round(j->N) : 0) + (is_bf16(j->c->aux[0]) ? hn_round(j->N) : 0);
 }
-static const float *d_rows(const job *j, float *room, int64_t r0, int64_t m) {
-    const float *dy = j->dy + r0 * j->N;
-    float *wide = room + j->room - hn_round(j->N);
-    if (j->act == HONE_ACT_NONE) return dy;
-    for (int64_t i = 0; i < m; i++) {
-        if (j->pre16) j->v->widen(wide, j->pre16 + (r0 + i) * j->N, j->N);
-        j->v->act_grad(room + i * j->N, dy + i * j->N, j->pre16 ? wide : j->pre + (r0 + i) * j->N, j->N, j->act, false);
+/* Row r of d in bf16; added to sum, unless that is NULL. A row at a time, so that it is in the first cache for all of this. */
+static void d_row(const job *j, float *room, int64_t r, float *sum, hn_bf16 *to) {
+    const float *d = j->dy + r * j->N;
+    if (j->act != HONE_ACT_NONE) {
+        const float *z = j->pre ? j->pre + r * j->N : room + hn_round(j->N);
+        if (j->pre16) j->v->widen(room + hn_round(j->N), j->pre16 + r * j->N, j->N);
+        j->v->act_grad(room, d, z, j->N, j->act, false);
+        d = room;
     }
-    return room;
+    if (sum) j->v->add(sum, sum, d, j->N);
+    j->v->narrow(to, d, j->N);
+    if (j->N % 2) to[j->N] = 0;
 }
 static void backward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0), cells = hn_pairs_cells(j->M), deep = hn_pairs_cells(j->N);
-    float *room = j->rooms + worker * j->room, *narrow = room + made_room(j);
-    const float *d = d_rows(j, room, r0, m);
-    if (j->db) {
-        float *p = j->db_part + task * hn_round(j->N);
-        memset(p, 0, (size_t)j->N * sizeof *p);
-        for (int64_t i = 0; i < m; i++) j->v->add(p, p, d + i * j->N, j->N);
-    }
-    for (int64_t i = 0; i < m; i++) {
-        hn_bf16 *to = (hn_bf16 *)(void *)(narrow + i * row_floats(j->N));
-        j->v->narrow(to, d + i * j->N, j->N);
-        if (j->N % 2) to[j->N] = 0;
-    }
+    float *narrow = j->rooms + worker * j->room, *sum = j->db ? j->db_part + task * hn_round(j->N) : NULL;
+    if (sum) memset(sum, 0, (size_t)j->N * sizeof *sum);
+    for (int64_t i = 0; i < m; i++)
+        d_row(j, narrow + ROWS * row_floats(j->N), r0 + i, sum, (hn_bf16 *)(void *)(narrow + i * row_floats(j->N)));
     hn_pairs_left left = rows_in(narrow, j->N);
     if (j->dx) j->p->product(j->dx + r0 * j->lddx, j->lddx, m, j->K, deep, &left, j->packed, j->p->width * deep, j->adds);
     if (!j->dw) return;
