@@ -70,7 +70,7 @@ static void see(const job *j, float *z, float *sums, int64_t r, int64_t at, int6
 }
 static void rows_task(void *arg, int64_t task, int worker) {
     const job *j = arg;
-    int64_t split = task % j->splits, r0 = task / j->splits * ROWS, m = HN_MIN(ROWS, j->R - r0), start = split * j->split;
+    int64_t split = task / j->blocks, r0 = task % j->blocks * ROWS, m = HN_MIN(ROWS, j->R - r0), start = split * j->split;
     float *z = j->tiles + worker * ROWS * j->ld, *sums = j->sums + (split * j->R + r0) * j->C;
     for (int64_t v0 = start, end = HN_MIN(start + j->split, j->V); v0 < end; v0 += TILE) {
         int64_t n = HN_MIN(TILE, end - v0);
