@@ -86,11 +86,13 @@ units: $(TESTS)
 FUZZ         ?= $(patsubst fuzz/%.c,%,$(filter-out fuzz/driver.c,$(wildcard fuzz/*.c)))
 FUZZ_SECONDS ?= 30
 REPLAYS      := $(FUZZ:%=$(BUILD)/fuzz/%)
+# One of them runs a command of the program.
+$(BUILD)/fuzz/hub $(BUILD)/fuzzers/hub: $(filter-out %/main.o,$(APPOBJ))
 $(REPLAYS): %: %.o $(BUILD)/fuzz/driver.o $(BUILD)/libhone.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LIBS)
+	$(CC) $(CFLAGS) $^ $(BUILD)/libhone.a -o $@ $(LIBS) $(APPLIBS)
 $(FUZZ:%=$(BUILD)/fuzzers/%): $(BUILD)/fuzzers/%: $(BUILD)/fuzz/%.o $(BUILD)/libhone.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $^ $(BUILD)/libhone.a -o $@ $(LIBS) $(APPLIBS)
 fuzz:
 	@command -v clang >/dev/null || { echo "make fuzz needs clang: apt-get install clang libclang-rt-dev"; exit 1; }
 	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang OPT=-O1 SAN=fuzzer-no-link,address,undefined fuzz-run

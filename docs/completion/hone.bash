@@ -11,7 +11,7 @@ _hone() {
     doctor) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
     bench) words_here='--filter --seconds --no-floor --tokenizer --text --compare --json --quiet --help --version --seed --threads --device --out' ;;
     version) words_here='--json --quiet --help --version --seed --threads --device --out' ;;
-    get) words_here='--revision --sha256 --tries --json --quiet --help --version --seed --threads --device --out' ;;
+    get) words_here='--revision --sha256 --tries --max-wait --json --quiet --help --version --seed --threads --device --out' ;;
     info) words_here='--checksum --json --quiet --help --version --seed --threads --device --out' ;;
     inspect) words_here='--all --json --quiet --help --version --seed --threads --device --out' ;;
     convert) words_here='--dtype --shard-gigabytes --json --quiet --help --version --seed --threads --device --out' ;;

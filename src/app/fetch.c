@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { HOPS = 10, TAG = 512, ERROR_BODY = 1 << 20 };
-static const double longest_wait = 300, stall_seconds = 30;
+static const double stall_seconds = 30;
 
 typedef struct get {
     hn_arena *a;
@@ -156,12 +156,45 @@ static const char *without_secrets(hn_arena *a, const char *url) {
 
 /* ---- one request, with its redirects ---- */
 
+/* A handle for each request: in libcurl 7.88 one that is used again reads freed memory when the next answer begins with the
+ * continuation of a header. */
+static void free_curl(void *p) {
+    get *g = p;
+    if (g->curl) curl_easy_cleanup(g->curl);
+    g->curl = NULL;
+}
+static bool fresh_curl(get *g) {
+    free_curl(g);
+    if (!(g->curl = curl_easy_init())) return false;
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(g->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(g->curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+    curl_easy_setopt(g->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(g->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(g->curl, CURLOPT_CONNECTTIMEOUT, (long)stall_seconds);
+    curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_TIME, (long)stall_seconds);
+    curl_easy_setopt(g->curl, CURLOPT_USERAGENT, hn_fmt(g->a, "hone/%s", hone_version()));
+    curl_easy_setopt(g->curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(g->curl, CURLOPT_HEADERDATA, g);
+    curl_easy_setopt(g->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, g);
+    curl_easy_setopt(g->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(g->curl, CURLOPT_XFERINFOFUNCTION, on_tick);
+    curl_easy_setopt(g->curl, CURLOPT_XFERINFODATA, g);
+    return true;
+}
+
 static void free_list(void *p) { curl_slist_free_all(p); }
 static CURLcode request(get *g, long *code, const char **why) {
     const char *url = g->f->url;
     bool token = g->f->token && same_origin(g->a, url, g->f->home);
     *why = NULL;
     for (int hop = 0; hop <= HOPS; hop++) {
+        *code = 0;
+        if (!fresh_curl(g)) return CURLE_FAILED_INIT;
         hn_arena *a = hn_arena_new(g->a);
         struct curl_slist *list = NULL;
         if (token) list = curl_slist_append(list, hn_fmt(a, "Authorization: Bearer %s", g->f->token));
@@ -176,7 +209,6 @@ static CURLcode request(get *g, long *code, const char **why) {
         g->began_at = g->have;
         CURLcode e = curl_easy_perform(g->curl);
         char *next = NULL;
-        *code = 0;
         curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, code);
         curl_easy_getinfo(g->curl, CURLINFO_REDIRECT_URL, &next);
         const char *to = next ? hn_strdup(g->a, next) : NULL;
@@ -184,7 +216,7 @@ static CURLcode request(get *g, long *code, const char **why) {
         hn_arena_free(a);
         if (*code < 300 || *code > 399 || !to) return e;
         if (strncasecmp(to, "https://", 8) && (strncasecmp(to, "http://", 7) || !strncasecmp(url, "https://", 8)))
-            return *why = "the server leads from https to another scheme", CURLE_OK;
+            return *why = "the server leads from http to another scheme, or out of https", CURLE_OK;
         token = token && same_origin(g->a, to, g->f->home);
         url = to;
     }
@@ -204,20 +236,18 @@ static bool stopped(get *g) {
 static bool refused(get *g, long code) {
     hn_arena *a = g->a;
     bool who = code == 401 || code == 403;
-    return HN_FAIL(
-        a, HONE_E_IO,
-        .what = hn_fmt(a, "the server answers %ld%s", code,
-                       code == 404 ? " (not found)"
-                       : who       ? " (not allowed)"
-                                   : ""),
-        .where = g->shown,
-        .hint = who           ? (g->f->token
-                                     ? "the token does not open it: accept the terms on the model's page, or use a token that "
-                                       "may read it"
-                                     : "is the name right? For what is not public set HF_TOKEN to an access token")
-                : code == 404 ? "check the name, the file and the revision"
-                : code == 429 ? "the server asks for patience: try again later, or with HF_TOKEN set"
-                              : "try again later");
+    return HN_FAIL(a, HONE_E_IO,
+                   .what = hn_fmt(a, "the server answers %ld%s", code,
+                                  code == 404 ? " (not found)"
+                                  : who       ? " (not allowed)"
+                                              : ""),
+                   .where = g->shown,
+                   .hint = who ? (g->f->token ? "the token does not open it: accept the terms on the model's page, or use a token that "
+                                                "may read it"
+                                              : "is the name right? For what is not public set HF_TOKEN to an access token")
+                           : code == 404 ? "check the name, the file and the revision"
+                           : code == 429 ? "the server asks for patience: try again later, or with HF_TOKEN set"
+                                         : "try again later");
 }
 
 static bool keep_tag(get *g) {
@@ -276,14 +306,14 @@ static bool transfer(get *g) {
         if (g->have > best) tries = 0, best = g->have;
         curl_off_t ask = 0;
         curl_easy_getinfo(g->curl, CURLINFO_RETRY_AFTER, &ask);
-        if (tries >= g->f->tries || (double)ask > longest_wait) {
+        if (tries >= g->f->tries || (double)ask > g->f->max_wait) {
             if (later) return refused(g, code);
             return HN_FAIL(a, HONE_E_IO,
                            .what = hn_fmt(a, "the download failed: %s", e ? curl_easy_strerror(e) : "the answer ended too early"),
                            .where = g->shown, .found = g->have ? hn_fmt(a, "%lld bytes", (long long)g->have) : NULL,
                            .hint = "check the network and the proxy settings; the same command goes on from where it stopped");
         }
-        double seconds = ask > 0 ? (double)ask : HN_MIN(0.25 * (double)((int64_t)1 << HN_MIN(tries, 8)), 30);
+        double seconds = ask > 0 ? (double)ask : HN_MIN(0.25 * (double)((int64_t)1 << HN_MIN(tries, 8)), HN_MIN(30, g->f->max_wait));
         hn_log(a, "%s: %s; trying again in %.1f s", g->shown,
                later ? hn_fmt(a, "the server answers %ld", code)
                : e   ? curl_easy_strerror(e)
@@ -293,40 +323,20 @@ static bool transfer(get *g) {
     }
 }
 
-static void free_curl(void *p) { curl_easy_cleanup(p); }
-static bool open_curl(hn_arena *a, get *g) {
+static bool begin_fetch(hn_arena *a, get *g) {
     g->shown = without_secrets(a, g->f->url);
     g->size = g->f->size;
     g->sum = hn_sha256_new();
     snprintf(g->want, sizeof g->want, "%s", g->f->sha256 ? g->f->sha256 : "");
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(g->curl = curl_easy_init()))
-        return HN_FAIL(a, HONE_E_IO, .what = "libcurl does not start");
-    hn_defer(a, free_curl, g->curl);
-#if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(g->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    curl_easy_setopt(g->curl, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
-#endif
-    curl_easy_setopt(g->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(g->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(g->curl, CURLOPT_CONNECTTIMEOUT, (long)stall_seconds);
-    curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(g->curl, CURLOPT_LOW_SPEED_TIME, (long)stall_seconds);
-    curl_easy_setopt(g->curl, CURLOPT_USERAGENT, hn_fmt(a, "hone/%s", hone_version()));
-    curl_easy_setopt(g->curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(g->curl, CURLOPT_HEADERDATA, g);
-    curl_easy_setopt(g->curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, g);
-    curl_easy_setopt(g->curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(g->curl, CURLOPT_XFERINFOFUNCTION, on_tick);
-    curl_easy_setopt(g->curl, CURLOPT_XFERINFODATA, g);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT)) return HN_FAIL(a, HONE_E_IO, .what = "libcurl does not start");
+    hn_defer(a, free_curl, g);
     return true;
 }
 
 bool hn_fetch_bytes(hn_arena *a, const hn_fetch *f, int64_t max, hn_bytes *out) {
     get *g = hn_new(a, get);
     *g = (get){ .a = a, .f = f, .fd = -1, .max = max, .memory = hn_new_n(a, uint8_t, max + 1) };
-    if (!open_curl(a, g) || !transfer(g)) return false;
+    if (!begin_fetch(a, g) || !transfer(g)) return false;
     *out = (hn_bytes){ g->memory, g->have };
     return true;
 }
@@ -372,7 +382,7 @@ bool hn_fetch_file(hn_arena *parent, const hn_fetch *f, hn_fetched *out) {
     if (hone_error_code(a->job)) return false;
     get *g = hn_new(a, get);
     *g = (get){ .a = a, .f = f };
-    if (!open_curl(a, g)) return false;
+    if (!begin_fetch(a, g)) return false;
     if ((g->fd = opened(a, part_path, O_RDWR | O_CREAT | O_NOFOLLOW)) < 0) return hn_fail_errno(a->job, "write", part_path);
     if (flock(g->fd, LOCK_EX | LOCK_NB))
         return HN_FAIL(a, HONE_E_BUSY, .what = "another process is fetching this file", .where = part_path);

@@ -12,6 +12,7 @@ typedef struct hn_fetch {
     int64_t size;       /* bytes; −1: unknown */
     bool hub;           /* the server's ETag may be a SHA-256, as the Hub's is */
     int64_t tries;
+    double max_wait; /* seconds between two tries; a server that asks for more is given up */
 } hn_fetch;
 typedef struct hn_fetched {
     int64_t bytes, resumed; /* resumed: bytes that an earlier run had left */

@@ -93,6 +93,7 @@ echo old > kept
 try get hf:o/bad/sum.safetensors kept;    check "a wrong checksum" 3 "checksum" "$sha"
 try get hf:o/bad/length.safetensors kept; check "a wrong length" 3 "wrong length" 12345
 try get hf:o/bad/round kept;              check "round and round" 1 "on and on"
+try get hf:o/bad/patience kept --max-wait 0.5; check "asked to wait longer than one would" 1 "429" "patience"
 try get hf:o/bad/scheme kept;             check "a redirect to a file" 1 "scheme"
 yes "the old file stands" grep -qx old kept
 try get "$cdn/w2" full --sha256 "$(printf '0%.0s' $(seq 64))"; check "not the asked checksum" 3 "checksum"

@@ -12,11 +12,14 @@
 typedef struct flags {
     const char *revision, *sha256;
     int64_t tries;
+    double max_wait;
 } flags;
 static const hn_param params[] = {
     HN_PARAM(flags, revision, .def = "main", .doc = "branch, tag or commit of a hf: repository"),
     HN_PARAM(flags, sha256, .doc = "checksum that a single file must have (64 hexadecimal digits)"),
     HN_PARAM(flags, tries, .def = "5", .min = 1, .max = 1000, .doc = "give up after so many tries in a row that brought nothing"),
+    HN_PARAM(flags, max_wait, .def = "300", .min = 0, .max = 86400,
+             .doc = "longest wait in seconds before another try; a server that asks for more is given up"),
 };
 static const char *const wanted[] = { "config.json",         "generation_config.json",
                                       "tokenizer*",          "vocab.json",
@@ -125,7 +128,8 @@ static bool get_file(job *j, const char *url, const char *name, bool hub, const 
                                  .sha256 = *f->sha256 ? f->sha256 : NULL,
                                  .size = -1,
                                  .hub = hub,
-                                 .tries = f->tries });
+                                 .tries = f->tries,
+                                 .max_wait = f->max_wait });
 }
 
 static bool get_repo(job *j, const char *out) {
@@ -134,7 +138,9 @@ static bool get_repo(job *j, const char *out) {
     const char *url = hn_fmt(a, "%s/api/models/%s/revision/%s?blobs=true", j->home, j->repo, escaped(a, f->revision));
     if (!strcmp(f->revision, "main")) url = hn_fmt(a, "%s/api/models/%s?blobs=true", j->home, j->repo);
     hn_bytes text;
-    if (!hn_fetch_bytes(a, &(hn_fetch){ .url = url, .home = j->home, .token = j->token, .size = -1, .tries = f->tries }, LIST_BYTES, &text))
+    if (!hn_fetch_bytes(
+            a, &(hn_fetch){ .url = url, .home = j->home, .token = j->token, .size = -1, .tries = f->tries, .max_wait = f->max_wait },
+            LIST_BYTES, &text))
         return false;
     const char *where = hn_fmt(a, "the file list of %s", j->repo);
     json_t *list = hn_json_parse(a, where, text.p, text.n, HONE_E_DATA), *files = json_object_get(list, "siblings"), *file;
@@ -163,7 +169,8 @@ static bool get_repo(job *j, const char *out) {
                             .sha256 = sum,
                             .size = json_is_integer(size) && json_integer_value(size) >= 0 ? (int64_t)json_integer_value(size) : -1,
                             .hub = true,
-                            .tries = f->tries });
+                            .tries = f->tries,
+                            .max_wait = f->max_wait });
     }
     if (!weights)
         return HN_FAIL(

@@ -81,6 +81,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, weights, ETag='"%s"' % ("0" * 64))
         elif path == "/o/bad/resolve/main/length.safetensors":
             self.answer(302, Location=store + "/whole", X_Linked_Etag='"%s"' % sha, X_Linked_Size="12345")
+        elif path == "/o/bad/resolve/main/patience":
+            self.answer(429, Retry_After="1")
         elif path == "/o/bad/resolve/main/round":
             self.answer(302, Location=self.path)
         elif path == "/o/bad/resolve/main/scheme":
