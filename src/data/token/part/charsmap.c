@@ -5,7 +5,8 @@
  *   longest       SentencePiece: at each place the longest entry, else one character as it is;
  *   by clusters   the package `tokenizers`: text falls into grapheme clusters; one below six bytes becomes what the *shortest* entry at its
  *                 beginning stands for, its rest is dropped; a longer one, or one without an entry, goes character by character.
- * The table is believed nothing: a step outside of the trie, or a replacement outside of the texts, counts as no entry.
+ * The table is believed nothing: a step outside of the trie, a replacement outside of the texts, or an entry that ends inside a character
+ * counts as no entry.
  * Sources: github.com/google/sentencepiece, src/normalizer.cc; github.com/s-yata/darts-clone, include/darts.h; github.com/huggingface/spm_precompiled. */
 #include "data/token/part/part.h"
 #include <utf8proc.h>
@@ -78,7 +79,8 @@ static int64_t entry(const hn_charsmap *m, const uint8_t *p, int64_t n, bool lon
         if ((unit & (1u << 31 | 0xFF)) != p[i]) break;
         at ^= offset(unit);
         if ((int64_t)at >= m->n) break;
-        if ((unit >> 8 & 1) && replacement(m, m->unit[at] & ~(1u << 31), out)) {
+        bool whole = i + 1 == n || (p[i + 1] & 0xC0) != 0x80;
+        if ((unit >> 8 & 1) && whole && replacement(m, m->unit[at] & ~(1u << 31), out)) {
             found = i + 1;
             if (!longest) break;
         }
