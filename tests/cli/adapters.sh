@@ -22,7 +22,8 @@ peak=$(field peak_rss_bytes "$tmp/out") loss=$(field valid_loss "$tmp/out")
 check "training an adapter" 0 valid_loss
 off=$(awk -v a="$plan" -v b="$peak" 'BEGIN { printf "%.2f", 100 * (a - b) / b }')
 echo "adapters.sh: planned $plan, measured $peak bytes ($off %), optimizer $states"
-awk -v o="$off" -v s="$states" 'BEGIN { exit !(o <= 5 && o >= -5 && s < 2e6) }' && echo "ok memory as planned" || echo "not ok memory as planned: off by $off %"
+if [ -n "${SAN-}" ]; then echo "skip memory as planned: under $SAN"
+else awk -v o="$off" -v s="$states" 'BEGIN { exit !(o <= 5 && o >= -5 && s < 2e6) }' && echo "ok memory as planned" || echo "not ok memory as planned: off by $off %"; fi
 [ -e "$tmp/lora/best/adapter_model.safetensors" ] && [ ! -e "$tmp/lora/best/model.safetensors" ] && echo "ok best is an adapter folder" ||
     echo "not ok best is an adapter folder: $(ls "$tmp/lora/best")"
 grep -q '"base_model_name_or_path": ".*/base/best"' "$tmp/lora/best/adapter_config.json" && echo "ok it names its base" || echo "not ok it names its base"

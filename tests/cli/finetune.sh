@@ -38,7 +38,7 @@ check "full fine-tuning" 0 valid_loss
 after=$(field valid_loss "$tmp/out")
 less "the answers are learned" "$after" "$(awk -v b="$before" 'BEGIN { print b / 2 }')"
 off=$(awk -v a="$plan" -v b="$(field peak_rss_bytes "$tmp/out")" 'BEGIN { d = 100 * (a - b) / b; printf "%.1f", d < 0 ? -d : d }')
-less "memory about as planned" "$off" 10
+if [ -n "${SAN-}" ]; then echo "skip memory about as planned: under $SAN"; else less "memory about as planned" "$off" 10; fi
 cmp -s "$tmp/base/best/chat_template.jinja" "$tmp/full/best/chat_template.jinja" && echo "ok the template goes with the model" || echo "not ok the template goes with the model"
 try eval "$tmp/full/best" --data "$tmp/valid.jsonl" --against "$tmp/base/best" --json
 check "eval against the base" 0 '"p_value"'
