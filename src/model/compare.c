@@ -10,7 +10,8 @@ enum { PROMPTS = 4, LONGEST = 32 };
 
 static double log_prob(const float *z, int64_t V, int64_t id) {
     double top = -INFINITY, sum = 0;
-    for (int64_t v = 0; v < V; v++) top = fmax(top, z[v]);
+    for (int64_t v = 0; v < V; v++)
+        if (z[v] > top) top = z[v]; /* gcc 12.2 for arm64 breaks down at fmax() here */
     for (int64_t v = 0; v < V; v++) sum += exp(z[v] - top);
     return z[id] - top - log(sum);
 }
