@@ -1,7 +1,7 @@
 /* gemm.c - one matrix product on the pool, by single-threaded calls of oneDNN on tiles, in whichever of several ways is fastest.
  *
- * Ways differ in the size of tiles, in whether operands that a tile walks down are first copied to rows of an odd number of cache lines
- * (see hn_pad_ld), and in whether B is packed by oneDNN's own matmul. Copies and packing are inside the time. The way of a shape is chosen
+ * Ways differ in the size of tiles, in whether operands that a tile walks down, and a B whose rows lie half a page apart, are first copied to
+ * rows of an odd number of cache lines (see hn_pad_ld), and in whether B is packed by oneDNN's own matmul. Copies and packing are inside the time. The way of a shape is chosen
  * by trial, least time of a few. Products of bf16 are oneDNN's matmul alone. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
@@ -14,6 +14,7 @@ static const way ways[] = {
     { 128, 512, false, false }, { 128, 128, false, false }, { 128, 512, true, false },  { 128, 128, true, false },
     { 256, 256, true, false },  { 64, 384, false, false },  { 128, 512, false, true },  { 128, 256, false, true },
     { 64, 128, true, false },   { 64, 64, true, false },    { 64, 64, false, true },    { 256, 256, false, true },
+    { 256, 384, false, false }, { 256, 384, true, false },  { 256, 768, false, false }, { 256, 768, true, false },
 };
 enum { COPY_ROWS = 64, MAX_SHAPES = 64, SMALL = 1 << 18 /* elements of C up to which small tiles are worth a trial */ };
 #define TRIAL 0.04              /* seconds for the trials of a way, which are three at most where one takes as long */
@@ -66,6 +67,10 @@ static void tile_task(void *arg, int64_t task, int worker) {
             g->c + i * g->ldc + j, g->ldc);
 }
 
+/* Rows and columns of B as it is stored, and whether a copy of it may help. */
+static int64_t b_rows(const bench_gemm *g) { return g->tb ? g->n : g->k; }
+static int64_t b_cols(const bench_gemm *g) { return g->tb ? g->k : g->n; }
+static bool pads_b(const bench_gemm *g) { return !g->tb || g->ldb % 512 == 0; }
 static void run_way(bench_gemms *all, const bench_gemm *g, int chosen, bench_packed *packed) {
     const way *w = &ways[chosen];
     if (packed) {
@@ -74,12 +79,12 @@ static void run_way(bench_gemms *all, const bench_gemm *g, int chosen, bench_pac
     }
     run r = { .g = g, .tm = w->tm, .tn = w->tn, .across = hn_cdiv(g->n, w->tn), .a = g->a, .b = g->b, .lda = g->lda, .ldb = g->ldb };
     if (w->pad && g->ta) copy(all, &r, g->a, g->lda, g->k, g->m, all->copy_a), r.a = all->copy_a, r.lda = hn_pad_ld(g->m);
-    if (w->pad && !g->tb) copy(all, &r, g->b, g->ldb, g->k, g->n, all->copy_b), r.b = all->copy_b, r.ldb = hn_pad_ld(g->n);
+    if (w->pad && pads_b(g)) copy(all, &r, g->b, g->ldb, b_rows(g), b_cols(g), all->copy_b), r.b = all->copy_b, r.ldb = hn_pad_ld(b_cols(g));
     hn_pool_run(all->pool, hn_cdiv(g->m, w->tm) * r.across, tile_task, &r);
 }
 
 static void make_room(bench_gemms *all, const bench_gemm *g) {
-    int64_t a = g->ta ? g->k * hn_pad_ld(g->m) : 0, b = g->tb ? 0 : g->k * hn_pad_ld(g->n);
+    int64_t a = g->ta ? g->k * hn_pad_ld(g->m) : 0, b = pads_b(g) ? b_rows(g) * hn_pad_ld(b_cols(g)) : 0;
     if (a > all->size_a) all->copy_a = hn_alloc_large(all->a, a * (int64_t)sizeof(float)), all->size_a = a;
     if (b > all->size_b) all->copy_b = hn_alloc_large(all->a, b * (int64_t)sizeof(float)), all->size_b = b;
 }
@@ -111,7 +116,7 @@ int bench_gemm_choose(bench_gemms *all, const bench_gemm *g) {
     make_room(all, g);
     for (int k = 0; k < (int)HN_LEN(ways); k++) {
         const way *w = &ways[k];
-        if ((w->pad && !g->ta && g->tb) || (g->bf16 && !w->packed)) continue; /* nothing to copy; no such product */
+        if ((w->pad && !g->ta && !pads_b(g)) || (g->bf16 && !w->packed)) continue; /* nothing to copy; no such product */
         if (w->tn < 256 && w->tm < 128 && g->m * g->n > SMALL) continue;
         if (w->packed && !(s->packed[k] = bench_packed_new(all->a, g, w->tm, w->tn))) continue;
         double t = try_way(all, g, k, s->packed[k], best);
