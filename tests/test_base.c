@@ -389,6 +389,24 @@ static void the_second_interrupt_ends_at_once(void **s) {
 #endif
 }
 
+static volatile sig_atomic_t told;
+static void tell(int sig) { told++; }
+static void signals_wait_while_held(void **s) {
+    struct sigaction act = { .sa_handler = tell }, was;
+    sigaction(SIGUSR1, &act, &was);
+    told = 0;
+    hn_signals_hold();
+    hn_signals_hold();
+    raise(SIGUSR1);
+    hn_signals_release();
+    assert_int_equal(told, 0);
+    hn_signals_release();
+    assert_int_equal(told, 1);
+    raise(SIGUSR1);
+    assert_int_equal(told, 2);
+    sigaction(SIGUSR1, &was, NULL);
+}
+
 static void nothing_to_unwind_to(void **s) {            /* refused outside of any hn_try: says so and aborts */
     int ends[2], status;
     char text[1000] = "";
@@ -465,7 +483,7 @@ int main(void) {
         T(refused_memory_unwinds_to_the_innermost_try), T(every_allocation_may_fail), T(messages_read_well), T(events_reach_the_sink_of_the_root),
         T(numbers_read_back), T(the_nearest_word), T(utf8_by_the_book), T(maps_keep_order), T(philox_gives_the_published_numbers),
         T(random_numbers_are_even), T(every_task_runs_once), T(jobs_side_by_side), T(a_stop_reaches_those_beneath), T(the_second_interrupt_ends_at_once),
-        T(nothing_to_unwind_to), T(the_machine_has_something),
+        T(signals_wait_while_held), T(nothing_to_unwind_to), T(the_machine_has_something),
         T(json_reads_and_writes), T(json_errors_name_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

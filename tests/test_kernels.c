@@ -1,5 +1,5 @@
 /* The CPU's kernels on sizes that reach every path (tiles, splits, padded copies, few rows): the same bits for 1, 2, 3 and 7 threads,
- * the reference's values on every instruction set, scratch within bounds, and vector routines against double. */
+ * the reference's values on every instruction set, scratch within bounds, vector routines against double, and signals beside products. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include "tensor/cpu/cpu.h"
 
 #define KERNEL(n) extern const hn_kernel hn_cpu_##n;
@@ -381,8 +383,41 @@ static void test_vectors(void **state) {
     for (int i = 0; i <= (int)hn_cpu_isa(); i++) vectors(hn_vec_of((hn_isa)i));
 }
 
+/* A handler's frame goes where the stack pointer points: it must be the stack of the thread that is interrupted. */
+enum { STACK = 16 << 20, ENOUGH = 300 };
+static volatile sig_atomic_t caught, astray;
+static uintptr_t on_stack;
+static void on_alarm(int sig) {
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    if (frame < on_stack - STACK || frame > on_stack + STACK) astray++;
+    caught++;
+}
+static void test_signals(void **state) {
+    enum { LD = 800, ROWS = 800 };
+    static const int shapes[][3] = { { 64, 128, 768 }, { 128, 64, 256 }, { 16, 300, 64 }, { 300, 300, 300 } };
+    float *m = calloc(3 * LD * ROWS, sizeof *m);
+    struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART }, was;
+    struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+    assert_non_null(m);
+    on_stack = (uintptr_t)__builtin_frame_address(0);
+    caught = astray = 0;
+    sigaction(SIGALRM, &act, &was);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (double end = hn_now() + 60; caught < ENOUGH && hn_now() < end;)
+        for (size_t i = 0; i < 4 * HN_LEN(shapes); i++) {
+            const int *s = shapes[i / 4];
+            hn_gemm(i & 1, i & 2, s[0], s[1], s[2], m, LD, m + LD * ROWS, LD, 1, m + 2 * LD * ROWS, LD);
+        }
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &was, NULL);
+    assert_true(caught >= ENOUGH);
+    assert_int_equal(astray, 0);
+    free(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signals),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_attention_memory), cmocka_unit_test(test_heads_memory),
         cmocka_unit_test(test_values),

@@ -122,6 +122,9 @@ typedef struct hn_pool hn_pool;
 hn_pool *hn_job_pool(hone_job *job);                       /* NULL: work runs inline */
 int hn_pool_threads(const hn_pool *p);                     /* 1 for NULL */
 void hn_pool_run(hn_pool *p, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg);
+/* signals.c: between the two no handler runs on this thread, but for faults of its own. They nest; the pool's threads hold always. */
+void hn_signals_hold(void);
+void hn_signals_release(void);
 /* Threads that each run a whole job (a training): fn(arg, i) for i < n, at most `side_by_side` at once, each under its own hn_try. */
 bool hn_jobs_run(hone_job *parent, int64_t n, int side_by_side, bool (*fn)(hone_job *job, void *arg, int64_t i), void *arg) HN_CHECK;
 

@@ -75,6 +75,7 @@ static void *worker_main(void *arg) {
     struct worker *w = arg;
     hn_pool *p = w->pool;
     hn_thread_setup();
+    hn_signals_hold();                  /* for good: the pool's users take them */
     for (uint64_t seen = 0;;) {
         uint64_t s = await(p, seen);
         if (atomic_load(&p->quit)) return NULL;

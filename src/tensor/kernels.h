@@ -6,6 +6,8 @@
 /* C (m,n) = op(A)·op(B) + beta·C, row-major, by oneDNN on the calling thread alone. ta: A is stored (k,m); tb: B is stored (n,k). */
 void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
              float *c, int64_t ldc);
+/* hn_pool_run for tasks that call hn_gemm many times: signals, which each product must hold back, are held once. */
+void hn_products_run(hn_pool *pool, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg);
 
 static inline int64_t hn_round(int64_t n) { return (n + 15) / 16 * 16; } /* floats to a cache line */
 /* Row lengths that are multiples of 512 bytes map to few sets of the first cache; oneDNN then falls to 40-80 % where it walks down

@@ -145,7 +145,7 @@ static void head16_task(void *arg, int64_t task, int worker) {
 }
 static void run_heads(const bench_floor *f, const step *s) {
     heads h = { f, s };
-    hn_pool_run(f->pool, s->B * s->H, s->scores ? head16_task : head_task, &h);
+    hn_products_run(f->pool, s->B * s->H, s->scores ? head16_task : head_task, &h);
 }
 /* All of T at once, or 256 of it. */
 static void make_heads16(bench_floor *f, step *s) {

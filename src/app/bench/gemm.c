@@ -80,7 +80,7 @@ static void run_way(bench_gemms *all, const bench_gemm *g, int chosen, bench_pac
     run r = { .g = g, .tm = w->tm, .tn = w->tn, .across = hn_cdiv(g->n, w->tn), .a = g->a, .b = g->b, .lda = g->lda, .ldb = g->ldb };
     if (w->pad && g->ta) copy(all, &r, g->a, g->lda, g->k, g->m, all->copy_a), r.a = all->copy_a, r.lda = hn_pad_ld(g->m);
     if (w->pad && pads_b(g)) copy(all, &r, g->b, g->ldb, b_rows(g), b_cols(g), all->copy_b), r.b = all->copy_b, r.ldb = hn_pad_ld(b_cols(g));
-    hn_pool_run(all->pool, hn_cdiv(g->m, w->tm) * r.across, tile_task, &r);
+    hn_products_run(all->pool, hn_cdiv(g->m, w->tm) * r.across, tile_task, &r);
 }
 
 static void make_room(bench_gemms *all, const bench_gemm *g) {

@@ -148,8 +148,8 @@ void bench_packed_run(bench_packed *p, const bench_gemm *g) {
     int had = omp_get_max_threads();
     p->g = g;
     if (had != 1) omp_set_num_threads(1);
-    hn_pool_run(pool, p->across, pack_task, p);
-    hn_pool_run(pool, p->down * p->across, product_task, p);
+    hn_products_run(pool, p->across, pack_task, p);
+    hn_products_run(pool, p->down * p->across, product_task, p);
     if (had != 1) omp_set_num_threads(had);
 }
 

@@ -30,11 +30,20 @@ void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
     pthread_once(&once, limit_onednn);
     int had = omp_get_max_threads();
     if (had != 1) omp_set_num_threads(1);
+    hn_signals_hold();
     dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+    hn_signals_release();
     if (had != 1) omp_set_num_threads(had);
     HN_ASSERT(st == dnnl_success);
 }
 
+void hn_products_run(hn_pool *pool, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg) {
+    hn_signals_hold();
+    hn_pool_run(pool, tasks, fn, arg);
+    hn_signals_release();
+}
+
 void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg) {
-    hn_pool_run(flops < 1e6 ? NULL : c->pool, tasks, fn, arg);
+    if (flops < 1e6) hn_pool_run(NULL, tasks, fn, arg);
+    else hn_products_run(c->pool, tasks, fn, arg);
 }

@@ -171,9 +171,9 @@ static void orthogonalize(map *j, int64_t iterations)
 {
     int64_t side = div_up(j->small, TILE), lower = side * (side + 1) / 2;
     for (int64_t i = 0; i < iterations; i++) {
-        hn_pool_run(j->s->pool, lower, gram_tile, j);
-        hn_pool_run(j->s->pool, lower, poly_tile, j);
-        hn_pool_run(j->s->pool, div_up(j->rows, TILE) * div_up(j->cols, WIDE), next_tile, j);
+        hn_products_run(j->s->pool, lower, gram_tile, j);
+        hn_products_run(j->s->pool, lower, poly_tile, j);
+        hn_products_run(j->s->pool, div_up(j->rows, TILE) * div_up(j->cols, WIDE), next_tile, j);
         float *x = j->x;
         j->x = j->y;
         j->y = x;
