@@ -88,12 +88,14 @@ FUZZ         ?= $(patsubst fuzz/%.c,%,$(filter-out fuzz/driver.c,$(wildcard fuzz
 FUZZ_SECONDS ?= 30
 REPLAYS      := $(FUZZ:%=$(BUILD)/fuzz/%)
 # One of them runs a command of the program.
-$(BUILD)/fuzz/hub $(BUILD)/fuzzers/hub: $(filter-out %/main.o,$(APPOBJ))
+HUB          := $(BUILD)/fuzz/hub $(BUILD)/fuzzers/hub
+$(HUB): $(filter-out %/main.o,$(APPOBJ))
+$(HUB): LIBS += $(APPLIBS)
 $(REPLAYS): %: %.o $(BUILD)/fuzz/driver.o $(BUILD)/libhone.a
-	$(CC) $(CFLAGS) $^ $(BUILD)/libhone.a -o $@ $(LIBS) $(APPLIBS)
+	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -o $@ $(LIBS)
 $(FUZZ:%=$(BUILD)/fuzzers/%): $(BUILD)/fuzzers/%: $(BUILD)/fuzz/%.o $(BUILD)/libhone.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer $^ $(BUILD)/libhone.a -o $@ $(LIBS) $(APPLIBS)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) -o $@ $(LIBS)
 fuzz:
 	@command -v clang >/dev/null || { echo "make fuzz needs clang: apt-get install clang libclang-rt-dev"; exit 1; }
 	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang OPT=-O1 SAN=fuzzer-no-link,address,undefined fuzz-run
@@ -133,7 +135,7 @@ FORCE:
 # How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.
 bench: $(BUILD)/hone
 	$< bench $(ARGS)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(patsubst %.o,%.d,$(LIBOBJ) $(APPOBJ)) $(patsubst %,%.d,$(TESTS) $(REPLAYS))
 .PHONY: all test units
 .SECONDARY:
 
