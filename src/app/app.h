@@ -57,6 +57,7 @@ typedef struct hn_globals {
 } hn_globals;
 enum { HN_GLOBAL_FLAGS = 8 };
 extern const hn_param hn_global_rows[HN_GLOBAL_FLAGS];
+int64_t hn_n_globals(const hn_cmd *cmd);  /* how many of them, from the first, cmd takes (NULL: all): --out is for what makes a run */
 typedef struct hn_assign {
     const char *key, *value;
 } hn_assign;

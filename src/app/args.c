@@ -30,6 +30,8 @@ static bool takes_run(const hn_cmd *cmd) {
     return false;
 }
 
+int64_t hn_n_globals(const hn_cmd *cmd) { return HN_GLOBAL_FLAGS - (cmd && !takes_run(cmd)); }
+
 static const hn_param *row_of(const hn_param *rows, int64_t n, const char *name) {
     for (int64_t i = 0; i < n; i++)
         if (!strcmp(rows[i].name, name)) return &rows[i];
@@ -71,7 +73,7 @@ static const char *as_key(hn_arena *a, const hn_cmd *cmd, const char *name) {
 static bool unknown_flag(hn_arena *a, const hn_cmd *cmd, const char *arg, const char *name) {
     HN_VEC(const char *) names = { 0 };
     for (int64_t i = 0; cmd && i < cmd->item.n_params; i++) hn_push(a, &names, cmd->item.params[i].name);
-    for (int64_t i = 0; i < HN_GLOBAL_FLAGS - (cmd && !takes_run(cmd)); i++) hn_push(a, &names, hn_global_rows[i].name);
+    for (int64_t i = 0; i < hn_n_globals(cmd); i++) hn_push(a, &names, hn_global_rows[i].name);
     const char *key = cmd ? as_key(a, cmd, name) : NULL, *near = hn_nearest(name, names.v, names.n);
     const char *hint = key    ? hn_fmt(a, "Recipe keys are given as %s=VALUE, without dashes.", key)
                        : near ? hn_fmt(a, "Did you mean '%s'?", hn_flag_name(a, &(hn_param){ .name = near }))
@@ -102,9 +104,8 @@ static bool set_flag(parse *p, const char *arg) {
         name = hn_strdup(a, "help");
     }
     const hn_param *row = cmd ? row_of(cmd->item.params, cmd->item.n_params, name) : NULL, *global = NULL;
-    if (!row) row = global = row_of(hn_global_rows, HN_GLOBAL_FLAGS, name);
-    if (!row || (cmd && row == &hn_global_rows[HN_GLOBAL_FLAGS - 1] && !takes_run(cmd)))
-        return unknown_flag(a, cmd, eq ? hn_strndup(a, arg, eq - arg) : arg, name);
+    if (!row) row = global = row_of(hn_global_rows, hn_n_globals(cmd), name);
+    if (!row) return unknown_flag(a, cmd, eq ? hn_strndup(a, arg, eq - arg) : arg, name);
     const char *flag = hn_flag_name(a, row), *value = eq ? eq + 1 : NULL;
     if (!value && row->type == HN_BOOL) value = "true";
     if (!value) {

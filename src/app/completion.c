@@ -14,7 +14,7 @@ static void keys_of(hn_arena *a, hn_buf *b, const hn_section *s) {
 static const char *words_of(hn_arena *a, const hn_cmd *cmd) {
     hn_buf b = { 0 };
     for (int64_t i = 0; i < cmd->item.n_params; i++) hn_buf_fmt(a, &b, " %s", hn_flag_name(a, &cmd->item.params[i]));
-    for (int64_t i = 0; i < HN_GLOBAL_FLAGS; i++) hn_buf_fmt(a, &b, " %s", hn_flag_name(a, &hn_global_rows[i]));
+    for (int64_t i = 0; i < hn_n_globals(cmd); i++) hn_buf_fmt(a, &b, " %s", hn_flag_name(a, &hn_global_rows[i]));
     for (int64_t s = 0; s < cmd->n_sections; s++) keys_of(a, &b, cmd->sections[s]);
     if (!strcmp(cmd->item.name, "list") || !strcmp(cmd->item.name, "help"))
         for (int64_t k = 0; k < hn_n_kinds; k++) hn_buf_fmt(a, &b, " %s", hn_kinds[k]->name);

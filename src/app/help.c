@@ -39,7 +39,7 @@ static void section_lines(hn_arena *a, hn_buf *b, const hn_section *sec) {
 
 /* cmd: NULL for none; a flag of its own hides the shared one of that name. */
 static void global_lines(hn_arena *a, hn_buf *b, const hn_cmd *cmd) {
-    for (int i = 0; i < HN_GLOBAL_FLAGS; i++) {
+    for (int i = 0; i < hn_n_globals(cmd); i++) {
         bool own = false;
         for (int64_t k = 0; cmd && k < cmd->item.n_params; k++) own = own || !strcmp(cmd->item.params[k].name, hn_global_rows[i].name);
         if (!own) row_line(a, b, "  ", hn_flag_name(a, &hn_global_rows[i]), &hn_global_rows[i]);

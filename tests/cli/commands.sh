@@ -23,6 +23,7 @@ try help generate max-tokens;   check "help of a flag" 0 "--max-tokens=256"
 try help train stepps;          check "help of no key" 2 "no recipe key 'stepps'" "hone help train"
 try help nothing;               check "help of nothing" 2 "neither a command nor a kind"
 try help optim adamx;           check "help of no member" 2 "Did you mean 'adamw'?"
+try get --help;                 check "help of a command that makes no run" 0 "--max-wait"; lacks "help of a command that makes no run: no --out" "--out="
 try --version;                  check "--version" 0 "hone 0." oneDNN SQLite
 try version --json;             check "version --json" 0 '"version"' '"isa"'
 try doctor;                     check "doctor" 0 memory threads "Not built in"
