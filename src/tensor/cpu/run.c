@@ -18,6 +18,35 @@ static void limit_onednn(void) {
     (void)!dnnl_set_max_cpu_isa(as[hn_cpu_isa()]); /* refused once oneDNN has run; then it was the program's choice */
 }
 
+static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+                    float *c, int64_t ldc) {
+    dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+    HN_ASSERT(st == dnnl_success);
+}
+#if defined(__x86_64__)
+#define PRODUCT product
+#else
+/* Where oneDNN has no kernel of its own it adds a whole depth one by one, and the error grows with it (k = 65536: 16 times that of
+ * x86-64). Depths of 256 are added up here, a tile at a time. */
+enum { DEPTH = 256, SIDE = 64 };
+static void by_depth(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                     float beta, float *c, int64_t ldc) {
+    float t[SIDE * SIDE];
+    for (int64_t i = 0; i < m; i += SIDE)
+        for (int64_t j = 0; j < n; j += SIDE)
+            for (int64_t at = 0; at < k; at += DEPTH) {
+                int64_t rows = HN_MIN(SIDE, m - i), cols = HN_MIN(SIDE, n - j);
+                product(ta, tb, rows, cols, HN_MIN(DEPTH, k - at), a + (ta ? at * lda + i : i * lda + at), lda,
+                        b + (tb ? j * ldb + at : at * ldb + j), ldb, 0, t, SIDE);
+                for (int64_t r = 0; r < rows; r++) {
+                    float *to = c + (i + r) * ldc + j;
+                    for (int64_t s = 0; s < cols; s++) to[s] = (at ? to[s] : beta == 0 ? 0 : beta * to[s]) + t[r * SIDE + s];
+                }
+            }
+}
+#define PRODUCT by_depth
+#endif
+
 bool hn_gemm_wants_padding(void) { return hn_cpu_isa() < HN_ISA_AVX512; }
 void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
              float *c, int64_t ldc) {
@@ -31,10 +60,9 @@ void hn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
     int had = omp_get_max_threads();
     if (had != 1) omp_set_num_threads(1);
     hn_signals_hold();
-    dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+    PRODUCT(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
     hn_signals_release();
     if (had != 1) omp_set_num_threads(had);
-    HN_ASSERT(st == dnnl_success);
 }
 
 void hn_products_run(hn_pool *pool, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg) {
