@@ -1,8 +1,8 @@
 /* gemm.c - one matrix product on the pool, by single-threaded calls of oneDNN on tiles, in whichever of several ways is fastest.
  *
- * Ways differ in the size of tiles, in whether operands that a tile walks down, and a B whose rows lie half a page apart, are first copied to
- * rows of an odd number of cache lines (see hn_pad_ld), and in whether B is packed by oneDNN's own matmul. Copies and packing are inside the time. The way of a shape is chosen
- * by trial, least time of a few. Products of bf16 are oneDNN's matmul alone. */
+ * Ways differ in the size of tiles, in whether operands that a tile walks down, and a B whose rows lie half a page apart, are first copied
+ * to rows of an odd number of cache lines (see hn_pad_ld), and in whether B is packed by oneDNN's own matmul. Copies and packing are inside
+ * the time. The way of a shape is chosen by trial, least time of a few. Products of bf16 are oneDNN's matmul alone. */
 #include "app/bench/floor.h"
 #include "tensor/cpu/cpu.h"
 

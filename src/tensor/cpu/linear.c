@@ -266,19 +266,17 @@ static void backward_task(void *arg, int64_t task, int worker) {
 }
 
 /* oneDNN copies both operands of a tile: the larger a tile, the fewer copies; but workers want tasks enough. */
-static void choose_tiles(job *j) {
-    for (int i = 0; i < 2; i++) {
-        j->rows = i ? SMALL : LARGE, j->cols = i ? SMALL : LARGE_COLS;
-        j->wa = hn_cdiv(j->wrows, j->rows), j->wb = hn_cdiv(j->wcols, j->cols), j->xb = hn_cdiv(j->K, XCOLS);
-        if (j->wa * j->wb + hn_cdiv(j->M, j->rows) * j->xb >= TASKS) return;
-    }
+static int64_t choose_tiles(job *j, int64_t rows, int64_t cols) {
+    j->rows = rows, j->cols = cols;
+    j->wa = hn_cdiv(j->wrows, rows), j->wb = hn_cdiv(j->wcols, cols), j->xb = hn_cdiv(j->K, XCOLS);
+    return (j->c->in[1]->wants_grad ? j->wa * j->wb : 0) + (j->c->in[0]->wants_grad ? hn_cdiv(j->M, rows) * j->xb : 0);
 }
 
 /* What backward takes from scratch; with s NULL the addresses are only counted. */
 static int64_t backward_cut(job *j, float *s) {
     float *start = s;
-    choose_tiles(j);
-    j->splits = j->M > SPLIT && j->wa * j->wb < SPLIT_TILES ? hn_cdiv(j->M, SPLIT) : 1;
+    if (choose_tiles(j, LARGE, LARGE_COLS) < TASKS) (void)choose_tiles(j, SMALL, SMALL);
+    j->splits = j->M > SPLIT && hn_cdiv(j->wrows, SMALL) * hn_cdiv(j->wcols, SMALL) < SPLIT_TILES ? hn_cdiv(j->M, SPLIT) : 1;
     bool many = j->M >= PACK_ROWS, pads = many && hn_gemm_wants_padding();
     int64_t n = 0, at;
 #define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
