@@ -151,13 +151,20 @@ static inline vf v_keep(vf v, vf other, int64_t k) { return k >= VW ? v : v_keep
 #define V_EACH(i, n) for (int64_t i = 0, left_ = (n); left_ > 0; i += VW, left_ -= VW)
 #define V_LEFT left_
 
+/* Halves are added until one number is left, the same on every instruction set of a width. */
+#if defined(__AVX2__)
 static inline float v_sum(vf v) {
-    float t[VW], s = 0;
-    memcpy(t, &v, sizeof v);
-    for (int h = VW / 2; h; h /= 2)
-        for (int i = 0; i < h; i++) t[i] += t[i + h];
-    return s + t[0];
+#if defined(__AVX512F__)
+    __m256 w = _mm512_castps512_ps256(v) + _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+#else
+    __m256 w = v;
+#endif
+    __m128 q = _mm256_castps256_ps128(w) + _mm256_extractf128_ps(w, 1), d = q + _mm_movehl_ps(q, q);
+    return d[0] + d[1];
 }
+#else
+static inline float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+#endif
 static inline float v_top(vf v) {
     float t[VW];
     memcpy(t, &v, sizeof v);

@@ -8,11 +8,13 @@
  * Whichever rows are walked side by side, what comes after them is asked for in the order in which it lies in memory. Zen 4, two threads,
  * medians of mere reading 31 to 35 GB/s: (n,768) of bf16 by four rows 16, so 32 to 35; of f32 24, 24 to 27 (one row 31 to 35, too few sums at
  * once for AVX2); (768,3072) of bf16 in 1024 columns 20, whole rows 25, so 30; of f32 21, 25 and 29.
- * Compiled once per instruction set; rows and columns at once are bounded by AVX2's sixteen registers. */
+ * With more rows of x the walk over w is cut short again and again, so its next part is asked for meanwhile: 16 rows of GPT-2 on Zen 5, two
+ * threads, tokens a second 561 and 628 before, 695 and 693 so; of bf16 545 and 543, so 656 and 810.
+ * Compiled once per instruction set; rows and columns at once are bounded by the registers, sixteen but for AVX-512, which has 32. */
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/vec.h"
 
-enum { SLAB_MANY = 32, WIDEN = 4, BLOCK = 256 /* columns */, NEAR = 16384 /* numbers: 64 KiB */ };
+enum { SLAB_MANY = 32, WIDEN = 4, BLOCK = 256 /* columns */, NEAR = 16384 /* numbers: 64 KiB */, ROOMY = VW == 16, LATER = 128 /* columns */ };
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -40,11 +42,9 @@ INLINE void ask(const void *p, int64_t at, int64_t bytes, const bool far) {
     }
 }
 
-/* ---- w (n,k): R rows of x with J rows of w; ahead: the next J are asked for ---- */
+/* ---- w (n,k): R rows of x with J rows of w; meanwhile `step` bytes from next on (NULL: nothing) are asked for beside each vector ---- */
 INLINE void dots(const hone_dtype type, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, int64_t ldw, int64_t k,
-                 const int R, const int J, const bool ahead) {
-    const int64_t step = J * VW * (type == HONE_F32 ? 4 : 2);
-    const void *next = hn_few_at(w, type, J * ldw);
+                 const int R, const int J, const void *next, const int64_t step) {
     vf s[4][4];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int j = 0; j < J; j++) s[r][j] = v_set(0);
@@ -52,7 +52,7 @@ INLINE void dots(const hone_dtype type, float *y, int64_t ldy, const float *x, i
     for (; i + VW <= k; i += VW) {
         vf b[4];
         UNROLL for (int j = 0; j < J; j++) b[j] = w_load(type, w, j * ldw + i);
-        if (ahead) ask(next, i / VW * step, step, false);
+        if (step && next) ask(next, i / VW * step, step, R > 1);
         UNROLL for (int r = 0; r < R; r++) {
             vf a = v_loadu(x + r * ldx + i);
             UNROLL for (int j = 0; j < J; j++) s[r][j] = v_fma(a, b[j], s[r][j]);
@@ -64,16 +64,20 @@ INLINE void dots(const hone_dtype type, float *y, int64_t ldy, const float *x, i
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int j = 0; j < J; j++) y[r * ldy + j] = v_sum(s[r][j]);
 }
-/* `wide` rows of w from column n0 of y on, with all rows of x: two beside four of w, four beside one or two. */
-INLINE void rows_with(const hone_dtype type, const hn_few *f, const void *w, int64_t ldw, int64_t n0, int64_t wide, bool ahead) {
-    int64_t r = 0, many = wide == 4 ? 2 : 4;
-#define ROWS(R, J) dots(type, f->y + r * f->ldy + n0, f->ldy, f->x + r * f->ldx, f->ldx, w, ldw, f->k, R, J, false)
-    if (ahead && f->rows == 1 && wide == 4) {
-        dots(type, f->y + n0, f->ldy, f->x, f->ldx, w, ldw, f->k, 1, 4, true);
+/* `wide` rows of w from column n0 of y on, with all rows of x: two beside four of w (four where there is room), four beside one or two. */
+INLINE void rows_with(const hone_dtype type, const hn_few *f, const void *w, int64_t ldw, int64_t n0, int64_t wide, const uint8_t *next,
+                      int64_t bytes) {
+    int64_t r = 0, many = wide == 4 && !ROOMY ? 2 : 4, some = f->k / VW * 64;
+#define ASKING(R, J, from, step) dots(type, f->y + r * f->ldy + n0, f->ldy, f->x + r * f->ldx, f->ldx, w, ldw, f->k, R, J, from, step)
+#define ROWS(R, J) ASKING(R, J, NULL, 0)
+    if (next && f->rows == 1 && wide == 4) {
+        ASKING(1, 4, next, 4 * VW * (type == HONE_F32 ? 4 : 2));
         return;
     }
     for (; r + many <= f->rows; r += many) {
-        if (wide == 4) ROWS(2, 4);
+        const uint8_t *part = next && r / many * some < bytes ? next + r / many * some : NULL;
+        if (wide == 4 && ROOMY) ASKING(4, 4, part, 64);
+        else if (wide == 4) ASKING(2, 4, part, 64);
         else if (wide == 2) ROWS(4, 2);
         else ROWS(4, 1);
     }
@@ -83,6 +87,7 @@ INLINE void rows_with(const hone_dtype type, const hn_few *f, const void *w, int
         else ROWS(1, 1);
     }
 #undef ROWS
+#undef ASKING
 }
 static void widen(float *y, const void *w, hone_dtype type, int64_t n);
 INLINE void rows_nk(const hone_dtype type, const hn_few *f, int64_t n0, int64_t n) {
@@ -92,10 +97,12 @@ INLINE void rows_nk(const hone_dtype type, const hn_few *f, int64_t n0, int64_t 
         const void *w = hn_few_at(f->w, type, (n0 + j) * f->ldw);
         wide = n - j >= 4 ? 4 : n - j >= 2 ? 2 : 1;
         while (widens && wide * f->k > NEAR) wide /= 2;
+        const void *next = f->ldw == f->k && j + 8 <= n ? hn_few_at(w, type, wide * f->ldw) : NULL;
+        int64_t bytes = wide * f->k * (type == HONE_F32 ? 4 : 2);
         if (widens) {
             for (int64_t i = 0; i < wide; i++) widen(near + i * f->k, hn_few_at(w, type, i * f->ldw), type, f->k);
-            rows_with(HONE_F32, f, near, f->k, n0 + j, wide, false);
-        } else rows_with(type, f, w, f->ldw, n0 + j, wide, f->ldw == f->k && j + 8 <= n);
+            rows_with(HONE_F32, f, near, f->k, n0 + j, wide, next, bytes);
+        } else rows_with(type, f, w, f->ldw, n0 + j, wide, next, bytes);
     }
 }
 
@@ -103,7 +110,7 @@ INLINE void rows_nk(const hone_dtype type, const hn_few *f, int64_t n0, int64_t 
 INLINE void strip(const hone_dtype type, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, int64_t ldw, int64_t k,
                   const int R, const void *next) {
     const int64_t step = 2 * VW * (type == HONE_F32 ? 4 : 2);
-    vf s[4][2];
+    vf s[8][2];
     UNROLL for (int r = 0; r < R; r++) s[r][0] = v_loadu(y + r * ldy), s[r][1] = v_loadu(y + r * ldy + VW);
     UNROLL for (int64_t i = 0; i < k; i++) {
         vf b = w_load(type, w, i * ldw), c = w_load(type, w, i * ldw + VW);
@@ -121,15 +128,23 @@ INLINE void edge(const hone_dtype type, float *y, const float *x, const void *w,
     for (int64_t i = 0; i < k; i++) s = v_fma(v_set(x[i]), w_load_n(type, w, i * ldw, left), s);
     v_st(y, s, left);
 }
-/* Columns n0 … n0 + n of y, whose part of the slab begins at w. */
+/* Lines of `bytes` bytes in each of `rows` rows that lie `apart` bytes from another. */
+INLINE void ask_rows(const void *p, int64_t apart, int64_t rows, int64_t bytes) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)p + i * apart + b, 0, 2);
+}
+/* Columns n0 … n0 + n of y, whose part of the slab begins at w. With many rows of x what comes LATER columns on is asked for, or at the
+ * end the beginning of the next slab: neighbouring strips lie near one another, but the rows of one far apart. */
 INLINE void slab(const hone_dtype type, const hn_few *f, const float *x, const void *w, int64_t ldw, int64_t k, int64_t n0, int64_t n,
-                 bool ahead) {
+                 bool ahead, bool later) {
     for (int64_t j = 0; j < n;) {
         const void *wj = hn_few_at(w, type, j);
         float *y = f->y + n0 + j;
         int64_t r = 0, left = n - j;
 #define ROWS(R, K, next) strip(type, y + r * f->ldy, f->ldy, x + r * f->ldx, f->ldx, wj, ldw, K, R, next)
         if (left >= 2 * VW) {
+            if (later && n > LATER) ask_rows(hn_few_at(w, type, j + LATER < n ? j + LATER : j + LATER - n + k * ldw), 4 * ldw, k, 8 * VW);
+            for (; ROOMY && r + 8 <= f->rows; r += 8) ROWS(8, k, NULL);
             for (; r + 4 <= f->rows; r += 4) ROWS(4, k, NULL);
             for (; r < f->rows; r++) {
                 if (k == slab_of(type) && ahead) ROWS(1, slab_of(type), hn_few_at(w, type, slab_of(type) * (ldw + j)));
@@ -151,12 +166,16 @@ INLINE void rows_kn(const hone_dtype type, const hn_few *f, int64_t n0, int64_t 
     for (int64_t k0 = 0; k0 < f->k; k0 += deep) {
         int64_t k = f->k - k0 < deep ? f->k - k0 : deep;
         const void *w = hn_few_at(f->w, type, k0 * f->ldw + n0);
-        if (type == HONE_F32 || f->rows <= WIDEN) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, f->rows == 1 && n == f->ldw && k0 + 2 * deep <= f->k);
+        if (type == HONE_F32 || f->rows <= WIDEN) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, f->rows == 1 && n == f->ldw && k0 + 2 * deep <= f->k,
+                                                            f->rows > WIDEN && k0 + 2 * deep <= f->k);
         else
             for (int64_t j = 0; j < n; j += BLOCK) {
                 int64_t some = n - j < BLOCK ? n - j : BLOCK;
-                for (int64_t i = 0; i < k; i++) widen(near + i * BLOCK, hn_few_at(w, type, i * f->ldw + j), type, some);
-                slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, false);
+                for (int64_t i = 0; i < k; i++) {
+                    widen(near + i * BLOCK, hn_few_at(w, type, i * f->ldw + j), type, some);
+                    if (k0 + 2 * deep <= f->k) ask_rows(hn_few_at(w, type, i * f->ldw + (j + BLOCK < n ? j + BLOCK : k * f->ldw)), 0, 1, 2 * BLOCK);
+                }
+                slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, false, false);
             }
     }
 }
