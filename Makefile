@@ -135,7 +135,7 @@ FORCE:
 # How fast this build is here: operators, training steps, decoding. ARGS="--filter train --seconds 5" passes on.
 bench: $(BUILD)/hone
 	$< bench $(ARGS)
--include $(patsubst %.o,%.d,$(LIBOBJ) $(APPOBJ)) $(patsubst %,%.d,$(TESTS) $(REPLAYS))
+-include $(patsubst %.o,%.d,$(LIBOBJ) $(APPOBJ)) $(patsubst %,%.d,$(TESTS) $(REPLAYS) $(BUILD)/fuzz/driver)
 .PHONY: all test units
 .SECONDARY:
 

@@ -133,17 +133,18 @@ INLINE void ask_rows(const void *p, int64_t apart, int64_t rows, int64_t bytes) 
     for (int64_t i = 0; i < rows; i++)
         for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)p + i * apart + b, 0, 2);
 }
-/* Columns n0 … n0 + n of y, whose part of the slab begins at w. With many rows of x what comes LATER columns on is asked for, or at the
- * end the beginning of the next slab: neighbouring strips lie near one another, but the rows of one far apart. */
+/* Columns n0 … n0 + n of y, whose part of the slab begins at w. more: a whole slab follows. With many rows of x what comes LATER
+ * columns on is asked for, or at the end the beginning of the next slab: neighbouring strips lie near one another, but the rows of one far apart. */
 INLINE void slab(const hone_dtype type, const hn_few *f, const float *x, const void *w, int64_t ldw, int64_t k, int64_t n0, int64_t n,
-                 bool ahead, bool later) {
+                 bool more) {
+    bool ahead = more && f->rows == 1 && n == ldw, later = more && f->rows > WIDEN && n > LATER;
     for (int64_t j = 0; j < n;) {
         const void *wj = hn_few_at(w, type, j);
         float *y = f->y + n0 + j;
         int64_t r = 0, left = n - j;
 #define ROWS(R, K, next) strip(type, y + r * f->ldy, f->ldy, x + r * f->ldx, f->ldx, wj, ldw, K, R, next)
         if (left >= 2 * VW) {
-            if (later && n > LATER) ask_rows(hn_few_at(w, type, j + LATER < n ? j + LATER : j + LATER - n + k * ldw), 4 * ldw, k, 8 * VW);
+            if (later) ask_rows(hn_few_at(w, type, j + LATER < n ? j + LATER : j + LATER - n + k * ldw), 4 * ldw, k, 8 * VW);
             for (; ROOMY && r + 8 <= f->rows; r += 8) ROWS(8, k, NULL);
             for (; r + 4 <= f->rows; r += 4) ROWS(4, k, NULL);
             for (; r < f->rows; r++) {
@@ -166,16 +167,16 @@ INLINE void rows_kn(const hone_dtype type, const hn_few *f, int64_t n0, int64_t 
     for (int64_t k0 = 0; k0 < f->k; k0 += deep) {
         int64_t k = f->k - k0 < deep ? f->k - k0 : deep;
         const void *w = hn_few_at(f->w, type, k0 * f->ldw + n0);
-        if (type == HONE_F32 || f->rows <= WIDEN) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, f->rows == 1 && n == f->ldw && k0 + 2 * deep <= f->k,
-                                                            f->rows > WIDEN && k0 + 2 * deep <= f->k);
+        bool more = k0 + 2 * deep <= f->k;
+        if (type == HONE_F32 || f->rows <= WIDEN) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, more);
         else
             for (int64_t j = 0; j < n; j += BLOCK) {
                 int64_t some = n - j < BLOCK ? n - j : BLOCK;
                 for (int64_t i = 0; i < k; i++) {
                     widen(near + i * BLOCK, hn_few_at(w, type, i * f->ldw + j), type, some);
-                    if (k0 + 2 * deep <= f->k) ask_rows(hn_few_at(w, type, i * f->ldw + (j + BLOCK < n ? j + BLOCK : k * f->ldw)), 0, 1, 2 * BLOCK);
+                    if (more) ask_rows(hn_few_at(w, type, i * f->ldw + (j + BLOCK < n ? j + BLOCK : k * f->ldw)), 0, 1, 2 * BLOCK);
                 }
-                slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, false, false);
+                slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, false);
             }
     }
 }
