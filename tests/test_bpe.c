@@ -146,7 +146,7 @@ static void long_words_are_not_quadratic(void **state) {
     for (int64_t n = 1; n < 200; n++) {                         /* 1 1 1 1 1 → 2 2 1 → 2 3; 2 2 → 4 */
         int32_t *ids = hn_new_n(w->a, int32_t, n);
         for (int64_t i = 0; i < n; i++) ids[i] = 1;
-        int64_t pairs = n / 2, odd = n % 2 && n > 1, left = hn_merges_apply(m, w->a, ids, n);
+        int64_t pairs = n / 2, odd = n % 2 && n > 1, left = hn_merges_apply(m, w->a, ids, n, NULL);
         int64_t fours = (pairs - odd) / 2, twos = (pairs - odd) % 2;
         assert_int_equal(left, n == 1 ? 1 : fours + twos + odd);
         for (int64_t i = 0; i < fours; i++) assert_int_equal(ids[i], 4);

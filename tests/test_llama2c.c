@@ -86,7 +86,7 @@ static void the_packages_ids(void **state) {
             if (!strcmp(name, "bpe") && !strstr(json_string_value(text), "\xE2\x96\x81")) assert_string_equal(hn_buf_str(b->a, &back), json_string_value(text));
         }
     }
-    assert_int_equal(json_array_size(models), 11);
+    assert_int_equal(json_array_size(models), 13);
 }
 
 /* Control pieces are text, save where a chat template writes them; "<unk>" always is. */

@@ -23,7 +23,7 @@ TEXTS = ["the little cat saw a big dog", " two  blanks   and more ", "", "x", "m
          "क\u093f नि 👨\u200d👩\u200d👧 🇩🇪 \u00ad\u0001 ǆ ㈱ ㍿ ™ ﹏ ｆｕｌｌ　ｗｉｄｔｈ"]
 # Texts of the .model files alone: what looks like special pieces, symbols beside and inside of each other, ties, blanks of all kinds.
 MORE = ["<unk> the <s>cat</s> <0x41> <ctl>x", "a of lobster of lob ofthe the cat", "theＡＢthe cats lobsters<sep> <sep>", "▁of▁the cat of", "    ", "\t \t", "  the\u3000 cat  ", "ⅢⅢⅢ 0000000 000 aaaa",
-        "lalalalala lala llll oooo", "the\r\ncat\u2028dog\u0085x", "жжж the ж жcat щ", "a\u0300\u0301 e\u0308\u0304 \u0915\u094d\u0937", "🙂🙂👍🏽 the🙂", "\ufffd\uffff\U0010ffff \ud7a3", "ﬀﬁﬂ ﬃ ｱﾞ ＡＢＣ ＡＢ", "\u0001\u0002\u007f\u009f",
+        "lalalalala lala llll oooo", "aaa aaaa xaaay aaaaa alala lalal ooo ooooo lll lllllll laaal", "the\r\ncat\u2028dog\u0085x", "жжж the ж жcat щ", "a\u0300\u0301 e\u0308\u0304 \u0915\u094d\u0937", "🙂🙂👍🏽 the🙂", "\ufffd\uffff\U0010ffff \ud7a3", "ﬀﬁﬂ ﬃ ｱﾞ ＡＢＣ ＡＢ", "\u0001\u0002\u007f\u009f",
         "bigbig little  andand   over", "münchenmünchen façade 你好世界你好", "thecat of catthe cat", "the cat the  cat the\u00a0cat"]
 LONG = [["ж the cat 0000 ⅢⅢ lalala over münchen\n", 4000], ["thelittlecatsawabigdog23456", 3000]]
 MODELS = [  # name, kind, the rest for the trainer
@@ -61,6 +61,24 @@ def not_used(m, pieces):
         p.type = p.UNUSED
 
 
+def not_used_bpe(m, pieces):
+    """Pieces of all lengths, also parts of each other, and single characters."""
+    long = [p for p in pieces if len(p.piece) > 1]
+    for p in long[::3] + long[1::7] + [p for p in pieces if p.piece in ("o", "好", "7")]:
+        p.type = p.UNUSED
+
+
+def unused_ties(m, pieces):
+    """Runs of one letter, all of one score: pieces that can be put together in several ways."""
+    for p, text in zip([p for p in pieces if len(p.piece) > 1][-12:], ["aa", "aaa", "aaaa", "la", "al", "lal", "ala", "lala", "oo", "ooo", "ll", "lll"]):
+        if all(q.piece != text for q in pieces):
+            p.piece = text
+        p.score = -1.0
+    for p in pieces:
+        if p.piece in ("aaa", "aaaa", "lala", "lal", "ala", "ooo", "lll"):
+            p.type = p.UNUSED
+
+
 def clusters(path):
     m = sentencepiece_model_pb2.ModelProto()
     with open(path, "rb") as f:
@@ -85,8 +103,10 @@ def main():
             os.remove(os.path.join(OUT, name + ".vocab"))
     changed("one_score", "bpe", one_score)
     changed("not_used", "unigram", not_used)
+    changed("not_used_bpe", "bpe", not_used_bpe)
+    changed("unused_ties", "kept", unused_ties)
     rows = []
-    for name, kind in [m[:2] for m in MODELS] + [("one_score", "bpe"), ("not_used", "unigram")]:
+    for name, kind in [m[:2] for m in MODELS] + [("one_score", "bpe"), ("not_used", "unigram"), ("not_used_bpe", "bpe"), ("unused_ties", "bpe")]:
         sp = spm.SentencePieceProcessor(model_file=os.path.join(OUT, name + ".model"))
         texts = TEXTS + MORE
         long = [{"text": s, "times": n, "sha256": hashlib.sha256(b"".join(i.to_bytes(4, "little") for i in sp.encode(s * n))).hexdigest()} for s, n in LONG]

@@ -3,7 +3,9 @@
  * Over bytes (GPT-2, Llama 3, Qwen) every byte string goes in and comes out as it was. Over characters (SentencePiece, Llama 2) a
  * character without a token becomes the tokens of its bytes, where the file says so, or the unknown token. Words that were met before come
  * from a table of the encoder (part/known.c). Where no words are cut and no merge has a visible blank behind another sign, as in Llama 2, nothing ever
- * joins across the place where a blank begins: the text is spelled in pieces there, with the same ids. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
+ * joins across the place where a blank begins: the text is spelled in pieces there, with the same ids. Where SentencePiece has pieces that are
+ * not used, the text is spelled as a whole: such a piece joins as others do, and is then taken apart where it was last seen to be put together,
+ * anywhere in the text. Trained on training text only: see part/learn.c. The trained tokenizer begins with one special
  * token, <|endoftext|>. Source: Radford et al. 2019; the files of the package `tokenizers`. */
 #include "data/token/part/part.h"
 
@@ -16,6 +18,9 @@ typedef struct {
     hn_map *whole;           /* ignore_merges: words that are tokens stay whole; NULL: not asked for */
     hn_map *chars;           /* symbols are characters: their ids; NULL: symbols are bytes */
     const hn_trie *own;      /* pieces that the user of SentencePiece defined: found before all others and never joined; NULL: none */
+    bool *unused;            /* (n_ids) SentencePiece's pieces that are taken apart again; NULL: none */
+    const char *const *key;        /* (n_ids) the pieces' texts, where some are unused */
+    int64_t n_ids;
     bool fuse_unk, apart;    /* apart: merges have visible blanks in front alone */
     int32_t byte[256];       /* of a byte; with chars, of "<0x41>"; -1: no token */
 } bpe;
@@ -54,6 +59,44 @@ static int64_t symbols(hn_work *w, const bpe *own, const uint8_t *p, int64_t n, 
     return made;
 }
 
+/* A character as the model's tokens for its bytes, else as the unknown token, of which one stands for a run; from: where the text's ids begin. */
+static bool spell_unknown(hn_work *w, const bpe *own, const char *s, int64_t from) {
+    int64_t n = (int64_t)strlen(s), known = 0;
+    while (known < n && own->byte[(uint8_t)s[known]] >= 0) known++;
+    if (n && known == n) {
+        for (int64_t k = 0; k < n; k++) hn_work_put(w, own->byte[(uint8_t)s[k]]);
+        return true;
+    }
+    if (w->t->unk < 0) return unknown(w, (const uint8_t *)s, (int)HN_MIN(n, 60));
+    if (!own->fuse_unk || w->out->n == from || w->out->v[w->out->n - 1] != w->t->unk) hn_work_put(w, w->t->unk);
+    return true;
+}
+
+/* The ids from `from` on, without those that are not used: they become what they were joined of, characters what is not in the vocabulary.
+ * A pair that an earlier text left in the table is never looked at before this text has put its own. The parts of a text are shorter than
+ * it, so this ends. */
+static bool take_apart(hn_work *w, const bpe *own, int64_t from) {
+    int64_t n = w->out->n - from;
+    int32_t *ids = hn_new_n(w->scratch, int32_t, n);
+    memcpy(ids, w->out->v + from, (size_t)n * sizeof *ids);
+    const hn_joined *cuts = w->model;
+    HN_VEC(int32_t) open = { 0 };
+    w->out->n = from;
+    for (int64_t i = 0; i < n; i++) {
+        hn_push(w->scratch, &open, ids[i]);
+        while (open.n) {
+            int32_t id = open.v[--open.n];
+            if (own->unused[id] && cuts[id].left >= 0) {
+                hn_push(w->scratch, &open, cuts[id].right);
+                hn_push(w->scratch, &open, cuts[id].left);
+            } else if (own->unused[id]) {
+                if (!spell_unknown(w, own, own->key[id], from)) return false;
+            } else if (id != w->t->unk || !own->fuse_unk || w->out->n == from || w->out->v[w->out->n - 1] != id) hn_work_put(w, id);
+        }
+    }
+    return true;
+}
+
 static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
     const bpe *own = w->pipe->model;
     int64_t whole;
@@ -69,8 +112,9 @@ static bool spell(hn_work *w, const uint8_t *p, int64_t n) {
         if (ids[i] < 0) return unknown(w, p + i, 1);
     }
     if (made < 0) return false;
-    w->out->n += hn_merges_apply(own->merges, w->scratch, ids, made);
-    return true;
+    int64_t from = w->out->n;
+    w->out->n += hn_merges_apply(own->merges, w->scratch, ids, made, w->model);
+    return !own->unused || take_apart(w, own, from);
 }
 
 static bool is_mark(const uint8_t *p, int64_t n) { return n >= MARK_BYTES && !memcmp(p, mark, MARK_BYTES); }
@@ -84,13 +128,20 @@ static int64_t next_mark(const uint8_t *p, int64_t n) {
 }
 
 static bool word(hn_work *w, const uint8_t *p, int64_t n) {
-    if (!((const bpe *)w->pipe->model)->apart) return hn_work_word(w, p, n, spell);
+    const bpe *own = w->pipe->model;
+    if (own->unused) return spell(w, p, n);
+    if (!own->apart) return hn_work_word(w, p, n, spell);
     for (int64_t k; n; p += k, n -= k)
         if (k = next_mark(p, n), !hn_work_word(w, p, k, spell)) return false;
     return true;
 }
 
-static void *begin(hn_arena *a, const hn_tokenizer *t) { return hn_work_new(a, t, &((const bpe *)t->own)->pipe); }
+static void *begin(hn_arena *a, const hn_tokenizer *t) {
+    const bpe *own = t->own;
+    hn_work *w = hn_work_new(a, t, &own->pipe);
+    if (own->unused) w->model = memset(hn_new_n(a, hn_joined, own->n_ids), -1, (size_t)own->n_ids * sizeof(hn_joined));
+    return w;
+}
 
 static int64_t cut(const hn_tokenizer *t, const uint8_t *p, int64_t n, int64_t from) { return hn_pipeline_cut(&((const bpe *)t->own)->pipe, p, n, from); }
 
@@ -180,6 +231,17 @@ static void load_own(hn_arena *a, hn_arena *scratch, bpe *own) {
     if (n) own->own = hn_trie_new(a, key, id, n);
 }
 
+static void load_unused(hn_arena *a, bpe *own, const hn_vocab *vocab) {
+    const json_t *list = json_object_get(own->pipe.spm, "unused"), *v;
+    size_t i;
+    if (!own->chars || !json_array_size(list)) return;
+    own->n_ids = vocab->n;
+    own->key = vocab->key;
+    own->unused = hn_new_n(a, bool, own->n_ids);
+    json_array_foreach(list, i, v)
+        if (json_integer_value(v) >= 0 && json_integer_value(v) < own->n_ids && own->key[json_integer_value(v)]) own->unused[json_integer_value(v)] = true;
+}
+
 static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *vocab, const char *where) {
     const json_t *model = json_object_get(own->pipe.root, "model"), *merges = json_object_get(model, "merges"), *v;
     hn_arena *scratch = hn_arena_new(a);
@@ -204,6 +266,7 @@ static bool load_model(hn_arena *a, hn_tokenizer *t, bpe *own, const hn_vocab *v
     own->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));
     own->merges = hn_merges_new(a, (int64_t)json_array_size(merges));
     if (own->pipe.spm && own->chars) load_own(a, scratch, own);
+    load_unused(a, own, vocab);
     rank_of k = { json_object_get(own->pipe.spm, "ranks"), 0, -1 };
     size_t i;
     json_array_foreach(merges, i, v)

@@ -58,14 +58,16 @@ static int64_t apply_short(const hn_merges *m, int32_t *ids, int64_t n) {
 
 /* ---- long words ---- */
 typedef struct { int32_t rank; int32_t at; } candidate;
-typedef struct { const hn_merges *m; int32_t *ids, *next, *previous; candidate *heap; int64_t n_heap; } joining;
+typedef struct { const hn_merges *m; int32_t *ids, *next, *previous; candidate *heap; int64_t n_heap; hn_joined *cuts; } joining;
 
 static bool before(candidate x, candidate y) { return x.rank < y.rank || (x.rank == y.rank && x.at < y.at); }
 
 static void offer(joining *j, int32_t at) {
-    int32_t rank = rank_of(j->m, j->ids[at], j->ids[j->next[at]]);
-    if (rank == NONE) return;
-    candidate c = { rank, at };
+    int32_t left = j->ids[at], right = j->ids[j->next[at]];
+    const slot *s = find(j->m, left, right);
+    if (!s->key) return;
+    if (j->cuts) j->cuts[s->id] = (hn_joined){ left, right };
+    candidate c = { s->rank, at };
     int64_t i = j->n_heap++;
     for (; i && before(c, j->heap[(i - 1) / 2]); i = (i - 1) / 2) j->heap[i] = j->heap[(i - 1) / 2];
     j->heap[i] = c;
@@ -85,8 +87,8 @@ static candidate take(joining *j) {
 
 /* Each joining offers two pairs and ends one id, so the heap never holds more than 3n. A candidate that the word has moved on
  * from is known by its rank: where the pair that stands there now has the same one, it was offered with it too. */
-static int64_t apply_long(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n) {
-    joining j = { m, ids, hn_new_n(scratch, int32_t, n), hn_new_n(scratch, int32_t, n), hn_new_n(scratch, candidate, 3 * n), 0 };
+static int64_t apply_long(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n, hn_joined *cuts) {
+    joining j = { m, ids, hn_new_n(scratch, int32_t, n), hn_new_n(scratch, int32_t, n), hn_new_n(scratch, candidate, 3 * n), 0, cuts };
     for (int32_t i = 0; i < n; i++) {
         j.next[i] = i + 1 < n ? i + 1 : -1;
         j.previous[i] = i - 1;
@@ -102,8 +104,8 @@ static int64_t apply_long(const hn_merges *m, hn_arena *scratch, int32_t *ids, i
         ids[right] = -1;
         j.next[c.at] = j.next[right];
         if (j.next[right] >= 0) j.previous[j.next[right]] = c.at;
+        if (j.previous[c.at] >= 0) offer(&j, j.previous[c.at]);       /* SentencePiece's order: the last cut of a piece counts */
         if (j.next[c.at] >= 0) offer(&j, c.at);
-        if (j.previous[c.at] >= 0) offer(&j, j.previous[c.at]);
     }
     int64_t left = 0;
     for (int64_t i = 0; i < n; i++)
@@ -111,6 +113,6 @@ static int64_t apply_long(const hn_merges *m, hn_arena *scratch, int32_t *ids, i
     return left;
 }
 
-int64_t hn_merges_apply(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n) {
-    return n <= SHORT ? apply_short(m, ids, n) : apply_long(m, scratch, ids, n);
+int64_t hn_merges_apply(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n, hn_joined *cuts) {
+    return n <= SHORT && !cuts ? apply_short(m, ids, n) : apply_long(m, scratch, ids, n, cuts);
 }

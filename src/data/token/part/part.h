@@ -182,8 +182,10 @@ bool hn_work_word(hn_work *w, const uint8_t *p, int64_t n, hn_word_fn fn) HN_CHE
 typedef struct hn_merges hn_merges;
 hn_merges *hn_merges_new(hn_arena *a, int64_t n);                               /* room for n */
 void hn_merges_put(hn_merges *m, int32_t left, int32_t right, int32_t rank, int32_t id);   /* the last one of a pair counts */
-/* Joins ids[0..n) in place, lowest rank first, leftmost first; returns how many are left. O(n log n). */
-int64_t hn_merges_apply(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n);
+typedef struct hn_joined { int32_t left, right; } hn_joined;
+/* Joins ids[0..n) in place, lowest rank first, leftmost first; returns how many are left. O(n log n).
+ * cuts (ids): of each id that a pair could have joined to, the last such pair, whether it did or not; NULL: not asked for. */
+int64_t hn_merges_apply(const hn_merges *m, hn_arena *scratch, int32_t *ids, int64_t n, hn_joined *cuts);
 
 /* ---- learn_words.c: the words of the text that is trained on, in the order of their first occurrence; p points into the corpus ---- */
 typedef struct hn_counted_word { uint64_t hash; const uint8_t *p; int64_t n, count; } hn_counted_word;

@@ -9,7 +9,6 @@
  * normalizer, which other programs pass over: how blanks are squeezed and put, the symbols that the user defined, pieces that are not used,
  * merges of one rank. It also tells that sums of scores are rounded to single precision, as SentencePiece does, and that pieces which are no
  * text (control, unknown, bytes) are not found in text; control pieces only where a chat template writes them (hn_tokenizer.marked).
- * Not done: a BPE joins to no piece that is not used, which SentencePiece does and takes apart again.
  * Sources: github.com/google/sentencepiece, src/sentencepiece_model.proto; github.com/karpathy/llama2.c, tokenizer.py. */
 #include "data/token/part/part.h"
 #include <stdlib.h>
@@ -17,6 +16,9 @@
 
 /* ---- merges from scores ---- */
 typedef struct { float score; int32_t left, right, both; int64_t n_left; } joined;
+
+/* Pieces that are not used join like others; who reads them as SentencePiece does takes them apart again (bpe.c). */
+static bool joins(const hn_spm *m, int64_t i) { return m->type[i] == HN_SPM_NORMAL || (m->exact && m->type[i] == HN_SPM_UNUSED); }
 
 static int better(const void *x, const void *y) {
     const joined *p = x, *q = y;
@@ -31,9 +33,9 @@ static json_t *merges_by_score(hn_arena *a, const hn_spm *m, json_t **ranks) {
     hn_map *ids = hn_map_new(s);
     HN_VEC(joined) all = { 0 };
     for (int64_t i = 0; i < m->n; i++)
-        if (m->type[i] == HN_SPM_NORMAL) hn_map_put(ids, m->piece[i].p, m->piece[i].n, i);
+        if (joins(m, i)) hn_map_put(ids, m->piece[i].p, m->piece[i].n, i);
     for (int64_t i = 0; i < m->n; i++)
-        for (int64_t k = 1; m->type[i] == HN_SPM_NORMAL && k < m->piece[i].n && m->piece[i].n < 1024; k++) {
+        for (int64_t k = 1; joins(m, i) && k < m->piece[i].n && m->piece[i].n < 1024; k++) {
             hn_bytes t = m->piece[i];
             int64_t left, right;
             if ((t.p[k] & 0xC0) != 0x80 && hn_map_get(ids, t.p, k, &left) && hn_map_get(ids, t.p + k, t.n - k, &right))
