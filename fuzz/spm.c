@@ -1,6 +1,7 @@
-/* spm.c - any bytes as a SentencePiece model, and as llama2.c's vocabulary: refused with a reason, or a tokenizer.json that is read or refused. */
+/* spm.c - any bytes as a SentencePiece model, and as llama2.c's vocabulary: refused with a reason, or a tokenizer.json that is refused
+ * or is a tokenizer that stands what tokenizer.h asks. */
 #include "target.h"
-#include "data/token/part/part.h"
+#include "tokenizer.h"
 
 static bool body(void *arg) {
     input *in = arg;
@@ -11,6 +12,7 @@ static bool body(void *arg) {
     const char *text = root ? hn_json_text(a, root, false) : NULL;
     const hn_tokenizer *t = text ? hn_tokenizer_parse(a, "from spm", text, (int64_t)strlen(text)) : NULL;
     HN_ASSERT(t || hone_error_code(a->job) == HONE_E_MODEL);
+    if (t) fuzz_tokenizer(a, t);
     return t != NULL;
 }
 
