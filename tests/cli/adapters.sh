@@ -12,6 +12,10 @@ awk 'BEGIN { srand(1); split("the cat sat on a mat dog ran up hill", w, " ");
              for (i = 0; i < 3000; i++) { s = ""; for (j = 0; j < 8; j++) s = s w[1 + int(rand() * 10)] " "; print s } }' > "$tmp/text.txt"
 try train data.train="$tmp/text.txt" model.layers=6 model.heads=4 model.width=384 model.context=64 train.steps=2 train.batch=2 sched.warmup=0 out="$tmp/base"
 check "a base model" 0
+try train "$tmp/base/best" data.train="$tmp/text.txt" adapter.rank=4 --plan
+check "a rank without an adapter is told" 0 "adapter.rank says how"
+try train "$tmp/base/best" data.train="$tmp/text.txt" adapter.rank=8 --plan
+lacks "a default is nothing to tell" "says how"
 lora=(train "$tmp/base/best" data.train="$tmp/text.txt" adapter=lora adapter.rank=4 adapter.targets=c_attn,c_fc train.batch=8 train.steps=4 sched.warmup=0
       optim.lr=0.01 --json)
 try "${lora[@]}" out="$tmp/lora" --plan

@@ -118,6 +118,18 @@ static void tell(hn_cmd_call *c, const char *out, const hn_train_result *r, doub
     hn_out("model        %s; read back, its log-probabilities differ by %.2g at most\n", hn_path_join(c->a, out, "best"), apart);
 }
 
+/* A rank without a method would train the whole model, and say so nowhere. */
+static void warn_idle_adapter(hn_cmd_call *c) {
+    const hn_section *sec = &hn_section_adapter;
+    if (hn_adapter_wanted(c->a, c->settings)) return;
+    for (int64_t i = 0; i < sec->n_rows; i++) {
+        const char *key = hn_fmt(c->a, "%s.%s", sec->key, sec->rows[i].name);
+        if (!hn_settings_is_set(c->settings, key) || !strcmp(hn_settings_value(c->a, c->settings, key), sec->rows[i].def)) continue;
+        hn_warn(c->a, "%s says how an adapter is made, but none is asked for: all weights of the model are trained. adapter=lora asks for one", key);
+        return;
+    }
+}
+
 static bool run(hn_cmd_call *c) {
     const flags *f = c->flags;
     bool resume = *f->resume;
@@ -127,6 +139,7 @@ static bool run(hn_cmd_call *c) {
     const char *out = hn_run_folder(c);
     if (!out) out = hn_path_join(c->a, "runs", "train");
     if (!f->plan && !hn_settings_set(c->settings, c->a, "out", out, "command line")) return false;
+    warn_idle_adapter(c);
     hone_model *start = NULL;
     hn_dataset d = { 0 };
     hn_train_result r = { 0 };
