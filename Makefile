@@ -84,6 +84,7 @@ units: $(TESTS)
 
 # Parsers of foreign bytes: each fuzz/NAME.c has a corpus in fuzz/corpus/NAME. `make test` replays the corpora (tests/cli/fuzz.sh);
 # `make fuzz` searches on from them with libFuzzer, FUZZ_SECONDS for each of FUZZ, and keeps what it finds in build/fuzz.
+# tools/fuzz-cover tells which lines they reach.
 FUZZ         ?= $(patsubst fuzz/%.c,%,$(filter-out fuzz/driver.c,$(wildcard fuzz/*.c)))
 FUZZ_SECONDS ?= 30
 REPLAYS      := $(FUZZ:%=$(BUILD)/fuzz/%)
