@@ -13,7 +13,7 @@ static inline void fuzz_leave(void) {
     hone_close(job);
 }
 
-/* Not synced, unlike hn_file_write: a search writes ten thousand files a second. */
+/* Not synced, unlike hn_file_write: a search has nothing to lose. */
 static inline void fuzz_put(hn_arena *a, const char *name, hn_bytes text) {
     static bool made;
     if (!made) HN_ASSERT(mkdtemp(fuzz_folder) && !atexit(fuzz_leave));

@@ -19,7 +19,7 @@ typedef struct {
     hn_map *chars;           /* symbols are characters: their ids; NULL: symbols are bytes */
     const hn_trie *own;      /* pieces that the user of SentencePiece defined: found before all others and never joined; NULL: none */
     bool *unused;            /* (n_ids) SentencePiece's pieces that are taken apart again; NULL: none */
-    const char *const *key;        /* (n_ids) the pieces' texts, where some are unused */
+    const char *const *key;  /* (n_ids) the pieces' texts, where some are unused */
     int64_t n_ids;
     bool fuse_unk, apart;    /* apart: merges have visible blanks in front alone */
     int32_t byte[256];       /* of a byte; with chars, of "<0x41>"; -1: no token */
@@ -59,7 +59,12 @@ static int64_t symbols(hn_work *w, const bpe *own, const uint8_t *p, int64_t n, 
     return made;
 }
 
-/* A character as the model's tokens for its bytes, else as the unknown token, of which one stands for a run; from: where the text's ids begin. */
+/* One unknown token stands for a run of them; from: where the text's ids begin. */
+static void put_unknown(hn_work *w, const bpe *own, int64_t from) {
+    if (!own->fuse_unk || w->out->n == from || w->out->v[w->out->n - 1] != w->t->unk) hn_work_put(w, w->t->unk);
+}
+
+/* A character as the model's tokens for its bytes, else as the unknown token. */
 static bool spell_unknown(hn_work *w, const bpe *own, const char *s, int64_t from) {
     int64_t n = (int64_t)strlen(s), known = 0;
     while (known < n && own->byte[(uint8_t)s[known]] >= 0) known++;
@@ -68,7 +73,7 @@ static bool spell_unknown(hn_work *w, const bpe *own, const char *s, int64_t fro
         return true;
     }
     if (w->t->unk < 0) return unknown(w, (const uint8_t *)s, (int)HN_MIN(n, 60));
-    if (!own->fuse_unk || w->out->n == from || w->out->v[w->out->n - 1] != w->t->unk) hn_work_put(w, w->t->unk);
+    put_unknown(w, own, from);
     return true;
 }
 
@@ -91,7 +96,8 @@ static bool take_apart(hn_work *w, const bpe *own, int64_t from) {
                 hn_push(w->scratch, &open, cuts[id].left);
             } else if (own->unused[id]) {
                 if (!spell_unknown(w, own, own->key[id], from)) return false;
-            } else if (id != w->t->unk || !own->fuse_unk || w->out->n == from || w->out->v[w->out->n - 1] != id) hn_work_put(w, id);
+            } else if (id == w->t->unk) put_unknown(w, own, from);
+            else hn_work_put(w, id);
         }
     }
     return true;

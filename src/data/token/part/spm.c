@@ -216,7 +216,7 @@ static proto inside(const proto *c, const value *v) {
 }
 static bool is_number(const value *v) { return v->wire == 0 && v->number <= INT32_MAX; }
 
-typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; } found;
+typedef struct { hn_spm m; HN_VEC(hn_bytes) piece; HN_VEC(int32_t) type; HN_VEC(float) score; int64_t model; bool trainer, normalizer; } found;
 
 static bool one_piece(proto c, found *f) {
     hn_bytes piece = { NULL, 0 };
@@ -264,7 +264,11 @@ json_t *hn_spm_tokenizer(hn_arena *a, const char *where, hn_bytes file) {
         if (v.wire != 2) continue;
         if (v.field == 1 ? !one_piece(inside(&c, &v), &f) : v.field == 2 ? !trainer(inside(&c, &v), &f) : v.field == 3 && !normal(inside(&c, &v), &f))
             return NULL;
+        f.trainer |= v.field == 2;
+        f.normalizer |= v.field == 3;
     }
+    /* Both stand behind the pieces, always: without them the kind would be guessed, and a file cut between two pieces taken for whole. */
+    if (f.piece.n && (!f.trainer || !f.normalizer)) return (void)broken(&c, "the file ends behind its pieces: how to cut text is not said"), NULL;
     if (!f.piece.n) return (void)broken(&c, "the file has no pieces"), NULL;
     if (f.model != 1 && f.model != 2)
         return (void)HN_FAIL(a, HONE_E_MODEL, .what = "this kind of SentencePiece model is not known here", .where = where, .wanted = "Unigram or BPE",
