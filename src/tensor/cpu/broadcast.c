@@ -5,7 +5,7 @@
 #include "tensor/cpu/elementwise.h"
 #include "tensor/op/broadcast.h"
 
-enum { PART = 64 };
+enum { PART = 64, SOME = 1024 };
 typedef struct {
     const hn_call *c;
     const hn_vec *v;
@@ -33,8 +33,26 @@ static const float *in_at(const job *j, int k, int64_t r, int64_t i) {
     return j->flat ? x + i : x + row_at(r, j->s.n, j->s.step[k]) + i * j->s.step[k][3];
 }
 
+static bool any_bf16(const hn_call *c) {
+    return c->in[0]->dtype == HONE_BF16 || c->in[1]->dtype == HONE_BF16 || c->out->dtype == HONE_BF16;
+}
+/* A sum of whole tensors takes bf16 as it is. */
+static unsigned bf16(const hn_call *c) { return job_new(c).flat ? HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_OUT : 0; }
+static void add_bf16(const job *j, int64_t from, int64_t count) {
+    float wide[2][SOME], to[SOME];
+    for (int64_t i = from, n; i < from + count; i += n) {
+        n = HN_MIN(SOME, from + count - i);
+        const float *x = hn_wide(j->v, j->c->in[0], 0, i, n, wide[0]), *y = hn_wide(j->v, j->c->in[1], 0, i, n, wide[1]);
+        j->v->add(hn_wide_out(j->c->out, 0, i, to), x, y, n);
+        hn_wide_done(j->v, j->c->out, 0, i, n, to);
+    }
+}
 static void forward_span(void *arg, int64_t r, int64_t i, int64_t n) {
     job *j = arg;
+    if (any_bf16(j->c)) {
+        add_bf16(j, i, n);
+        return;
+    }
     const float *x = in_at(j, 0, r, i), *y = in_at(j, 1, r, i);
     float *z = hn_at(j->c->out, r, i);
     int64_t sx = j->s.step[0][3], sy = j->s.step[1][3];
@@ -104,5 +122,5 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     }
 }
 extern const hn_kernel hn_cpu_add, hn_cpu_mul;
-const hn_kernel hn_cpu_add = { &hn_op_add, forward, backward, NULL, .overwrites = true };
+const hn_kernel hn_cpu_add = { &hn_op_add, forward, backward, NULL, .overwrites = true, .bf16 = bf16 };
 const hn_kernel hn_cpu_mul = { &hn_op_mul, forward, backward, NULL, .overwrites = true };

@@ -45,6 +45,24 @@ static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }
 /* Runs tasks on the pool, or on the calling thread where the whole is less than ~20 µs of work (flops counts about 50 per ns). */
 void hn_cpu_run(const hn_call *c, double flops, int64_t tasks, void (*fn)(void *arg, int64_t task, int worker), void *arg);
 
+/* For kernels that take bf16 as it is, a piece at a time: numbers [i, i+n) of row r as f32 in `room` (n <= HN_PIECE) while they are in the
+ * first cache; of an f32 tensor, where they lie. */
+enum { HN_PIECE = 4096 };
+static inline const float *hn_wide(const hn_vec *v, const hone_tensor *x, int64_t r, int64_t i, int64_t n, float *room) {
+    if (x->dtype != HONE_BF16) return (const float *)x->data + r * x->ld + i;
+    v->widen(room, (const hn_bf16 *)x->data + r * x->ld + i, n);
+    return room;
+}
+/* Where to write them, and then, of bf16, their rounding. */
+static inline float *hn_wide_out(const hone_tensor *x, int64_t r, int64_t i, float *room) {
+    return x->dtype == HONE_BF16 ? room : (float *)x->data + r * x->ld + i;
+}
+static inline void hn_wide_done(const hn_vec *v, const hone_tensor *x, int64_t r, int64_t i, int64_t n, const float *room) {
+    if (x->dtype == HONE_BF16) v->narrow((hn_bf16 *)x->data + r * x->ld + i, room, n);
+}
+/* hn_kernel.bf16 of operators whose kernel holds a row of in[0] and of out in such rooms. */
+static inline unsigned hn_rows_bf16(const hn_call *c) { return hn_cols(c->out) <= HN_PIECE ? HN_SAVE_IN0 | HN_SAVE_OUT : 0; }
+
 static inline int64_t hn_cdiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline float *hn_take(float **p, int64_t n) {
     float *r = *p;

@@ -33,12 +33,14 @@ static void add_wide(const job *j, float *y, const hone_tensor *p, int64_t row) 
 }
 static void gather(void *arg, int64_t task, int worker) {
     job *j = arg;
+    float to[HN_PIECE];
     for (int64_t i = task * ROWS, end = HN_MIN(i + ROWS, j->n); i < end; i++) {
         const hone_tensor *w = j->c->in[1], *p = j->c->in[2];
-        float *y = hn_row_of(j->c->out, i);
+        float *y = hn_wide_out(j->c->out, i, 0, to);
         hn_few_now()->widen(y, hn_few_at(w->data, w->dtype, j->ids[i] * w->ld), w->dtype, j->C);
         if (p && p->dtype == HONE_F32) j->v->add(y, y, hn_row_of(p, j->pos0 + i % j->T), j->C);
         else if (p) add_wide(j, y, p, j->pos0 + i % j->T);
+        hn_wide_done(j->v, j->c->out, i, 0, j->C, to);
     }
 }
 static void forward(hn_call *c) {
@@ -61,5 +63,6 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     j.dw = dx[1], j.dp = dx[2];
     if (j.dw || j.dp) hn_cpu_run(c, 20.0 * (double)(j.n * j.C), hn_cdiv(j.C, COLS), scatter, &j);
 }
+static unsigned bf16(const hn_call *c) { return hn_cols(c->out) <= HN_PIECE ? HN_SAVE_OUT : 0; }
 extern const hn_kernel hn_cpu_embedding;
-const hn_kernel hn_cpu_embedding = { &hn_op_embedding, forward, backward, NULL };
+const hn_kernel hn_cpu_embedding = { &hn_op_embedding, forward, backward, NULL, .bf16 = bf16 };

@@ -22,10 +22,13 @@ static job job_new(hn_call *c) {
 }
 static void forward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
-    float eps = ((const hn_layernorm_attr *)j->c->attr)->eps;
-    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++)
-        j->v->layernorm(hn_row_of(j->c->out, r), hn_row_of(j->c->in[0], r), j->w, j->b, j->cols, eps, j->mean ? j->mean + r : NULL,
-                        j->rstd ? j->rstd + r : NULL);
+    float eps = ((const hn_layernorm_attr *)j->c->attr)->eps, wide[HN_PIECE], to[HN_PIECE];
+    const hone_tensor *x = j->c->in[0], *y = j->c->out;
+    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++) {
+        j->v->layernorm(hn_wide_out(y, r, 0, to), hn_wide(j->v, x, r, 0, j->cols, wide), j->w, j->b, j->cols, eps,
+                        j->mean ? j->mean + r : NULL, j->rstd ? j->rstd + r : NULL);
+        hn_wide_done(j->v, y, r, 0, j->cols, to);
+    }
 }
 static void forward(hn_call *c) {
     job j = job_new(c);
@@ -35,11 +38,12 @@ static void forward(hn_call *c) {
 static void backward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     float *dw = j->dw ? j->dw + task * hn_round(j->cols) : NULL, *db = j->db ? j->db + task * hn_round(j->cols) : NULL;
+    float wide[HN_PIECE];
     if (dw) memset(dw, 0, (size_t)j->cols * sizeof *dw);
     if (db) memset(db, 0, (size_t)j->cols * sizeof *db);
     for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++)
-        j->v->layernorm_grad(j->dx ? hn_row_of(j->dx, r) : NULL, dw, db, j->c->out->grad + r * j->c->out->ld, hn_row_of(j->c->in[0], r),
-                             j->w, j->cols, j->mean[r], j->rstd[r]);
+        j->v->layernorm_grad(j->dx ? hn_row_of(j->dx, r) : NULL, dw, db, j->c->out->grad + r * j->c->out->ld,
+                             hn_wide(j->v, j->c->in[0], r, 0, j->cols, wide), j->w, j->cols, j->mean[r], j->rstd[r]);
 }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     int64_t rows = hn_rows(c->out);
@@ -60,4 +64,4 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     }
 }
 extern const hn_kernel hn_cpu_layernorm;
-const hn_kernel hn_cpu_layernorm = { &hn_op_layernorm, forward, backward, scratch_bytes };
+const hn_kernel hn_cpu_layernorm = { &hn_op_layernorm, forward, backward, scratch_bytes, .bf16 = hn_rows_bf16 };

@@ -22,11 +22,15 @@ static job job_new(hn_call *c) {
 }
 static void forward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
-    float eps = ((const hn_rmsnorm_attr *)j->c->attr)->eps;
-    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++)
+    float eps = ((const hn_rmsnorm_attr *)j->c->attr)->eps, wide[HN_PIECE], to[HN_PIECE];
+    int64_t n = j->groups * j->D;
+    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++) {
+        const float *x = hn_wide(j->v, j->c->in[0], r, 0, n, wide);
+        float *y = hn_wide_out(j->c->out, r, 0, to);
         for (int64_t g = 0; g < j->groups; g++)
-            j->v->rmsnorm(hn_row_of(j->c->out, r) + g * j->D, hn_row_of(j->c->in[0], r) + g * j->D, j->w, j->D, eps,
-                          j->rms ? j->rms + r * j->groups + g : NULL);
+            j->v->rmsnorm(y + g * j->D, x + g * j->D, j->w, j->D, eps, j->rms ? j->rms + r * j->groups + g : NULL);
+        hn_wide_done(j->v, j->c->out, r, 0, n, to);
+    }
 }
 static void forward(hn_call *c) {
     job j = job_new(c);
@@ -36,11 +40,14 @@ static void forward(hn_call *c) {
 static void backward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     float *dw = j->dw ? j->dw + task * hn_round(j->D) : NULL;
+    float wide[HN_PIECE];
     if (dw) memset(dw, 0, (size_t)j->D * sizeof *dw);
-    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++)
+    for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++) {
+        const float *x = hn_wide(j->v, j->c->in[0], r, 0, j->groups * j->D, wide);
         for (int64_t g = 0, at = 0; g < j->groups; g++, at += j->D)
-            j->v->rmsnorm_grad(j->dx ? hn_row_of(j->dx, r) + at : NULL, dw, j->c->out->grad + r * j->c->out->ld + at,
-                               hn_row_of(j->c->in[0], r) + at, j->w, j->D, j->rms[r * j->groups + g], !(j->dx && j->dx->fresh));
+            j->v->rmsnorm_grad(j->dx ? hn_row_of(j->dx, r) + at : NULL, dw, j->c->out->grad + r * j->c->out->ld + at, x + at, j->w, j->D,
+                               j->rms[r * j->groups + g], !(j->dx && j->dx->fresh));
+    }
 }
 static int64_t scratch_bytes(const hn_call *c, bool back) {
     int64_t rows = hn_rows(c->out);
@@ -57,4 +64,4 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     for (int64_t i = 0; i < chunks && dx[1]; i++) j.v->add(dx[1]->data, dx[1]->data, j.dw + i * hn_round(j.D), j.D);
 }
 extern const hn_kernel hn_cpu_rmsnorm;
-const hn_kernel hn_cpu_rmsnorm = { &hn_op_rmsnorm, forward, backward, scratch_bytes, .overwrites = true };
+const hn_kernel hn_cpu_rmsnorm = { &hn_op_rmsnorm, forward, backward, scratch_bytes, .overwrites = true, .bf16 = hn_rows_bf16 };

@@ -14,10 +14,12 @@ typedef struct {
 static void turn_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
     const hone_tensor *from = j->c->in[0], *out = j->c->out, *to = j->back ? j->dx : out;
+    float wide[HN_PIECE], turned[HN_PIECE];
+    int64_t n = j->D * j->at->heads;
     for (int64_t r = task * j->step, end = HN_MIN(r + j->step, j->rows); r < end; r++) {
         const float *angles = hn_row_of(j->table, j->table->dims == 2 ? r % j->T : r),
-                    *x = j->back ? out->grad + r * out->ld : hn_row_of(from, r);
-        float *y = hn_row_of(to, r);
+                    *x = j->back ? out->grad + r * out->ld : hn_wide(j->v, from, r, 0, n, wide);
+        float *y = hn_wide_out(to, r, 0, turned);
         bool add = j->back && !to->fresh;
         for (int64_t h = 0; h < j->at->heads; h++, x += j->D, y += j->D) {
             j->v->turn(y, x, angles, j->R / 2, j->at->interleaved, j->back, add);
@@ -25,6 +27,7 @@ static void turn_rows(void *arg, int64_t task, int worker) {
             if (add) j->v->add(y + j->R, y + j->R, x + j->R, j->D - j->R);
             else memcpy(y + j->R, x + j->R, (size_t)(j->D - j->R) * sizeof *y);
         }
+        hn_wide_done(j->v, to, r, 0, n, turned);
     }
 }
 static void run(hn_call *c, const hone_tensor *dx) {
@@ -40,4 +43,4 @@ static void backward(hn_call *c, hone_tensor *const dx[]) {
     if (dx[0]) run(c, dx[0]);
 }
 extern const hn_kernel hn_cpu_rope;
-const hn_kernel hn_cpu_rope = { &hn_op_rope, forward, backward, NULL, .overwrites = true };
+const hn_kernel hn_cpu_rope = { &hn_op_rope, forward, backward, NULL, .overwrites = true, .bf16 = hn_rows_bf16 };
