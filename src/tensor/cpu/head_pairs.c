@@ -8,16 +8,16 @@ enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, DH_DEPTH = 4096, DW_SIDE = 256 
 
 int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *s) {
     float *start = s;
-    int64_t n = 0, at, cells = hn_pairs_cells(x->block);
+    int64_t n = 0, at, ld = hn_pairs_ld(x->block);
 #define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
     x->h16 = TAKE(x->block * hn_head_row_floats(x->C));
     if (use != HN_HEAD_GRADS) return n;
     x->dz = TAKE(x->tiles_v * x->block * hn_head_tile_floats(x));
     if (x->w->wants_grad) {
-        x->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->V, cells));
-        x->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, cells));
+        x->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->V, ld));
+        x->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, ld));
     }
-    x->packed_w = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, hn_pairs_cells(HN_MIN(DH_DEPTH, x->V))));
+    x->packed_w = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, hn_pairs_ld(HN_MIN(DH_DEPTH, x->V))));
 #undef TAKE
     return n;
 }
@@ -31,16 +31,15 @@ void hn_head_pairs_block(const hn_call *c, const hn_head *x) {
     hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), narrow_h, (void *)x);
 }
 void hn_head_pairs_pack_w(const hn_head *x, int64_t v0, int64_t n, uint32_t *to) {
-    x->p->pack(to, x->p->width * hn_pairs_cells(x->C), hn_row_of(x->w, v0), HONE_F32, x->w->ld, true, n, x->C);
+    x->p->pack(to, x->p->width * hn_pairs_ld(x->C), hn_row_of(x->w, v0), HONE_F32, x->w->ld, true, n, x->C);
 }
 void hn_head_pairs_logits(const hn_head *x, int64_t i0, int64_t m, int64_t n, const uint32_t *w, float *z, int64_t ld) {
-    int64_t cells = hn_pairs_cells(x->C);
     hn_pairs_left h = { h_row(x, i0), hn_head_row_floats(x->C) * 4, 4, 0 };
-    x->p->product(z, ld, m, n, cells, &h, w, x->p->width * cells, false);
+    x->p->product(z, ld, m, n, hn_pairs_cells(x->C), &h, w, x->p->width * hn_pairs_ld(x->C), false);
 }
 void hn_head_pairs_pack_dz(const hn_head *x, int64_t i0, int64_t m, int64_t v0, int64_t n) {
-    int64_t cells = hn_pairs_cells(x->rows);
-    x->p->pack(x->packed_dz + hn_pairs_at(x->p, cells, v0, hn_pairs_cells(i0)), x->p->width * cells, hn_head_dz16(x, v0 / TILE, i0), HONE_BF16,
+    int64_t ld = hn_pairs_ld(x->rows);
+    x->p->pack(x->packed_dz + hn_pairs_at(x->p, ld, v0, hn_pairs_cells(i0)), x->p->width * ld, hn_head_dz16(x, v0 / TILE, i0), HONE_BF16,
                2 * hn_head_tile_floats(x), false, n, m);
 }
 
@@ -54,34 +53,34 @@ typedef struct {
 
 static void pack_h(void *arg, int64_t task, int worker) {
     const hn_head *x = ((const job *)arg)->x;
-    int64_t k0 = task * TILE, cells = hn_pairs_cells(x->rows);
-    x->p->pack(x->packed_h + hn_pairs_at(x->p, cells, k0, 0), x->p->width * cells, h_row(x, 0) + k0, HONE_BF16,
+    int64_t k0 = task * TILE, ld = hn_pairs_ld(x->rows);
+    x->p->pack(x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, h_row(x, 0) + k0, HONE_BF16,
                2 * hn_head_row_floats(x->C), false, HN_MIN(TILE, x->C - k0), x->rows);
 }
 static void dw_tile(void *arg, int64_t task, int worker) {
     const job *j = arg;
     const hn_head *x = j->x;
-    int64_t across = hn_cdiv(x->C, DW_SIDE), v0 = task / across * DW_SIDE, k0 = task % across * DW_SIDE, cells = hn_pairs_cells(x->rows);
-    hn_pairs_left dz = hn_pairs_panels(x->p, x->packed_dz, cells, v0, 0);
-    x->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, x->V - v0), HN_MIN(DW_SIDE, x->C - k0), cells, &dz,
-                  x->packed_h + hn_pairs_at(x->p, cells, k0, 0), x->p->width * cells, true);
+    int64_t across = hn_cdiv(x->C, DW_SIDE), v0 = task / across * DW_SIDE, k0 = task % across * DW_SIDE, ld = hn_pairs_ld(x->rows);
+    hn_pairs_left dz = hn_pairs_panels(x->p, x->packed_dz, ld, v0, 0);
+    x->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, x->V - v0), HN_MIN(DW_SIDE, x->C - k0),
+                  hn_pairs_cells(x->rows), &dz, x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, true);
 }
 static void pack_w(void *arg, int64_t task, int worker) {
     const job *j = arg;
     const hn_head *x = j->x;
-    int64_t v = task * TILE, cells = hn_pairs_cells(j->deep_n);
-    x->p->pack(x->packed_w + hn_pairs_at(x->p, cells, 0, hn_pairs_cells(v)), x->p->width * cells, hn_row_of(x->w, j->deep + v), HONE_F32,
+    int64_t v = task * TILE, ld = hn_pairs_ld(j->deep_n);
+    x->p->pack(x->packed_w + hn_pairs_at(x->p, ld, 0, hn_pairs_cells(v)), x->p->width * ld, hn_row_of(x->w, j->deep + v), HONE_F32,
                x->w->ld, false, x->C, HN_MIN(TILE, j->deep_n - v));
 }
 static void dh_tile(void *arg, int64_t task, int worker) {
     const job *j = arg;
     const hn_head *x = j->x;
-    int64_t across = hn_cdiv(x->C, TILE), i0 = task / across * ROWS, k0 = task % across * TILE, cells = hn_pairs_cells(j->deep_n);
+    int64_t across = hn_cdiv(x->C, TILE), i0 = task / across * ROWS, k0 = task % across * TILE, ld = hn_pairs_ld(j->deep_n);
     for (int64_t v = 0; v < j->deep_n; v += TILE) {
         hn_pairs_left dz = { hn_head_dz16(x, (j->deep + v) / TILE, i0), hn_head_tile_floats(x) * 4, 4, 0 };
         x->p->product(hn_row_of(j->dh, x->r0 + i0) + k0, j->dh->ld, HN_MIN(ROWS, x->rows - i0), HN_MIN(TILE, x->C - k0),
-                      hn_pairs_cells(HN_MIN(TILE, j->deep_n - v)), &dz, x->packed_w + hn_pairs_at(x->p, cells, k0, hn_pairs_cells(v)),
-                      x->p->width * cells, !j->dh->fresh || j->deep + v > 0);
+                      hn_pairs_cells(HN_MIN(TILE, j->deep_n - v)), &dz, x->packed_w + hn_pairs_at(x->p, ld, k0, hn_pairs_cells(v)),
+                      x->p->width * ld, !j->dh->fresh || j->deep + v > 0);
     }
 }
 void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw) {

@@ -19,7 +19,7 @@ int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *
 void hn_head_pairs_block(const hn_call *c, const hn_head *x);                       /* the block's rows, rounded */
 /* A tile's w packed into `to`, and the logits of rows i0 … i0 + m of the block from there. */
 static inline int64_t hn_head_pairs_room(const hn_head *x) {
-    return hn_pairs_packed(x->p, HN_MIN(HN_HEAD_TILE, x->V), hn_pairs_cells(x->C));
+    return hn_pairs_packed(x->p, HN_MIN(HN_HEAD_TILE, x->V), hn_pairs_ld(x->C));
 }
 void hn_head_pairs_pack_w(const hn_head *x, int64_t v0, int64_t n, uint32_t *to);
 void hn_head_pairs_logits(const hn_head *x, int64_t i0, int64_t m, int64_t n, const uint32_t *w, float *z, int64_t ld);

@@ -74,8 +74,8 @@ static hn_pairs_left rows_in(const float *room, int64_t n) { return (hn_pairs_le
 static void pack_w_piece(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t deep = hn_cdiv(j->depth, PACK_DEPTH), n0 = task / deep * PACK_COLS, k0 = task % deep * PACK_DEPTH, at = j->n0 + n0;
-    int64_t n = HN_MIN(PACK_COLS, j->n - n0), k = HN_MIN(PACK_DEPTH, j->depth - k0), cells = hn_pairs_cells(j->depth);
-    j->p->pack(j->packed + hn_pairs_at(j->p, cells, n0, hn_pairs_cells(k0)), j->p->width * cells,
+    int64_t n = HN_MIN(PACK_COLS, j->n - n0), k = HN_MIN(PACK_DEPTH, j->depth - k0), ld = hn_pairs_ld(j->depth);
+    j->p->pack(j->packed + hn_pairs_at(j->p, ld, n0, hn_pairs_cells(k0)), j->p->width * ld,
                j->w + (j->along ? at * j->ldw + k0 : k0 * j->ldw + at), HONE_F32, j->ldw, j->along, n, k);
 }
 /* Columns n0 … n0 + n of a product over `depth` numbers of w, which lie one after another, or down a column of it. */
@@ -108,10 +108,10 @@ static void finish_row(const job *j, float *y, float *z, int64_t r, int64_t n0, 
 static void forward_tile(void *arg, int64_t task, int worker) {
     job *j = arg;
     int64_t across = hn_cdiv(j->n, COLS), r0 = task / across * ROWS, at = task % across * COLS, n0 = j->n0 + at;
-    int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->n - at), cells = hn_pairs_cells(j->K), ldy = j->y16 ? COLS : j->N;
+    int64_t m = HN_MIN(ROWS, j->M - r0), n = HN_MIN(COLS, j->n - at), ld = hn_pairs_ld(j->K), ldy = j->y16 ? COLS : j->N;
     float *room = j->rooms + worker * j->room, *tile = room + x_room(j), *y = j->y16 ? tile : j->y + r0 * j->N + n0;
     hn_pairs_left x = x_rows(j, room, r0, m);
-    j->p->product(y, ldy, m, n, cells, &x, j->packed + hn_pairs_at(j->p, cells, at, 0), j->p->width * cells, false);
+    j->p->product(y, ldy, m, n, hn_pairs_cells(j->K), &x, j->packed + hn_pairs_at(j->p, ld, at, 0), j->p->width * ld, false);
     for (int64_t i = 0; i < m; i++) finish_row(j, y + i * ldy, tile + ROWS * COLS, r0 + i, n0, n);
 }
 void hn_linear_pairs_forward(hn_call *c) {
@@ -120,7 +120,7 @@ void hn_linear_pairs_forward(hn_call *c) {
     if (is_bf16(c->out)) j.y16 = c->out->data, j.pre16 = z;
     else j.y = c->out->data, j.pre = z;
     j.packed = c->scratch;
-    j.rooms = (float *)c->scratch + hn_pairs_packed(j.p, strip(&j), hn_pairs_cells(j.K)), j.room = forward_room(&j);
+    j.rooms = (float *)c->scratch + hn_pairs_packed(j.p, strip(&j), hn_pairs_ld(j.K)), j.room = forward_room(&j);
     for (int64_t n0 = 0, step = strip(&j); n0 < j.N && j.M; n0 += step) {
         pack_w(&j, n0, HN_MIN(step, j.N - n0), j.K, !j.tr);
         hn_cpu_run(c, (double)j.M * (double)j.K * (double)j.n, j.row_tiles * hn_cdiv(j.n, COLS), forward_tile, &j);
@@ -148,30 +148,30 @@ static void d_row(const job *j, float *room, int64_t r, float *sum, hn_bf16 *to)
 }
 static void backward_rows(void *arg, int64_t task, int worker) {
     job *j = arg;
-    int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0), cells = hn_pairs_cells(j->M), deep = hn_pairs_cells(j->N);
+    int64_t r0 = task * ROWS, m = HN_MIN(ROWS, j->M - r0), ld = hn_pairs_ld(j->M), ldw = hn_pairs_ld(j->N);
     float *narrow = j->rooms + worker * j->room, *sum = j->db ? j->db_part + task * hn_round(j->N) : NULL;
     if (sum) memset(sum, 0, (size_t)j->N * sizeof *sum);
     for (int64_t i = 0; i < m; i++)
         d_row(j, narrow + ROWS * row_floats(j->N), r0 + i, sum, (hn_bf16 *)(void *)(narrow + i * row_floats(j->N)));
     hn_pairs_left left = rows_in(narrow, j->N);
-    if (j->dx) j->p->product(j->dx + r0 * j->lddx, j->lddx, m, j->K, deep, &left, j->packed, j->p->width * deep, j->adds);
+    if (j->dx) j->p->product(j->dx + r0 * j->lddx, j->lddx, m, j->K, hn_pairs_cells(j->N), &left, j->packed, j->p->width * ldw, j->adds);
     if (!j->dw) return;
-    int64_t at = hn_pairs_at(j->p, cells, 0, hn_pairs_cells(r0)), stride = j->p->width * cells;
+    int64_t at = hn_pairs_at(j->p, ld, 0, hn_pairs_cells(r0)), stride = j->p->width * ld;
     j->p->pack(j->packed_d + at, stride, narrow, HONE_BF16, 2 * row_floats(j->N), false, j->N, m);
     j->p->pack(j->packed_x + at, stride, j->x + r0 * j->ldx, HONE_BF16, j->ldx, false, j->K, m);
 }
 /* dw (wrows,wcols) is dᵀ·x, or xᵀ·d when transposed */
 static void backward_weight(void *arg, int64_t task, int worker) {
     job *j = arg;
-    int64_t part = task % j->splits, tile = task / j->splits, cells = hn_pairs_cells(j->M);
+    int64_t part = task % j->splits, tile = task / j->splits, cells = hn_pairs_cells(j->M), deep = hn_pairs_ld(j->M);
     int64_t a0 = tile / j->wb * WROWS, b0 = tile % j->wb * WCOLS, a = HN_MIN(WROWS, j->wrows - a0), b = HN_MIN(WCOLS, j->wcols - b0);
     int64_t q0 = hn_pairs_cells(part * SPLIT), q = j->splits == 1 ? cells : HN_MIN(hn_pairs_cells(SPLIT), cells - q0);
-    hn_pairs_left left = hn_pairs_panels(j->p, j->tr ? j->packed_x : j->packed_d, cells, a0, q0);
-    const uint32_t *right = (j->tr ? j->packed_d : j->packed_x) + hn_pairs_at(j->p, cells, b0, q0);
+    hn_pairs_left left = hn_pairs_panels(j->p, j->tr ? j->packed_x : j->packed_d, deep, a0, q0);
+    const uint32_t *right = (j->tr ? j->packed_d : j->packed_x) + hn_pairs_at(j->p, deep, b0, q0);
     float *to = j->dw + a0 * j->lddw + b0;
     int64_t ld = j->lddw;
     if (j->splits > 1) to = j->dw_part + part * hn_round(j->wrows * j->wcols) + a0 * j->wcols + b0, ld = j->wcols;
-    j->p->product(to, ld, a, b, q, &left, right, j->p->width * cells, j->splits == 1);
+    j->p->product(to, ld, a, b, q, &left, right, j->p->width * deep, j->splits == 1);
 }
 
 /* What backward takes from scratch; with s NULL the addresses are only counted. */
@@ -183,10 +183,10 @@ static int64_t backward_cut(job *j, float *s) {
     j->room = backward_room(j);
 #define TAKE(count) (at = n, n += hn_round(count), start ? start + at : NULL)
     j->rooms = TAKE(hn_pool_threads(j->c->pool) * j->room);
-    j->packed = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->K, hn_pairs_cells(j->N)));
+    j->packed = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->K, hn_pairs_ld(j->N)));
     if (j->c->in[1]->wants_grad) {
-        j->packed_d = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->N, hn_pairs_cells(j->M)));
-        j->packed_x = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->K, hn_pairs_cells(j->M)));
+        j->packed_d = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->N, hn_pairs_ld(j->M)));
+        j->packed_x = (uint32_t *)(void *)TAKE(hn_pairs_packed(j->p, j->K, hn_pairs_ld(j->M)));
     }
     if (j->c->in[2]) j->db_part = TAKE(j->row_tiles * hn_round(j->N));
     if (j->splits > 1) j->dw_part = TAKE(j->splits * hn_round(j->wrows * j->wcols));
@@ -196,7 +196,7 @@ static int64_t backward_cut(job *j, float *s) {
 int64_t hn_linear_pairs_bytes(const hn_call *c, bool back) {
     job j = job_new((hn_call *)c);
     if (back) return backward_cut(&j, NULL);
-    return (hn_pairs_packed(j.p, strip(&j), hn_pairs_cells(j.K)) + hn_pool_threads(c->pool) * forward_room(&j)) * (int64_t)sizeof(float);
+    return (hn_pairs_packed(j.p, strip(&j), hn_pairs_ld(j.K)) + hn_pool_threads(c->pool) * forward_room(&j)) * (int64_t)sizeof(float);
 }
 void hn_linear_pairs_backward(hn_call *c, hone_tensor *const dx[]) {
     job j = job_new(c);
