@@ -38,6 +38,7 @@ typedef struct hn_vec {
     void (*softcap)(float *y, float *slope, const float *x, float scale, float cap, int64_t n);
     void (*widen)(float *y, const hn_bf16 *x, int64_t n);
     void (*narrow)(hn_bf16 *y, const float *x, int64_t n); /* rounded */
+    float (*exp_narrow)(hn_bf16 *p, const float *s, float shift, int64_t n); /* exp_shift with scale 1; p rounded, the sum of what was not */
 } hn_vec;
 HN_BY_ISA(hn_vec, hn_vec)
 static inline const hn_vec *hn_vec_now(void) { return hn_vec_of(hn_cpu_isa()); }

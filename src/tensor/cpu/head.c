@@ -37,6 +37,7 @@ typedef struct {
     void *arg;
     float *z;        /* (rows,ld) where logits stay in f32; NULL: in rooms */
     bool keep, pack; /* in bf16; for dw */
+    bool kept;       /* `see` narrows */
     int64_t chunk;   /* rows of a task */
 } walk;
 
@@ -62,10 +63,11 @@ static void walk_task(void *arg, int64_t task, int worker) {
             t.t = z, t.ld_t = tile_ld(teacher);
             tile_logits(teacher, i0, t.m, v0, n, z, t.ld_t, worker);
         }
+        if (k->kept) t.kept = hn_head_dz16(x, tile, i0), t.ld_kept = 2 * hn_head_tile_floats(x);
         if (k->see) k->see(k->arg, &t);
         for (int64_t i = 0; i < t.m && k->keep; i++) hn_head_narrow(hn_head_dz16(x, tile, i0 + i), t.z + i * t.ld, n);
+        if (k->pack) hn_head_pairs_pack_dz(x, i0, t.m, v0, n);
     }
-    if (k->pack) hn_head_pairs_pack_dz(x, first, end - first, v0, n);
 }
 /* A tile of w meets all rows while it is in the caches. In pairs a task packs it and goes through all rows with it; few tasks are cut
  * further. */
@@ -89,6 +91,13 @@ void hn_head_tiles(const hn_call *c, hn_head *x, hn_head *teacher, int64_t r0, b
     walk k = { .x = x, .teacher = teacher, .see = see, .arg = arg, .z = x->p ? NULL : x->dz, .keep = x->p && x->dz };
     k.pack = k.keep && final && x->packed_dz;
     walk_all(c, &k, 2.0 * (double)(x->C + (teacher ? teacher->C : 0) + 16), walk_task);
+}
+
+void hn_head_tiles_kept(const hn_call *c, hn_head *x, int64_t r0, hn_head_see *see, void *arg) {
+    begin(c, x, r0);
+    x->by = NULL;
+    walk k = { .x = x, .see = see, .arg = arg, .kept = true, .pack = x->packed_dz != NULL };
+    walk_all(c, &k, 2.0 * (double)(x->C + 16), walk_task);
 }
 
 static void again_task(void *arg, int64_t task, int worker) {

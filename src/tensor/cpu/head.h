@@ -25,6 +25,8 @@ typedef struct hn_head {
     int64_t room;
     float *dz;                                 /* (rows,ld); in pairs rows of bf16, tile by tile of classes */
     float *h16;                                /* in pairs: the block's rows in bf16 */
+    float *by;                                 /* in pairs: what each row of dz still has to be multiplied by; NULL: nothing */
+    float *room_by;
     uint32_t *packed_dz, *packed_h, *packed_w; /* in pairs: the block's depth, V and C columns; a stretch of classes deep, C columns */
 } hn_head;
 static inline hn_head hn_head_of(const hone_tensor *h, const hone_tensor *w) {
@@ -56,13 +58,18 @@ typedef struct hn_head_tile {
     float *z;
     const float *t;
     int64_t ld, ld_t, r0, m, v0, n;
+    hn_bf16 *kept; /* hn_head_tiles_kept's, rows ld_kept apart */
+    int64_t ld_kept;
 } hn_head_tile;
 typedef void hn_head_see(void *arg, const hn_head_tile *tile);
 /* Shows `see` the tiles of the block from r0 on, classes by HN_HEAD_TILE. What it leaves in z is kept where HN_HEAD_GRADS was cut:
  * `final` as the gradients of the logits, otherwise to be shown again, which may be by fewer rows. */
 void hn_head_tiles(const hn_call *c, hn_head *x, hn_head *teacher, int64_t r0, bool final, hn_head_see *see, void *arg);
 void hn_head_tiles_again(const hn_call *c, hn_head *x, hn_head_see *see, void *arg); /* final */
-/* dh += dz·w and dw += dzᵀ·h for the block; each may be NULL. A fresh dh is overwritten; dw must be zeroed by the caller. */
+/* In pairs, the block being cut for gradients: `see` itself leaves them, rounded, in t->kept, up to a factor for each row that may be known
+ * after the last tile: the caller takes `by` from hn_head_pairs_by, and mends single numbers by hn_head_pairs_mend (head_pairs.h). */
+void hn_head_tiles_kept(const hn_call *c, hn_head *x, int64_t r0, hn_head_see *see, void *arg);
+/* dh += dz·w and dw += dzᵀ·h for the block; each may be NULL. With x->by, dh must be fresh. A fresh dh is overwritten; dw must be zeroed by the caller. */
 void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw);
 /* All blocks: `see` makes a tile of logits their gradient. A fresh dw is zeroed. */
 void hn_head_backward(const hn_call *c, hn_head *x, hn_head *teacher, hn_head_see *see, void *arg, hone_tensor *dh, hone_tensor *dw);

@@ -1,6 +1,6 @@
 /* head_pairs.c - a head's products where the CPU multiplies pairs of bf16 numbers (pairs.h). h is bf16 already; w is rounded as it is
  * packed, a tile of classes for the logits, DH_DEPTH of them for dh; the gradients of the logits are kept as rows of bf16, for dh, and
- * packed, for dw. */
+ * packed, for dw. Where each row still lacks a factor (x->by), h is multiplied by it for dw, and dh in the end. */
 #include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
@@ -13,6 +13,7 @@ int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *
     x->h16 = TAKE(x->block * hn_head_row_floats(x->C));
     if (use != HN_HEAD_GRADS) return n;
     x->dz = TAKE(x->tiles_v * x->block * hn_head_tile_floats(x));
+    x->room_by = TAKE(x->block);
     if (x->w->wants_grad) {
         x->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->V, ld));
         x->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, ld));
@@ -43,6 +44,14 @@ void hn_head_pairs_pack_dz(const hn_head *x, int64_t i0, int64_t m, int64_t v0, 
                2 * hn_head_tile_floats(x), false, n, m);
 }
 
+float *hn_head_pairs_by(hn_head *x) { return x->by = x->room_by; }
+void hn_head_pairs_mend(const hn_head *x, int64_t i, int64_t v, float to) {
+    hn_bf16 number = hn_narrow(to);
+    int64_t w = x->p->width, at = hn_pairs_at(x->p, hn_pairs_ld(x->rows), v / w * w, i / 2) + v % w;
+    hn_head_dz16(x, v / TILE, i)[v % TILE] = number;
+    if (x->packed_dz) ((hn_bf16 *)(void *)(x->packed_dz + at))[i % 2] = number;
+}
+
 /* ---- gradients ---- */
 
 typedef struct {
@@ -51,6 +60,23 @@ typedef struct {
     int64_t deep, deep_n; /* classes that dh is at */
 } job;
 
+static void scale_h(void *arg, int64_t task, int worker) {
+    const hn_head *x = ((const job *)arg)->x;
+    const hn_vec *v = hn_vec_now();
+    for (int64_t i = task * ROWS; i < HN_MIN(x->rows, (task + 1) * ROWS); i++)
+        for (int64_t k = 0; k < x->C; k += TILE) {
+            float wide[TILE];
+            int64_t n = HN_MIN(TILE, x->C - k);
+            hn_bf16 *row = h_row(x, i) + k;
+            if (x->by[i] == 0) {
+                memset(row, 0, (size_t)n * sizeof *row);
+                continue;
+            }
+            v->widen(wide, row, n);
+            v->scale(wide, wide, x->by[i], n);
+            v->narrow(row, wide, n);
+        }
+}
 static void pack_h(void *arg, int64_t task, int worker) {
     const hn_head *x = ((const job *)arg)->x;
     int64_t k0 = task * TILE, ld = hn_pairs_ld(x->rows);
@@ -82,11 +108,17 @@ static void dh_tile(void *arg, int64_t task, int worker) {
                       hn_pairs_cells(HN_MIN(TILE, j->deep_n - v)), &dz, x->packed_w + hn_pairs_at(x->p, ld, k0, hn_pairs_cells(v)),
                       x->p->width * ld, !j->dh->fresh || j->deep + v > 0);
     }
+    if (!x->by || j->deep + j->deep_n < x->V) return;
+    for (int64_t i = i0; i < HN_MIN(x->rows, i0 + ROWS); i++) {
+        float *row = hn_row_of(j->dh, x->r0 + i) + k0;
+        hn_vec_now()->scale(row, row, x->by[i], HN_MIN(TILE, x->C - k0));
+    }
 }
 void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw) {
     job j = { x, dh, dw, 0, 0 };
     double flops = (double)x->rows * (double)x->V * (double)x->C;
     if (dw) {
+        if (x->by) hn_cpu_run(c, 20.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, &j);
         hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->C, TILE), pack_h, &j);
         hn_cpu_run(c, flops, hn_cdiv(x->V, DW_SIDE) * hn_cdiv(x->C, DW_SIDE), dw_tile, &j);
     }

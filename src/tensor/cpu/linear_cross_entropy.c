@@ -7,13 +7,15 @@
  * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
  * dh waits for backward; a frozen head goes without the second look (frozen_head.c). A head that is no weight itself (computed, a view)
  * takes the other way. A head of 16 bits, which is only read, is widened a tile at a time.
- * In pairs of bf16 (head.h) forward goes by tiles of 512 classes, each with all rows, and the exponentials are kept in bf16 as dz is. */
+ * In pairs of bf16 (head.h) forward goes by tiles of 512 classes, each with all rows, and the exponentials are kept in bf16 as dz is. There
+ * z's exponent is shifted by the multiple of 64 nearest to the tile's maximum, which is nearly always one number for all tiles of a row: so
+ * what makes it dz is one factor for the row (head_pairs.c), and one number, the target's, that is set anew. Other tiles are scaled first. */
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/frozen_head.h"
-#include "tensor/cpu/head.h"
+#include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096, FEW = 32 };
 
 typedef struct {
     hn_call *c;
@@ -30,7 +32,9 @@ typedef struct {
     double g;
     hn_head x;
     const float *lse;
+    int64_t first, end; /* rows that each_few_rows goes through */
     bool leads; /* forward makes the gradients */
+    bool keeps; /* … by hn_head_tiles_kept */
 } job;
 
 static job job_new(hn_call *c) {
@@ -46,6 +50,7 @@ static job job_new(hn_call *c) {
     j.leads = c->aux[1] && (!j.w->wants_grad || (j.w->is_weight && !j.w->base));
     j.x = hn_head_of(j.h, j.w);
     j.splits = j.leads || j.x.p ? j.x.tiles_v : hn_cdiv(j.V, SPLIT);
+    j.keeps = j.leads && j.x.p && j.splits > 1 && !(j.at->smoothing > 0);
     return j;
 }
 static int64_t wide_floats(const job *j) { return hn_round(HN_MIN(TILE, j->V) * hn_pad_ld(j->C)); }
@@ -79,6 +84,8 @@ static int32_t place_of(const float *z, float x, int64_t n) {
         if (z[i] == x) return (int32_t)i;
     return -1; /* x is NaN */
 }
+/* What sums of exponentials are relative to, from a maximum. */
+static float shift_of(const job *j, float max) { return j->keeps ? 64 * rintf(max / 64) : max; }
 /* A tile of logits into its rows' numbers at `split`; `leave`: z becomes exp(z − maximum). */
 static void see_tile(const job *j, const hn_head_tile *t, int64_t split, bool first, bool leave) {
     for (int64_t i = 0; i < t->m; i++) {
@@ -113,14 +120,35 @@ static void forward_task(void *arg, int64_t task, int worker) {
     }
 }
 static void see_only(void *arg, const hn_head_tile *t) { see_tile(arg, t, t->v0 / TILE, true, false); }
+static void keep_tile(void *arg, const hn_head_tile *t) {
+    const job *j = arg;
+    for (int64_t i = 0; i < t->m; i++) {
+        int64_t r = t->r0 + i, at = r * j->splits + t->v0 / TILE;
+        int32_t y = j->y[r];
+        hn_bf16 *kept = t->kept + i * t->ld_kept;
+        const float *zi = t->z + i * t->ld;
+        if (y != j->at->ignore) {
+            j->max[at] = j->v->top(zi, t->n);
+            if (j->best) j->best[at] = (int32_t)t->v0 + place_of(zi, j->max[at], t->n);
+            if (y >= t->v0 && y < t->v0 + t->n) j->target[r] = zi[y - t->v0];
+            j->sum[at] = j->v->exp_narrow(kept, zi, shift_of(j, j->max[at]), t->n);
+        }
+        if (hn_cross_entropy_weight(j->c, r) == 0) memset(kept, 0, (size_t)t->n * sizeof *kept);
+        if (t->n % 2) kept[t->n] = 0;
+    }
+}
 /* One row's splits joined: its log-sum-exp, where its maximum is, the mean of its logits. */
 static double join(const job *j, int64_t r, int32_t *best, double *mean) {
     const float *max = j->max + r * j->splits, *sum = j->sum + r * j->splits;
     int64_t top = 0;
-    double to = max[0], exps = 0, all = 0;
+    double to, exps = 0, all = 0;
     for (int64_t i = 1; i < j->splits; i++)
-        if (max[i] > max[top] || isnan(max[i])) to = max[top = i];
-    for (int64_t i = 0; i < j->splits; i++) exps += j->splits == 1 ? sum[i] : sum[i] * exp(max[i] - to);
+        if (max[i] > max[top] || isnan(max[i])) top = i;
+    to = shift_of(j, max[top]);
+    for (int64_t i = 0; i < j->splits; i++) {
+        double from = shift_of(j, max[i]);
+        exps += from == to ? sum[i] : sum[i] * exp(from - to);
+    }
     for (int64_t i = 0; i < j->splits && j->all; i++) all += j->all[r * j->splits + i];
     double lse = to + log(exps);
     if (j->best) *best = isnan(lse) ? -1 : j->best[r * j->splits + top];
@@ -142,7 +170,41 @@ static void row_end(const job *j, int64_t r) {
     j->loss[r] = loss;
 }
 
+static void end_rows(void *arg, int64_t task, int worker) {
+    const job *j = arg;
+    for (int64_t r = j->first + task * FEW; r < HN_MIN(j->end, j->first + (task + 1) * FEW); r++) row_end(j, r);
+}
+static void each_few_rows(job *j, int64_t first, int64_t end, void (*fn)(void *arg, int64_t task, int worker)) {
+    j->first = first, j->end = end;
+    hn_cpu_run(j->c, 500.0 * (double)((end - first) * j->splits), hn_cdiv(end - first, FEW), fn, j);
+}
+
 /* ---- forward that leaves the gradients ---- */
+
+/* What makes the exponentials kept for a row its gradient. A row that weighs nothing holds zeros. */
+static void make_gradients(const job *j, int64_t r) {
+    int64_t i = r - j->x.r0;
+    const float *max = j->max + r * j->splits;
+    float g = (float)(j->g * hn_cross_entropy_weight(j->c, r)), shift;
+    j->x.by[i] = 0;
+    if (g == 0) return;
+    shift = shift_of(j, max[0]);
+    for (int64_t s = 1; s < j->splits; s++) shift = fmaxf(shift, shift_of(j, max[s]));
+    for (int64_t s = 0; s < j->splits; s++) {
+        float less = shift_of(j, max[s]) - shift;
+        for (int64_t k = 0; k < TILE && s * TILE + k < j->V && less < 0; k++)
+            hn_head_pairs_mend(&j->x, i, s * TILE + k, hn_widen(hn_head_dz16(&j->x, s, i)[k]) * expf(less));
+    }
+    j->x.by[i] = g * expf(shift - j->lse[r]);
+    hn_head_pairs_mend(&j->x, i, j->y[r], expf(j->lse[r] - shift) * expm1f(j->target[r] - j->lse[r])); /* p − 1, exact near 0 */
+}
+static void keep_rows(void *arg, int64_t task, int worker) {
+    const job *j = arg;
+    for (int64_t r = j->first + task * FEW; r < HN_MIN(j->end, j->first + (task + 1) * FEW); r++) {
+        row_end(j, r);
+        make_gradients(j, r);
+    }
+}
 
 static void lead_scale(void *arg, const hn_head_tile *t) {
     const job *j = arg;
@@ -175,9 +237,13 @@ static void lead(job *j) {
     j->g = 1 / hn_cross_entropy_denominator(c);
     j->lse = c->aux[0]->data;
     for (int64_t r0 = 0; r0 < j->R; r0 += j->x.block) {
-        hn_head_tiles(c, &j->x, NULL, r0, j->splits == 1, lead_see, j);
-        if (j->splits > 1) {
-            for (int64_t r = r0; r < r0 + j->x.rows; r++) row_end(j, r);
+        if (j->keeps) {
+            hn_head_tiles_kept(c, &j->x, r0, keep_tile, j);
+            (void)hn_head_pairs_by(&j->x);
+            each_few_rows(j, r0, r0 + j->x.rows, keep_rows);
+        } else hn_head_tiles(c, &j->x, NULL, r0, j->splits == 1, lead_see, j);
+        if (!j->keeps && j->splits > 1) {
+            each_few_rows(j, r0, r0 + j->x.rows, end_rows);
             hn_head_tiles_again(c, &j->x, lead_scale, j);
         }
         hn_head_grads(c, &j->x, j->h->wants_grad ? &dh : NULL, wants_w ? &dw : NULL);
@@ -204,7 +270,7 @@ static void forward(hn_call *c) {
     if (j.leads) lead(&j);
     else if (j.x.p) hn_head_tiles(c, &j.x, NULL, 0, false, see_only, &j);
     else hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);
-    for (int64_t r = 0; r < j.R && !j.leads; r++) row_end(&j, r);
+    if (!j.leads) each_few_rows(&j, 0, j.R, end_rows);
     for (int64_t r = 0; r < j.R; r++) total += hn_cross_entropy_weight(c, r) * j.loss[r];
     *(float *)c->out->data = (float)(total / hn_cross_entropy_denominator(c));
 }

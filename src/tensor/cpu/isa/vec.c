@@ -340,11 +340,29 @@ static void narrow(hn_bf16 *y, const float *x, int64_t n) {
     for (; i < n; i++) y[i] = hn_narrow(x[i]);
 }
 
+static float exp_narrow(hn_bf16 *p, const float *s, float shift, int64_t n) {
+    vf vh = v_set(-shift), sum = v_set(0);
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) {
+        vf e = v_exp(v_loadu(s + i) + vh);
+        sum = sum + e;
+        v_narrow(p + i, e);
+    }
+    if (i < n) {
+        float tail[VW];
+        vf e = v_keepn(v_exp(v_loadn(s + i, n - i) + vh), v_set(0), n - i);
+        sum = sum + e;
+        v_storeu(tail, e);
+        narrow(p + i, tail, n - i);
+    }
+    return v_sum(sum);
+}
+
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define TABLE PASTE(hn_vec_, HN_ISA)
 extern const hn_vec TABLE;
 const hn_vec TABLE = {
     VW, add, bias_act, act_grad, layernorm, layernorm_grad, top, exp_shift, scale, dot, softmax_grad, drop, gemv,
-    rmsnorm, rmsnorm_grad, turn, softcap, widen, narrow,
+    rmsnorm, rmsnorm_grad, turn, softcap, widen, narrow, exp_narrow,
 };
