@@ -9,7 +9,7 @@ const hn_head_vec *hn_head_vec_now(void) { return hn_head_vec_of(hn_cpu_isa()); 
 
 /* Whole tiles of rows where they fit, at least sixteen rows where the vocabulary is huge. */
 int64_t hn_head_rows(const hn_head *x, int blocks) {
-    int64_t fit = HN_HEAD_FLOATS / blocks / x->V, whole = HN_MIN(HN_HEAD_BLOCK, fit / ROWS * ROWS);
+    int64_t fit = (x->p ? 2 : 1) * HN_HEAD_FLOATS / blocks / x->V, whole = HN_MIN(HN_HEAD_BLOCK, fit / ROWS * ROWS);
     if (!whole) whole = HN_MAX(16, fit / 16 * 16);
     return HN_MIN(hn_cdiv(x->R, 16) * 16, whole);
 }
@@ -24,8 +24,12 @@ int64_t hn_head_cut(hn_head *x, const hn_call *c, hn_head_use use, int64_t block
     x->rooms = s;
     int64_t n = hn_pool_threads(c->pool) * x->room;
     float *rest = s ? s + n : NULL;
+    if (use == HN_HEAD_GRADS) x->room_by = rest, n += hn_round(block), rest = s ? s + n : NULL;
     if (x->p) return n + hn_head_pairs_cut(x, c, use, rest);
-    if (use == HN_HEAD_GRADS) x->dz = rest, n += block * x->ld;
+    if (use != HN_HEAD_GRADS) return n;
+    x->ld_h = hn_pad_ld(x->C);
+    x->dz = rest, n += block * x->ld;
+    x->h_by = s ? s + n : NULL, n += block * x->ld_h;
     return n;
 }
 
@@ -78,7 +82,7 @@ static void walk_all(const hn_call *c, walk *k, double flops, void (*fn)(void *a
     hn_cpu_run(c, flops * (double)x->rows * (double)x->V, hn_cdiv(x->rows, k->chunk) * x->tiles_v, fn, k);
 }
 static void begin(const hn_call *c, hn_head *x, int64_t r0) {
-    x->r0 = r0, x->rows = HN_MIN(x->block, x->R - r0);
+    x->r0 = r0, x->rows = HN_MIN(x->block, x->R - r0), x->by = NULL;
     if (x->p) hn_head_pairs_block(c, x);
 }
 void hn_head_logits(const hn_call *c, hn_head *x, int64_t r0, float *z) {
@@ -95,9 +99,16 @@ void hn_head_tiles(const hn_call *c, hn_head *x, hn_head *teacher, int64_t r0, b
 
 void hn_head_tiles_kept(const hn_call *c, hn_head *x, int64_t r0, hn_head_see *see, void *arg) {
     begin(c, x, r0);
-    x->by = NULL;
-    walk k = { .x = x, .see = see, .arg = arg, .kept = true, .pack = x->packed_dz != NULL };
+    walk k = { .x = x, .see = see, .arg = arg, .z = x->p ? NULL : x->dz, .kept = x->p, .pack = x->p && x->packed_dz };
     walk_all(c, &k, 2.0 * (double)(x->C + 16), walk_task);
+}
+float *hn_head_by(hn_head *x) { return x->by = x->room_by; }
+float hn_head_kept(const hn_head *x, int64_t i, int64_t v) {
+    return x->p ? hn_widen(hn_head_dz16(x, v / TILE, i)[v % TILE]) : x->dz[i * x->ld + v];
+}
+void hn_head_mend(const hn_head *x, int64_t i, int64_t v, float to) {
+    if (x->p) hn_head_pairs_mend(x, i, v, to);
+    else x->dz[i * x->ld + v] = to;
 }
 
 static void again_task(void *arg, int64_t task, int worker) {
@@ -138,12 +149,19 @@ static void grad_tile(void *arg, int64_t task, int worker) {
         int64_t per_row = hn_cdiv(x->C, TILE), i0 = task / per_row * ROWS, k0 = task % per_row * TILE;
         hn_gemm(false, false, HN_MIN(ROWS, x->rows - i0), HN_MIN(TILE, x->C - k0), x->V, x->dz + i0 * x->ld, x->ld,
                 (float *)x->w->data + k0, x->w->ld, j->dh->fresh ? 0 : 1, hn_row_of(j->dh, x->r0 + i0) + k0, j->dh->ld);
+        hn_head_scale_dh(x, j->dh, i0, k0);
         return;
     }
     task -= j->dh_tiles;
     int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_side;
     hn_gemm(true, false, HN_MIN(j->dw_side, x->V - v0), HN_MIN(j->dw_side, x->C - k0), x->rows, x->dz + v0, x->ld,
-            hn_row_of(x->h, x->r0) + k0, x->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
+            (x->by ? x->h_by : hn_row_of(x->h, x->r0)) + k0, x->by ? x->ld_h : x->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
+}
+static void scale_h(void *arg, int64_t task, int worker) {
+    const hn_head *x = arg;
+    for (int64_t i = task * ROWS; i < HN_MIN(x->rows, (task + 1) * ROWS); i++)
+        if (x->by[i] == 0) memset(x->h_by + i * x->ld_h, 0, (size_t)x->C * sizeof(float));
+        else hn_vec_now()->scale(x->h_by + i * x->ld_h, hn_row_of(x->h, x->r0 + i), x->by[i], x->C);
 }
 void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw) {
     job j = { .x = x, .dh = dh, .dw = dw, .dw_side = x->V * x->C <= 65536 ? 64 : 128 };
@@ -151,6 +169,7 @@ void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, co
         hn_head_pairs_grads(c, x, dh, dw);
         return;
     }
+    if (x->by && dw) hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, (void *)x);
     j.dw_tiles_c = hn_cdiv(x->C, j.dw_side);
     j.dh_tiles = dh ? hn_cdiv(x->rows, ROWS) * hn_cdiv(x->C, TILE) : 0;
     hn_cpu_run(c, 4.0 * (double)x->rows * (double)x->V * (double)(x->C + 16),

@@ -1,7 +1,7 @@
 /* head.h - what the heads share: products with a vocabulary by blocks of rows, and row routines per instruction set.
  *
  * No head holds tokens × vocabulary. Where a head needs whole rows of logits, they live in scratch for a block of rows at a time (64 MiB at
- * most, unless sixteen rows take more); otherwise each tile of them is looked at as it comes. Backward makes the logits again, tile by
+ * most, twice that in bf16, unless sixteen rows take more); otherwise each tile of them is looked at as it comes. Backward makes the logits again, tile by
  * tile, turns each into its own gradient, and holds that for a block of rows, in as much scratch. Blocks and tasks go by size, in order,
  * and each tile of a gradient has one owner: the same bits for any number of threads.
  *
@@ -25,8 +25,9 @@ typedef struct hn_head {
     int64_t room;
     float *dz;                                 /* (rows,ld); in pairs rows of bf16, tile by tile of classes */
     float *h16;                                /* in pairs: the block's rows in bf16 */
-    float *by;                                 /* in pairs: what each row of dz still has to be multiplied by; NULL: nothing */
-    float *room_by;
+    float *by;                                 /* what each row of dz still has to be multiplied by; NULL: nothing */
+    float *room_by, *h_by;                     /* room for that; in f32 the block's rows times it, ld_h apart */
+    int64_t ld_h;
     uint32_t *packed_dz, *packed_h, *packed_w; /* in pairs: the block's depth, V and C columns; a stretch of classes deep, C columns */
 } hn_head;
 static inline hn_head hn_head_of(const hone_tensor *h, const hone_tensor *w) {
@@ -58,7 +59,7 @@ typedef struct hn_head_tile {
     float *z;
     const float *t;
     int64_t ld, ld_t, r0, m, v0, n;
-    hn_bf16 *kept; /* hn_head_tiles_kept's, rows ld_kept apart */
+    hn_bf16 *kept; /* hn_head_tiles_kept's in pairs, rows ld_kept apart */
     int64_t ld_kept;
 } hn_head_tile;
 typedef void hn_head_see(void *arg, const hn_head_tile *tile);
@@ -66,9 +67,12 @@ typedef void hn_head_see(void *arg, const hn_head_tile *tile);
  * `final` as the gradients of the logits, otherwise to be shown again, which may be by fewer rows. */
 void hn_head_tiles(const hn_call *c, hn_head *x, hn_head *teacher, int64_t r0, bool final, hn_head_see *see, void *arg);
 void hn_head_tiles_again(const hn_call *c, hn_head *x, hn_head_see *see, void *arg); /* final */
-/* In pairs, the block being cut for gradients: `see` itself leaves them, rounded, in t->kept, up to a factor for each row that may be known
- * after the last tile: the caller takes `by` from hn_head_pairs_by, and mends single numbers by hn_head_pairs_mend (head_pairs.h). */
+/* Cut for gradients: `see` leaves them in z, or in pairs rounded in t->kept, up to a factor of each row that may be known after the last
+ * tile only: the caller writes it to hn_head_by (of the block's rows), and mends single numbers, class v of the block's row i. */
 void hn_head_tiles_kept(const hn_call *c, hn_head *x, int64_t r0, hn_head_see *see, void *arg);
+float *hn_head_by(hn_head *x);
+float hn_head_kept(const hn_head *x, int64_t i, int64_t v);
+void hn_head_mend(const hn_head *x, int64_t i, int64_t v, float to);
 /* dh += dz·w and dw += dzᵀ·h for the block; each may be NULL. With x->by, dh must be fresh. A fresh dh is overwritten; dw must be zeroed by the caller. */
 void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw);
 /* All blocks: `see` makes a tile of logits their gradient. A fresh dw is zeroed. */
@@ -86,4 +90,11 @@ typedef struct hn_head_vec {
                             float g); /* times g; ds may be s */
 } hn_head_vec;
 const hn_head_vec *hn_head_vec_now(void);
+/* A finished tile of dh, from the block's row i0 and column k0 on, times `by`, if there is one. */
+static inline void hn_head_scale_dh(const hn_head *x, const hone_tensor *dh, int64_t i0, int64_t k0) {
+    for (int64_t i = i0; x->by && i < HN_MIN(x->rows, i0 + HN_HEAD_ROWS); i++) {
+        float *row = (float *)dh->data + (x->r0 + i) * dh->ld + k0;
+        hn_vec_now()->scale(row, row, x->by[i], HN_MIN(HN_HEAD_TILE, x->C - k0));
+    }
+}
 #endif

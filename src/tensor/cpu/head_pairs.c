@@ -4,7 +4,7 @@
 #include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, DH_DEPTH = 4096, DW_SIDE = 256 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, DH_DEPTH = 4096, DW_SIDE = 256, DW_WHOLE = 384 };
 
 int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *s) {
     float *start = s;
@@ -13,7 +13,6 @@ int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *
     x->h16 = TAKE(x->block * hn_head_row_floats(x->C));
     if (use != HN_HEAD_GRADS) return n;
     x->dz = TAKE(x->tiles_v * x->block * hn_head_tile_floats(x));
-    x->room_by = TAKE(x->block);
     if (x->w->wants_grad) {
         x->packed_dz = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->V, ld));
         x->packed_h = (uint32_t *)(void *)TAKE(hn_pairs_packed(x->p, x->C, ld));
@@ -44,7 +43,6 @@ void hn_head_pairs_pack_dz(const hn_head *x, int64_t i0, int64_t m, int64_t v0, 
                2 * hn_head_tile_floats(x), false, n, m);
 }
 
-float *hn_head_pairs_by(hn_head *x) { return x->by = x->room_by; }
 void hn_head_pairs_mend(const hn_head *x, int64_t i, int64_t v, float to) {
     hn_bf16 number = hn_narrow(to);
     int64_t w = x->p->width, at = hn_pairs_at(x->p, hn_pairs_ld(x->rows), v / w * w, i / 2) + v % w;
@@ -83,12 +81,13 @@ static void pack_h(void *arg, int64_t task, int worker) {
     x->p->pack(x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, h_row(x, 0) + k0, HONE_BF16,
                2 * hn_head_row_floats(x->C), false, HN_MIN(TILE, x->C - k0), x->rows);
 }
+static int64_t dw_side(const hn_head *x) { return x->C <= DW_WHOLE ? x->C : DW_SIDE; }
 static void dw_tile(void *arg, int64_t task, int worker) {
     const job *j = arg;
     const hn_head *x = j->x;
-    int64_t across = hn_cdiv(x->C, DW_SIDE), v0 = task / across * DW_SIDE, k0 = task % across * DW_SIDE, ld = hn_pairs_ld(x->rows);
+    int64_t side = dw_side(x), across = hn_cdiv(x->C, side), v0 = task / across * DW_SIDE, k0 = task % across * side, ld = hn_pairs_ld(x->rows);
     hn_pairs_left dz = hn_pairs_panels(x->p, x->packed_dz, ld, v0, 0);
-    x->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, x->V - v0), HN_MIN(DW_SIDE, x->C - k0),
+    x->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, x->V - v0), HN_MIN(side, x->C - k0),
                   hn_pairs_cells(x->rows), &dz, x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, true);
 }
 static void pack_w(void *arg, int64_t task, int worker) {
@@ -108,11 +107,7 @@ static void dh_tile(void *arg, int64_t task, int worker) {
                       hn_pairs_cells(HN_MIN(TILE, j->deep_n - v)), &dz, x->packed_w + hn_pairs_at(x->p, ld, k0, hn_pairs_cells(v)),
                       x->p->width * ld, !j->dh->fresh || j->deep + v > 0);
     }
-    if (!x->by || j->deep + j->deep_n < x->V) return;
-    for (int64_t i = i0; i < HN_MIN(x->rows, i0 + ROWS); i++) {
-        float *row = hn_row_of(j->dh, x->r0 + i) + k0;
-        hn_vec_now()->scale(row, row, x->by[i], HN_MIN(TILE, x->C - k0));
-    }
+    if (j->deep + j->deep_n == x->V) hn_head_scale_dh(x, j->dh, i0, k0);
 }
 void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw) {
     job j = { x, dh, dw, 0, 0 };
@@ -120,7 +115,7 @@ void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *
     if (dw) {
         if (x->by) hn_cpu_run(c, 20.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, &j);
         hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->C, TILE), pack_h, &j);
-        hn_cpu_run(c, flops, hn_cdiv(x->V, DW_SIDE) * hn_cdiv(x->C, DW_SIDE), dw_tile, &j);
+        hn_cpu_run(c, flops, hn_cdiv(x->V, DW_SIDE) * hn_cdiv(x->C, dw_side(x)), dw_tile, &j);
     }
     for (; dh && j.deep < x->V; j.deep += DH_DEPTH) {
         j.deep_n = HN_MIN(DH_DEPTH, x->V - j.deep);

@@ -25,8 +25,6 @@ void hn_head_pairs_pack_w(const hn_head *x, int64_t v0, int64_t n, uint32_t *to)
 void hn_head_pairs_logits(const hn_head *x, int64_t i0, int64_t m, int64_t n, const uint32_t *w, float *z, int64_t ld);
 /* Rows i0 … i0 + m of a tile's gradients, packed for dw; i0 is even. */
 void hn_head_pairs_pack_dz(const hn_head *x, int64_t i0, int64_t m, int64_t v0, int64_t n);
-/* For hn_head_tiles_kept: room for the block's factors, which x->by is set to; and number v of row i of what was kept anew, packed too. */
-float *hn_head_pairs_by(hn_head *x);
 void hn_head_pairs_mend(const hn_head *x, int64_t i, int64_t v, float to);
 void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, const hone_tensor *dw);
 #endif

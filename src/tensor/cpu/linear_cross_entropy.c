@@ -3,16 +3,16 @@
  * Forward: a task is 128 rows × 4096 classes, walked by tiles of 512 classes; each leaves a maximum and a sum per row, joined in
  * order; where asked, the maximum's place and the sum of the logits too. Backward: by blocks of rows (head.h), first
  * dz = (p − onehot)·g by tiles, then dh += dz·w and dw += dzᵀ·h: with the forward's, four products.
- * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − its maximum) in
- * place, and once the block's log-sum-exps are there a factor per row and tile makes that dz. dw goes into the weight's own gradient,
- * dh waits for backward; a frozen head goes without the second look (frozen_head.c). A head that is no weight itself (computed, a view)
+ * Where the loss is the root, g is known and forward does it all in three: by blocks of rows, each tile leaves exp(z − shift), shift being
+ * the multiple of 64 nearest to the tile's maximum, which is nearly always one number for all tiles of a row. So what makes these dz, once
+ * the block's log-sum-exps are there, is one factor for the row (head.h) and one number, the target's, that is set anew; tiles of another
+ * shift are scaled first. With label smoothing they are scaled all, and with one tile at once. dw goes into the weight's own gradient, dh
+ * waits for backward; a frozen head goes without a second look at all (frozen_head.c). A head that is no weight itself (computed, a view)
  * takes the other way. A head of 16 bits, which is only read, is widened a tile at a time.
- * In pairs of bf16 (head.h) forward goes by tiles of 512 classes, each with all rows, and the exponentials are kept in bf16 as dz is. There
- * z's exponent is shifted by the multiple of 64 nearest to the tile's maximum, which is nearly always one number for all tiles of a row: so
- * what makes it dz is one factor for the row (head_pairs.c), and one number, the target's, that is set anew. Other tiles are scaled first. */
+ * In pairs of bf16 (head.h) forward goes by tiles of 512 classes, each with all rows, and the exponentials are kept in bf16 as dz is. */
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/frozen_head.h"
-#include "tensor/cpu/head_pairs.h"
+#include "tensor/cpu/head.h"
 #include "tensor/op/op.h"
 
 enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, SPLIT = 4096, FEW = 32 };
@@ -50,7 +50,7 @@ static job job_new(hn_call *c) {
     j.leads = c->aux[1] && (!j.w->wants_grad || (j.w->is_weight && !j.w->base));
     j.x = hn_head_of(j.h, j.w);
     j.splits = j.leads || j.x.p ? j.x.tiles_v : hn_cdiv(j.V, SPLIT);
-    j.keeps = j.leads && j.x.p && j.splits > 1 && !(j.at->smoothing > 0);
+    j.keeps = j.leads && j.splits > 1 && !(j.at->smoothing > 0);
     return j;
 }
 static int64_t wide_floats(const job *j) { return hn_round(HN_MIN(TILE, j->V) * hn_pad_ld(j->C)); }
@@ -125,16 +125,18 @@ static void keep_tile(void *arg, const hn_head_tile *t) {
     for (int64_t i = 0; i < t->m; i++) {
         int64_t r = t->r0 + i, at = r * j->splits + t->v0 / TILE;
         int32_t y = j->y[r];
-        hn_bf16 *kept = t->kept + i * t->ld_kept;
-        const float *zi = t->z + i * t->ld;
+        hn_bf16 *kept = t->kept ? t->kept + i * t->ld_kept : NULL;
+        float *zi = t->z + i * t->ld;
         if (y != j->at->ignore) {
             j->max[at] = j->v->top(zi, t->n);
             if (j->best) j->best[at] = (int32_t)t->v0 + place_of(zi, j->max[at], t->n);
             if (y >= t->v0 && y < t->v0 + t->n) j->target[r] = zi[y - t->v0];
-            j->sum[at] = j->v->exp_narrow(kept, zi, shift_of(j, j->max[at]), t->n);
+            float shift = shift_of(j, j->max[at]);
+            j->sum[at] = kept ? j->v->exp_narrow(kept, zi, shift, t->n) : j->v->exp_shift(zi, zi, 1, shift, t->n);
         }
-        if (hn_cross_entropy_weight(j->c, r) == 0) memset(kept, 0, (size_t)t->n * sizeof *kept);
-        if (t->n % 2) kept[t->n] = 0;
+        if (hn_cross_entropy_weight(j->c, r) == 0)
+            memset(kept ? (void *)kept : zi, 0, (size_t)t->n * (kept ? sizeof *kept : sizeof *zi));
+        if (kept && t->n % 2) kept[t->n] = 0;
     }
 }
 /* One row's splits joined: its log-sum-exp, where its maximum is, the mean of its logits. */
@@ -193,10 +195,10 @@ static void make_gradients(const job *j, int64_t r) {
     for (int64_t s = 0; s < j->splits; s++) {
         float less = shift_of(j, max[s]) - shift;
         for (int64_t k = 0; k < TILE && s * TILE + k < j->V && less < 0; k++)
-            hn_head_pairs_mend(&j->x, i, s * TILE + k, hn_widen(hn_head_dz16(&j->x, s, i)[k]) * expf(less));
+            hn_head_mend(&j->x, i, s * TILE + k, hn_head_kept(&j->x, i, s * TILE + k) * expf(less));
     }
     j->x.by[i] = g * expf(shift - j->lse[r]);
-    hn_head_pairs_mend(&j->x, i, j->y[r], expf(j->lse[r] - shift) * expm1f(j->target[r] - j->lse[r])); /* p − 1, exact near 0 */
+    hn_head_mend(&j->x, i, j->y[r], expf(j->lse[r] - shift) * expm1f(j->target[r] - j->lse[r])); /* p − 1, exact near 0 */
 }
 static void keep_rows(void *arg, int64_t task, int worker) {
     const job *j = arg;
@@ -239,7 +241,7 @@ static void lead(job *j) {
     for (int64_t r0 = 0; r0 < j->R; r0 += j->x.block) {
         if (j->keeps) {
             hn_head_tiles_kept(c, &j->x, r0, keep_tile, j);
-            (void)hn_head_pairs_by(&j->x);
+            (void)hn_head_by(&j->x);
             each_few_rows(j, r0, r0 + j->x.rows, keep_rows);
         } else hn_head_tiles(c, &j->x, NULL, r0, j->splits == 1, lead_see, j);
         if (!j->keeps && j->splits > 1) {
