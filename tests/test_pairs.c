@@ -126,6 +126,7 @@ typedef struct head {
     int64_t R, V, C;
     float smoothing;
     bool ignores, frozen;
+    double spread; /* of h; 0: 1 */
     /* of KL: the teacher's width, whether its h is f32 though the student's is bf16; of KL and LOG_PROBS the temperature */
     int64_t teacher;
     bool exact;
@@ -164,7 +165,8 @@ static found head_of(hn_arena *keeper, const head *s, hone_dtype type, int threa
     hn_arena *a = hn_job_arena(job);
     hone_tape *t = hone_tape_new(job, NULL);
     found f = {0};
-    hone_tensor *h = weight(a, "h", DIMS(s->R, s->C), 1, 1), *w = weight(a, "w", DIMS(s->V, s->C), 2, 1 / sqrt((double)s->C));
+    hone_tensor *h = weight(a, "h", DIMS(s->R, s->C), 1, s->spread > 0 ? s->spread : 1);
+    hone_tensor *w = weight(a, "w", DIMS(s->V, s->C), 2, 1 / sqrt((double)s->C));
     round_all(h), round_all(w);
     w->wants_grad = !s->frozen;
     assert_true(hone_tape_activations(t, type));
@@ -180,7 +182,7 @@ static void test_heads(void **state) {
     static const head heads[] = {
         {ROOT, 300, 65, 33}, {ROOT, 1037, 65, 33, .smoothing = 0.1f, .ignores = true}, {ROOT, 140, 4613, 70, .smoothing = 0.1f, .ignores = true},
         {ROOT, 37, 9001, 64, .ignores = true, .frozen = true}, {ROOT, 129, 513, 514}, {ROOT, 20, 100003, 8, .ignores = true}, {ROOT, 1, 1, 4},
-        {ROOT, 3000, 6007, 5},
+        {ROOT, 3000, 6007, 5}, {ROOT, 140, 4613, 70, .ignores = true, .spread = 30}, {ROOT, 141, 1101, 9, .spread = 100},
         {ADDED, 300, 65, 33}, {ADDED, 140, 4613, 70, .smoothing = 0.1f, .ignores = true}, {ADDED, 37, 9001, 64, .ignores = true, .frozen = true},
         {ADDED, 4203, 65, 9, .ignores = true}, {ADDED, 1, 1, 4}, {ADDED, 129, 513, 514}, {ADDED, 150, 100003, 5},
         {KL, 300, 65, 33, .teacher = 33}, {KL, 129, 513, 514, .teacher = 41, .beta = 1, .temperature = 0.9f},
