@@ -7,15 +7,28 @@ static inline void put(float *y, vf v, int64_t left, bool more) {
     v_st(y, v, left);
 }
 
+static inline void put4(float *y, vf4 v, bool more) { v4_storeu(y, more ? v4_add(v, v4_loadu(y)) : v); }
+
 static void swiglu(float *y, const float *a, const float *b, int64_t n) {
-    V_EACH (i, n) {
+    int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 x = v4_loadu(a + i);
+        v4_storeu(y + i, v4_mul(v4_mul(x, v4_sigmoid(x)), v4_loadu(b + i)));
+    }
+    V_REST(i, n) {
         vf x = v_ld(a + i, V_LEFT);
         v_st(y + i, x * v_sigmoid(x) * v_ld(b + i, V_LEFT), V_LEFT);
     }
 }
 static void swiglu_grad(float *da, float *db, const float *dy, const float *a, const float *b, int64_t n, bool more_a, bool more_b) {
-    V_EACH (i, n) {
-        vf x = v_ld(a + i, V_LEFT), g = v_ld(dy + i, V_LEFT), e = v_exp(v_set(0) - x), s = v_set(1) / (v_set(1) + e);
+    int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 x = v4_loadu(a + i), g = v4_loadu(dy + i), e, s = v4_sigmoid_exp(x, &e);
+        if (da) put4(da + i, v4_mul(v4_mul(g, v4_loadu(b + i)), v4_fma(v4_mul(x, s), v4_mul(e, s), s)), more_a);
+        if (db) put4(db + i, v4_mul(v4_mul(g, x), s), more_b);
+    }
+    V_REST(i, n) {
+        vf x = v_ld(a + i, V_LEFT), g = v_ld(dy + i, V_LEFT), e, s = v_sigmoid_exp(x, &e);
         if (da) put(da + i, g * v_ld(b + i, V_LEFT) * v_fma(x * s, e * s, s), V_LEFT, more_a);
         if (db) put(db + i, g * x * s, V_LEFT, more_b);
     }

@@ -11,64 +11,59 @@ static void scale(float *y, const float *x, float s, int64_t n) {
     V_EACH (i, n) v_st(y + i, vs * v_ld(x + i, V_LEFT), V_LEFT);
 }
 
-static inline vf act_of(vf v, hone_act act) {
-    switch (act) {
-    case HONE_ACT_GELU_TANH:
-        return v_gelu_tanh(v);
-    case HONE_ACT_GELU:
-        return v_gelu(v);
-    case HONE_ACT_RELU:
-        return v_max(v_set(0), v);
-    case HONE_ACT_RELU2: {
-        vf r = v_max(v_set(0), v);
-        return r * r;
+/* For one vector and for four. */
+#define ACTS(T, P)                                                                                                                         \
+    static inline T P##act(T v, hone_act act) {                                                                                            \
+        T r = P##max(P##set(0), v);                                                                                                        \
+        return act == HONE_ACT_GELU_TANH ? P##gelu_tanh(v)                                                                                 \
+               : act == HONE_ACT_GELU    ? P##gelu(v)                                                                                      \
+               : act == HONE_ACT_RELU    ? r                                                                                               \
+               : act == HONE_ACT_RELU2   ? P##mul(r, r)                                                                                    \
+               : act == HONE_ACT_SILU    ? P##mul(v, P##sigmoid(v))                                                                        \
+               : act == HONE_ACT_TANH    ? P##tanh(v)                                                                                      \
+               : act == HONE_ACT_SIGMOID ? P##sigmoid(v)                                                                                   \
+                                         : v;                                                                                              \
+    }                                                                                                                                      \
+    static inline T P##act_grad(T v, hone_act act) {                                                                                       \
+        T r = P##max(P##set(0), v), t = act == HONE_ACT_TANH ? P##tanh(v) : v;                                                             \
+        return act == HONE_ACT_GELU_TANH ? P##gelu_tanh_grad(v)                                                                            \
+               : act == HONE_ACT_GELU    ? P##gelu_grad(v)                                                                                 \
+               : act == HONE_ACT_RELU    ? P##where_lt(P##set(0), v, P##set(1), P##set(0))                                                 \
+               : act == HONE_ACT_RELU2   ? P##add(r, r)                                                                                    \
+               : act == HONE_ACT_SILU    ? P##silu_grad(v)                                                                                 \
+               : act == HONE_ACT_TANH    ? P##fnma(t, t, P##set(1))                                                                        \
+               : act == HONE_ACT_SIGMOID ? P##sigmoid_grad(v)                                                                              \
+                                         : P##set(1);                                                                                      \
     }
-    case HONE_ACT_SILU:
-        return v * v_sigmoid(v);
-    case HONE_ACT_TANH:
-        return v_tanh(v);
-    case HONE_ACT_SIGMOID:
-        return v_sigmoid(v);
-    default:
-        return v;
-    }
-}
-static inline vf act_grad_of(vf v, hone_act act) {
-    switch (act) {
-    case HONE_ACT_GELU_TANH:
-        return v_gelu_tanh_grad(v);
-    case HONE_ACT_GELU:
-        return v_gelu_grad(v);
-    case HONE_ACT_RELU:
-        return v_where_lt(v_set(0), v, v_set(1), v_set(0));
-    case HONE_ACT_RELU2: {
-        vf r = v_max(v_set(0), v);
-        return r + r;
-    }
-    case HONE_ACT_SILU:
-        return v_silu_grad(v);
-    case HONE_ACT_TANH: {
-        vf t = v_tanh(v);
-        return v_fnma(t, t, v_set(1));
-    }
-    case HONE_ACT_SIGMOID:
-        return v_sigmoid_grad(v);
-    default:
-        return v_set(1);
-    }
-}
+ACTS(vf, v_)
+ACTS(vf4, v4_)
+
 static inline void bias_act_as(float *y, float *pre, const float *x, const float *b, int64_t n, hone_act act) {
-    V_EACH (i, n) {
+    int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 v = v4_loadu(x + i);
+        if (b) v = v4_add(v, v4_loadu(b + i));
+        if (pre) v4_storeu(pre + i, v);
+        v4_storeu(y + i, v4_act(v, act));
+    }
+    V_REST(i, n) {
         vf v = v_ld(x + i, V_LEFT);
         if (b) v = v + v_ld(b + i, V_LEFT);
         if (pre) v_st(pre + i, v, V_LEFT);
-        v_st(y + i, act_of(v, act), V_LEFT);
+        v_st(y + i, v_act(v, act), V_LEFT);
     }
 }
 static inline void act_grad_as(float *d, const float *dy, const float *pre, int64_t n, hone_act act, bool more) {
-    V_EACH (i, n) {
+    int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 g = v4_loadu(dy + i);
+        if (act != HONE_ACT_NONE) g = v4_mul(g, v4_act_grad(v4_loadu(pre + i), act));
+        if (more) g = v4_add(g, v4_loadu(d + i));
+        v4_storeu(d + i, g);
+    }
+    V_REST(i, n) {
         vf g = v_ld(dy + i, V_LEFT);
-        if (act != HONE_ACT_NONE) g = g * act_grad_of(v_ld(pre + i, V_LEFT), act);
+        if (act != HONE_ACT_NONE) g = g * v_act_grad(v_ld(pre + i, V_LEFT), act);
         if (more) g = g + v_ld(d + i, V_LEFT);
         v_st(d + i, g, V_LEFT);
     }
@@ -220,7 +215,13 @@ static float top(const float *x, int64_t n) {
 }
 static float exp_shift(float *p, const float *s, float sc, float shift, int64_t n) {
     vf vs = v_set(sc), vh = v_set(-shift), sum = v_set(0);
-    V_EACH (i, n) {
+    int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 e = v4_exp(v4_fma(v4_set(sc), v4_loadu(s + i), v4_set(-shift)));
+        sum = sum + e.a + e.b + e.c + e.d;
+        if (p) v4_storeu(p + i, e);
+    }
+    V_REST(i, n) {
         vf e = v_keep(v_exp(v_fma(vs, v_ld(s + i, V_LEFT), vh)), v_set(0), V_LEFT);
         sum = sum + e;
         if (p) v_st(p + i, e, V_LEFT);
@@ -343,6 +344,11 @@ static void narrow(hn_bf16 *y, const float *x, int64_t n) {
 static float exp_narrow(hn_bf16 *p, const float *s, float shift, int64_t n) {
     vf vh = v_set(-shift), sum = v_set(0);
     int64_t i = 0;
+    V_FOURS(i, n) {
+        vf4 e = v4_exp(v4_add(v4_loadu(s + i), v4_set(-shift)));
+        sum = sum + e.a + e.b + e.c + e.d;
+        v_narrow(p + i, e.a), v_narrow(p + i + VW, e.b), v_narrow(p + i + 2 * VW, e.c), v_narrow(p + i + 3 * VW, e.d);
+    }
     for (; i + VW <= n; i += VW) {
         vf e = v_exp(v_loadu(s + i) + vh);
         sum = sum + e;
