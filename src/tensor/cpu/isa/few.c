@@ -1,20 +1,22 @@
 /* few.c - a product of few rows with a wide matrix, as in decoding: w comes from memory once and all rows use it while it is near.
  *
  * Whatever the number of rows and the columns asked for at once, an element is summed in the same order: over k vector by vector for w
- * (n,k), number by number for (k,n). So a row gets the same bits alone and among others. Numbers of 16 bits are widened in registers; for
- * more than WIDEN rows once into a block near by. (k,n) is walked along its rows, which lie one after another in memory: some of them at
- * a time, two vectors of columns. Zen 3, AVX2, one thread, 768 x 3072 f32, huge pages: 8 rows 20.9 GB/s, 4 rows 21.4, 16 rows 19.0, one
- * row 15.8, strips of 128 columns down all rows 11.5, mere reading 18.9; pages of 4 KiB: 18.6, 17.7, 15.3, 13.2, 10.3 and 14.7.
+ * (n,k), number by number for (k,n). So a row gets the same bits alone and among others. Numbers of 16 bits are widened in registers.
+ * (k,n) is walked along its rows, which lie one after another in memory: some of them at a time, two vectors of columns. Zen 3, AVX2, one
+ * thread, 768 x 3072 f32, huge pages: 8 rows 20.9 GB/s, 4 rows 21.4, 16 rows 19.0, one row 15.8, strips of 128 columns down all rows 11.5,
+ * mere reading 18.9; pages of 4 KiB: 18.6, 17.7, 15.3, 13.2, 10.3 and 14.7.
  * Whichever rows are walked side by side, what comes after them is asked for in the order in which it lies in memory. Zen 4, two threads,
  * medians of mere reading 31 to 35 GB/s: (n,768) of bf16 by four rows 16, so 32 to 35; of f32 24, 24 to 27 (one row 31 to 35, too few sums at
  * once for AVX2); (768,3072) of bf16 in 1024 columns 20, whole rows 25, so 30; of f32 21, 25 and 29.
- * With more rows of x the walk over w is cut short again and again, so its next part is asked for meanwhile: 16 rows of GPT-2 on Zen 5, two
- * threads, tokens a second 561 and 628 before, 695 and 693 so; of bf16 545 and 543, so 656 and 810.
+ * More than MANY rows of x go over w in more walks: 64 rows of w by 128 columns stay in the first cache meanwhile, and a line of what comes
+ * next is asked for beside each row, in the first walk; all at once they would be waited for. Zen 5, one thread, (128,3072) from memory,
+ * 16 rows: f32 102 GF/s with 32 rows of w and all lines at once, so 146; bf16 140, widened first, and 189. With AVX2, where sixteen rows are
+ * four walks and eight columns half a line, those rows of w are copied first, as f32: bf16 78 without the copy, 92 so.
  * Compiled once per instruction set; rows and columns at once are bounded by the registers, sixteen but for AVX-512, which has 32. */
 #include "tensor/cpu/few.h"
 #include "tensor/cpu/vec.h"
 
-enum { SLAB_MANY = 32, WIDEN = 4, BLOCK = 256 /* columns */, NEAR = 16384 /* numbers: 64 KiB */, ROOMY = VW == 16, LATER = 128 /* columns */ };
+enum { SLAB_MANY = 64, MANY = 4, BLOCK = 128 /* columns */, ROOMY = VW == 16, LATER = 128 /* columns */ };
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -89,32 +91,29 @@ INLINE void rows_with(const hone_dtype type, const hn_few *f, const void *w, int
 #undef ROWS
 #undef ASKING
 }
-static void widen(float *y, const void *w, hone_dtype type, int64_t n);
 INLINE void rows_nk(const hone_dtype type, const hn_few *f, int64_t n0, int64_t n) {
-    float near[NEAR];
-    bool widens = type != HONE_F32 && f->rows > WIDEN && f->k <= NEAR;
     for (int64_t j = 0, wide; j < n; j += wide) {
         const void *w = hn_few_at(f->w, type, (n0 + j) * f->ldw);
         wide = n - j >= 4 ? 4 : n - j >= 2 ? 2 : 1;
-        while (widens && wide * f->k > NEAR) wide /= 2;
         const void *next = f->ldw == f->k && j + 8 <= n ? hn_few_at(w, type, wide * f->ldw) : NULL;
-        int64_t bytes = wide * f->k * (type == HONE_F32 ? 4 : 2);
-        if (widens) {
-            for (int64_t i = 0; i < wide; i++) widen(near + i * f->k, hn_few_at(w, type, i * f->ldw), type, f->k);
-            rows_with(HONE_F32, f, near, f->k, n0 + j, wide, next, bytes);
-        } else rows_with(type, f, w, f->ldw, n0 + j, wide, next, bytes);
+        rows_with(type, f, w, f->ldw, n0 + j, wide, next, wide * f->k * (type == HONE_F32 ? 4 : 2));
     }
 }
 
-/* ---- w (k,n): R rows of x with two vectors of columns, over one slab of k; next: what to ask for, or NULL ---- */
+/* What to ask for meanwhile, beside row i of w: `bytes` bytes at next + i · apart. */
+typedef struct {
+    const char *next; /* NULL: nothing */
+    int64_t apart, bytes;
+} later;
+/* ---- w (k,n): R rows of x with two vectors of columns, over one slab of k ---- */
 INLINE void strip(const hone_dtype type, float *y, int64_t ldy, const float *x, int64_t ldx, const void *w, int64_t ldw, int64_t k,
-                  const int R, const void *next) {
-    const int64_t step = 2 * VW * (type == HONE_F32 ? 4 : 2);
+                  const int R, const later l) {
     vf s[8][2];
     UNROLL for (int r = 0; r < R; r++) s[r][0] = v_loadu(y + r * ldy), s[r][1] = v_loadu(y + r * ldy + VW);
     UNROLL for (int64_t i = 0; i < k; i++) {
         vf b = w_load(type, w, i * ldw), c = w_load(type, w, i * ldw + VW);
-        if (next) ask(next, i * step, step, true);
+        if (l.next)
+            for (int64_t at = 0; at < l.bytes; at += 64) __builtin_prefetch(l.next + i * l.apart + at, 0, 2);
         UNROLL for (int r = 0; r < R; r++) {
             vf a = v_set(x[r * ldx + i]);
             s[r][0] = v_fma(a, b, s[r][0]);
@@ -128,29 +127,25 @@ INLINE void edge(const hone_dtype type, float *y, const float *x, const void *w,
     for (int64_t i = 0; i < k; i++) s = v_fma(v_set(x[i]), w_load_n(type, w, i * ldw, left), s);
     v_st(y, s, left);
 }
-/* Lines of `bytes` bytes in each of `rows` rows that lie `apart` bytes from another. */
-INLINE void ask_rows(const void *p, int64_t apart, int64_t rows, int64_t bytes) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)p + i * apart + b, 0, 2);
-}
-/* Columns n0 … n0 + n of y, whose part of the slab begins at w. more: a whole slab follows. With many rows of x what comes LATER
- * columns on is asked for, or at the end the beginning of the next slab: neighbouring strips lie near one another, but the rows of one far apart. */
+/* Columns n0 … n0 + n of y, whose part of the slab begins at w. l: what comes after these columns, two vectors' at a time (of numbers of
+ * `size` bytes, if w holds what was widened); asked for beside the first rows of x, a little at each row of w: asked for all at once, it
+ * would be waited for. */
 INLINE void slab(const hone_dtype type, const hn_few *f, const float *x, const void *w, int64_t ldw, int64_t k, int64_t n0, int64_t n,
-                 bool more) {
-    bool ahead = more && f->rows == 1 && n == ldw, later = more && f->rows > WIDEN && n > LATER;
+                 const later l, const int64_t size) {
+    const later nothing = { 0 };
     for (int64_t j = 0; j < n;) {
         const void *wj = hn_few_at(w, type, j);
         float *y = f->y + n0 + j;
         int64_t r = 0, left = n - j;
-#define ROWS(R, K, next) strip(type, y + r * f->ldy, f->ldy, x + r * f->ldx, f->ldx, wj, ldw, K, R, next)
+#define ROWS(R, K, what) strip(type, y + r * f->ldy, f->ldy, x + r * f->ldx, f->ldx, wj, ldw, K, R, what)
         if (left >= 2 * VW) {
-            if (later) ask_rows(hn_few_at(w, type, j + LATER < n ? j + LATER : j + LATER - n + k * ldw), 4 * ldw, k, 8 * VW);
-            for (; ROOMY && r + 8 <= f->rows; r += 8) ROWS(8, k, NULL);
-            for (; r + 4 <= f->rows; r += 4) ROWS(4, k, NULL);
+            later lj = { l.next && l.bytes == 0 && j * size % 64 == 0 ? l.next + j * size : NULL, l.apart, 2 * VW * size };
+            for (; ROOMY && r + 8 <= f->rows; r += 8, lj.next = NULL) ROWS(8, k, lj);
+            for (; r + 4 <= f->rows; r += 4, lj.next = NULL) ROWS(4, k, lj);
             for (; r < f->rows; r++) {
-                if (k == slab_of(type) && ahead) ROWS(1, slab_of(type), hn_few_at(w, type, slab_of(type) * (ldw + j)));
-                else if (k == slab_of(type)) ROWS(1, slab_of(type), NULL);
-                else ROWS(1, k, NULL);
+                if (k == slab_of(type) && l.next && l.bytes) ROWS(1, slab_of(type), ((later){ l.next + j * slab_of(type) * size, l.apart, l.bytes }));
+                else if (k == slab_of(type)) ROWS(1, slab_of(type), nothing);
+                else ROWS(1, k, nothing);
             }
             j += 2 * VW;
         } else {
@@ -160,24 +155,29 @@ INLINE void slab(const hone_dtype type, const hn_few *f, const float *x, const v
 #undef ROWS
     }
 }
+static void widen(float *y, const void *w, hone_dtype type, int64_t n);
 INLINE void rows_kn(const hone_dtype type, const hn_few *f, int64_t n0, int64_t n) {
     float near[SLAB_MANY * BLOCK];
-    int64_t deep = f->rows > WIDEN ? SLAB_MANY : slab_of(type);
+    const int64_t size = type == HONE_F32 ? 4 : 2;
+    int64_t deep = f->rows > MANY ? SLAB_MANY : slab_of(type);
     for (int64_t r = 0; r < f->rows; r++) memset(f->y + r * f->ldy + n0, 0, (size_t)n * sizeof(float));
     for (int64_t k0 = 0; k0 < f->k; k0 += deep) {
         int64_t k = f->k - k0 < deep ? f->k - k0 : deep;
-        const void *w = hn_few_at(f->w, type, k0 * f->ldw + n0);
-        bool more = k0 + 2 * deep <= f->k;
-        if (type == HONE_F32 || f->rows <= WIDEN) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, more);
-        else
-            for (int64_t j = 0; j < n; j += BLOCK) {
-                int64_t some = n - j < BLOCK ? n - j : BLOCK;
-                for (int64_t i = 0; i < k; i++) {
-                    widen(near + i * BLOCK, hn_few_at(w, type, i * f->ldw + j), type, some);
-                    if (more) ask_rows(hn_few_at(w, type, i * f->ldw + (j + BLOCK < n ? j + BLOCK : k * f->ldw)), 0, 1, 2 * BLOCK);
-                }
-                slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, false);
+        const char *w = hn_few_at(f->w, type, k0 * f->ldw + n0), *below = k0 + 2 * deep <= f->k ? w + k * f->ldw * size : NULL;
+        later l = { 0 };
+        for (int64_t j = 0; f->rows > MANY && j < n; j += BLOCK) {
+            int64_t some = n - j < BLOCK ? n - j : BLOCK;
+            l = (later){ j + BLOCK < n ? w + (j + BLOCK) * size : below, f->ldw * size, 0 };
+            if (ROOMY) {
+                slab(type, f, f->x + k0, w + j * size, f->ldw, k, n0 + j, some, l, size);
+                continue;
             }
+            for (int64_t i = 0; i < k; i++) widen(near + i * BLOCK, w + (i * f->ldw + j) * size, type, some);
+            slab(HONE_F32, f, f->x + k0, near, BLOCK, k, n0 + j, some, l, size);
+        }
+        /* Whole rows by one row of x are asked for in the order in which they lie. */
+        if (below && f->rows == 1 && n == f->ldw) l = (later){ below, 2 * VW * size, 2 * VW * size };
+        if (f->rows <= MANY) slab(type, f, f->x + k0, w, f->ldw, k, n0, n, l, size);
     }
 }
 
