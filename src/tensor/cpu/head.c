@@ -2,7 +2,7 @@
 #include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, FEW_TILES = 8, FEW_ROWS = 512 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, FEW_TILES = 8, FEW_ROWS = 512, DW_WHOLE = 384 };
 
 HN_BY_ISA(hn_head_vec, hn_head_vec)
 const hn_head_vec *hn_head_vec_now(void) { return hn_head_vec_of(hn_cpu_isa()); }
@@ -138,7 +138,7 @@ void hn_head_tiles_again(const hn_call *c, hn_head *x, hn_head_see *see, void *a
 
 typedef struct {
     const hn_head *x;
-    int64_t dh_tiles, dw_side, dw_tiles_c;
+    int64_t dh_tiles, dw_side, dw_cols, dw_tiles_c;
     const hone_tensor *dh, *dw;
 } job;
 
@@ -153,8 +153,8 @@ static void grad_tile(void *arg, int64_t task, int worker) {
         return;
     }
     task -= j->dh_tiles;
-    int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_side;
-    hn_gemm(true, false, HN_MIN(j->dw_side, x->V - v0), HN_MIN(j->dw_side, x->C - k0), x->rows, x->dz + v0, x->ld,
+    int64_t v0 = task / j->dw_tiles_c * j->dw_side, k0 = task % j->dw_tiles_c * j->dw_cols;
+    hn_gemm(true, false, HN_MIN(j->dw_side, x->V - v0), HN_MIN(j->dw_cols, x->C - k0), x->rows, x->dz + v0, x->ld,
             (x->by ? x->h_by : hn_row_of(x->h, x->r0)) + k0, x->by ? x->ld_h : x->h->ld, 1, hn_row_of(j->dw, v0) + k0, j->dw->ld);
 }
 static void scale_h(void *arg, int64_t task, int worker) {
@@ -170,7 +170,8 @@ void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, co
         return;
     }
     if (x->by && dw) hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, (void *)x);
-    j.dw_tiles_c = hn_cdiv(x->C, j.dw_side);
+    j.dw_cols = j.dw_side == 64 ? 64 : x->C <= DW_WHOLE ? x->C : 2 * j.dw_side;
+    j.dw_tiles_c = hn_cdiv(x->C, j.dw_cols);
     j.dh_tiles = dh ? hn_cdiv(x->rows, ROWS) * hn_cdiv(x->C, TILE) : 0;
     hn_cpu_run(c, 4.0 * (double)x->rows * (double)x->V * (double)(x->C + 16),
                j.dh_tiles + (dw ? hn_cdiv(x->V, j.dw_side) * j.dw_tiles_c : 0), grad_tile, &j);
