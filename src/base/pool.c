@@ -1,4 +1,6 @@
-/* pool.c - N-1 threads beside the caller, who works too. Tasks are numbered and taken by an atomic counter.
+/* pool.c - N-1 threads beside the caller, who works too. Tasks are numbered; each thread has a share of them that follow one another, takes
+ * these in order by an atomic counter, and then what the others have left. So where the tasks of one operator after another are the same
+ * rows, a thread finds in its own caches what it has made.
  *
  * What is done depends on the tasks alone, never on who does them: callers cut work by problem size, so results are the
  * same for any number of threads. One word of state says whether a run is open, its generation and how many workers are
@@ -19,15 +21,19 @@ struct hn_pool {
     bool spin;                          /* not where threads outnumber cores */
     pthread_mutex_t run_lock;
     _Atomic uint64_t state;
-    _Atomic int64_t next;
-    int64_t tasks;
     void (*fn)(void *arg, int64_t task, int worker);
     void *arg;
     atomic_int sleepers;                /* workers asleep, or about to be */
     atomic_bool caller_sleeps, quit;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
-    struct worker { hn_pool *pool; pthread_t thread; int id; } workers[];
+    struct worker {
+        hn_pool *pool;
+        pthread_t thread;
+        int id;
+        int64_t end;                    /* its share: the tasks before this from next on */
+        _Alignas(64) _Atomic int64_t next;
+    } workers[];                        /* the caller's is the first */
 };
 
 static _Thread_local const hn_pool *inside_of;  /* the pool whose task this thread runs */
@@ -46,7 +52,11 @@ static void work_off(hn_pool *p, int id) {
     int outer_id = inside_id;
     inside_of = p;
     inside_id = id;
-    for (int64_t t; (t = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks;) p->fn(p->arg, t, id);
+    for (int i = id, left = p->n; left > 0; left--, i = i + 1 == p->n ? 0 : i + 1) {
+        struct worker *w = &p->workers[i];
+        if (i != id && atomic_load_explicit(&w->next, memory_order_relaxed) >= w->end) continue;
+        for (int64_t t; (t = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->end;) p->fn(p->arg, t, id);
+    }
     inside_of = outer;
     inside_id = outer_id;
 }
@@ -104,8 +114,11 @@ void hn_pool_run(hn_pool *p, int64_t tasks, void (*fn)(void *arg, int64_t task, 
     }
     p->fn = fn;
     p->arg = arg;
-    p->tasks = tasks;
-    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+    for (int i = 0; i < p->n; i++) {
+        struct worker *w = &p->workers[i];
+        w->end = tasks / p->n * (i + 1) + HN_MIN(tasks % p->n, i + 1);
+        atomic_store_explicit(&w->next, tasks / p->n * i + HN_MIN(tasks % p->n, i), memory_order_relaxed);
+    }
     atomic_store(&p->state, ((atomic_load(&p->state) & ~(uint64_t)(INSIDE_MASK | OPEN)) + GENERATION) | OPEN);
     if (atomic_load(&p->sleepers)) {
         pthread_mutex_lock(&p->lock);
@@ -131,8 +144,10 @@ int hn_pool_threads(const hn_pool *p) { return p ? p->n : 1; }
 
 hn_pool *hn_pool_open(int threads) {
     if (threads > 1024) threads = 1024;
-    hn_pool *p = threads > 1 ? calloc(1, sizeof *p + (size_t)threads * sizeof(struct worker)) : NULL;
+    size_t bytes = sizeof(hn_pool) + (size_t)HN_MAX(threads, 1) * sizeof(struct worker);
+    hn_pool *p = threads > 1 ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
     if (!p) return NULL;
+    memset(p, 0, bytes);
     p->n = 1;
     p->spin = threads <= hn_cpu_cores();
     pthread_mutex_init(&p->run_lock, NULL);
