@@ -111,11 +111,14 @@ m=$tmp/run/best
 try info "$m";                  check "info for people" 0 "layers       1"; lacks "info for people: no rows of nothing" "dropout"
 try generate "$m";              check "generate without a prompt" 2 "--prompt TEXT" "stdin"
 try eval "$m" "$m";             check "eval of two models" 2 "is a model" "--against"
-mkdir -p "$tmp/prefix/bin" "$tmp/prefix/share/hone/recipes" && cp "$hone" "$tmp/prefix/bin/hone" && printf 'train: {steps: 3}\n' > "$tmp/prefix/share/hone/recipes/three.yaml"
-# shellcheck disable=SC2086
-"$tmp/prefix/bin/hone" train recipes/three.yaml data.train="$tmp/text.txt" $small out="$tmp/three" --json > "$tmp/out" 2> "$tmp/err"; status=$?
-check "a recipe of the installation" 0 '"step": 3'
-[ "$(grep -c 'sched.warmup is' "$tmp/err")" -le 1 ] && echo "ok told once" || echo "not ok told once: $(cat "$tmp/err")"
+if [ "${SAN:-}" = qemu ]; then echo "skip a recipe of the installation: hone is a script here that starts it in qemu"
+else
+    mkdir -p "$tmp/prefix/bin" "$tmp/prefix/share/hone/recipes" && cp "$hone" "$tmp/prefix/bin/hone" && printf 'train: {steps: 3}\n' > "$tmp/prefix/share/hone/recipes/three.yaml"
+    # shellcheck disable=SC2086
+    "$tmp/prefix/bin/hone" train recipes/three.yaml data.train="$tmp/text.txt" $small out="$tmp/three" --json > "$tmp/out" 2> "$tmp/err"; status=$?
+    check "a recipe of the installation" 0 '"step": 3'
+    [ "$(grep -c 'sched.warmup is' "$tmp/err")" -le 1 ] && echo "ok told once" || echo "not ok told once: $(cat "$tmp/err")"
+fi
 try info "$m" --json;           check "info" 0 '"arch": "gpt2"' '"layers": 1' '"context": 16' '"parameters"' '"bytes"'
 try generate "$m" --prompt "line 1" --max-tokens 12 --seed 3 --json; check "generate --json" 0 '"text"' '"tokens": 12' '"finish_reason": "length"'
 cp "$tmp/out" "$tmp/g1"
