@@ -102,6 +102,43 @@ static void test_operators(void **state) {
     hn_cpu_isa_force(best);
 }
 
+/* What is widened a piece at a time: several pieces, an end of one, a row longer than the rooms hold (HN_PIECE), one that just fits. */
+extern const hn_op hn_op_add, hn_op_embedding, hn_op_layernorm, hn_op_rmsnorm, hn_op_rope, hn_op_swiglu;
+static void test_pieces(void **state) {
+    static const hn_layernorm_attr eps = {1e-5f};
+    static const hn_rmsnorm_attr rms = {1e-6f};
+    static const hn_rope_attr two = {.heads = 2};
+    static const hn_embedding_attr start = {0};
+    const struct {
+        const hn_op *op;
+        hn_op_case c;
+    } cases[] = {
+        {&hn_op_layernorm, {"fits", {SHAPE(3, 4096), SHAPE(4096), SHAPE(4096)}, {2, 1, 1}, &eps}},
+        {&hn_op_layernorm, {"longer", {SHAPE(3, 4097), SHAPE(4097), SHAPE(4097)}, {2, 1, 1}, &eps}},
+        {&hn_op_rmsnorm, {"fits, heads", {SHAPE(3, 4096), SHAPE(512)}, {2, 1}, &rms}},
+        {&hn_op_rmsnorm, {"longer", {SHAPE(3, 4097), SHAPE(4097)}, {2, 1}, &rms}},
+        {&hn_op_rope, {"fits", {SHAPE(1, 3, 4096), SHAPE(3, 2048)}, {3, 2}, &two}},
+        {&hn_op_rope, {"longer", {SHAPE(1, 3, 4100), SHAPE(3, 2050)}, {3, 2}, &two}},
+        {&hn_op_swiglu, {"pieces", {SHAPE(3, 5003), SHAPE(3, 5003)}, {2, 2}}},
+        {&hn_op_swiglu, {"pieces, columns", {SHAPE(3, 2500), SHAPE(3, 2500)}, {2, 2}, .views = true}},
+        {&hn_op_add, {"pieces", {SHAPE(7, 2999), SHAPE(7, 2999)}, {2, 2}}},
+        {&hn_op_add, {"a row", {SHAPE(7, 2999), SHAPE(2999)}, {2, 1}}},
+        {&hn_op_add, {"columns", {SHAPE(7, 2999), SHAPE(7, 2999)}, {2, 2}, .views = true}},
+        {&hn_op_embedding, {"fits", {SHAPE(2, 3), SHAPE(5, 4096), SHAPE(3, 4096)}, {2, 2, 2}, &start, {5}}},
+        {&hn_op_embedding, {"longer", {SHAPE(2, 3), SHAPE(5, 4097)}, {2, 2}, &start, {5}}},
+    };
+    hn_isa best = hn_cpu_isa();
+    for (hn_isa isa = HN_ISA_PLAIN; isa <= best; isa++)
+        for (int64_t i = 0; i < HN_LEN(cases); i++) {
+            hn_cpu_isa_force(isa);
+            hone_job *job = hone_open(&(hone_options){.threads = 3});
+            bench b = bench_new(job, cases[i].op, &cases[i].c);
+            parity(&b);
+            hone_close(job);
+        }
+    hn_cpu_isa_force(best);
+}
+
 /* ---- whole models ---- */
 
 typedef struct world {
@@ -232,7 +269,7 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rounding), cmocka_unit_test(test_operators), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_rounding), cmocka_unit_test(test_operators), cmocka_unit_test(test_pieces), cmocka_unit_test(test_types),
         cmocka_unit_test(test_recomputed_and_dry), cmocka_unit_test(test_refused), cmocka_unit_test(test_products_by_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
