@@ -5,7 +5,7 @@
 #include "tensor/cpu/elementwise.h"
 #include "tensor/op/broadcast.h"
 
-enum { PART = 64, SOME = 1024 };
+enum { PART = 64 };
 typedef struct {
     const hn_call *c;
     const hn_vec *v;
@@ -33,15 +33,13 @@ static const float *in_at(const job *j, int k, int64_t r, int64_t i) {
     return j->flat ? x + i : x + row_at(r, j->s.n, j->s.step[k]) + i * j->s.step[k][3];
 }
 
-static bool any_bf16(const hn_call *c) {
-    return c->in[0]->dtype == HONE_BF16 || c->in[1]->dtype == HONE_BF16 || c->out->dtype == HONE_BF16;
-}
 /* A sum of whole tensors takes bf16 as it is. */
 static unsigned bf16(const hn_call *c) { return job_new(c).flat ? HN_SAVE_IN0 | HN_SAVE_IN1 | HN_SAVE_OUT : 0; }
-static void add_bf16(const job *j, int64_t from, int64_t count) {
-    float wide[2][SOME], to[SOME];
+static void add_span(void *arg, int64_t r, int64_t from, int64_t count) {
+    const job *j = arg;
+    float wide[2][HN_SOME], to[HN_SOME];
     for (int64_t i = from, n; i < from + count; i += n) {
-        n = HN_MIN(SOME, from + count - i);
+        n = HN_MIN(HN_SOME, from + count - i);
         const float *x = hn_wide(j->v, j->c->in[0], 0, i, n, wide[0]), *y = hn_wide(j->v, j->c->in[1], 0, i, n, wide[1]);
         j->v->add(hn_wide_out(j->c->out, 0, i, to), x, y, n);
         hn_wide_done(j->v, j->c->out, 0, i, n, to);
@@ -49,10 +47,6 @@ static void add_bf16(const job *j, int64_t from, int64_t count) {
 }
 static void forward_span(void *arg, int64_t r, int64_t i, int64_t n) {
     job *j = arg;
-    if (any_bf16(j->c)) {
-        add_bf16(j, i, n);
-        return;
-    }
     const float *x = in_at(j, 0, r, i), *y = in_at(j, 1, r, i);
     float *z = hn_at(j->c->out, r, i);
     int64_t sx = j->s.step[0][3], sy = j->s.step[1][3];
@@ -68,7 +62,7 @@ static void forward_span(void *arg, int64_t r, int64_t i, int64_t n) {
 }
 static void forward(hn_call *c) {
     job j = job_new(c);
-    hn_cpu_spans(c, hn_rows(c->out), hn_cols(c->out), j.flat, 10, forward_span, &j);
+    hn_cpu_spans(c, hn_rows(c->out), hn_cols(c->out), j.flat, 10, j.flat && !j.mul ? add_span : forward_span, &j);
 }
 
 /* to (+)= dz, or dz·other */

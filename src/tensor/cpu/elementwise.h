@@ -25,7 +25,7 @@ const hn_elementwise *hn_elementwise_now(void);
 
 /* Calls span(arg, r, i, n) for columns [i, i+n) of each row r of (rows, cols), about HN_SPAN numbers a task; long rows are cut at its
  * multiples. `flat`: rows follow each other without gaps in every tensor concerned, so all is one long row. flops: of one number. */
-enum { HN_SPAN = 8192 };
+enum { HN_SPAN = 8192, HN_SOME = 1024 }; /* HN_SOME: numbers of each tensor that are f32 at a time where it is bf16 (hn_wide) */
 typedef void hn_span_fn(void *arg, int64_t r, int64_t i, int64_t n);
 void hn_cpu_spans(const hn_call *c, int64_t rows, int64_t cols, bool flat, double flops, hn_span_fn *span, void *arg);
 /* As above, whole rows. */

@@ -2,7 +2,7 @@
 #include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, FEW_TILES = 8, FEW_ROWS = 512, DW_WHOLE = 384 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, FEW_TILES = 8, FEW_ROWS = 512 };
 
 HN_BY_ISA(hn_head_vec, hn_head_vec)
 const hn_head_vec *hn_head_vec_now(void) { return hn_head_vec_of(hn_cpu_isa()); }
@@ -170,7 +170,7 @@ void hn_head_grads(const hn_call *c, const hn_head *x, const hone_tensor *dh, co
         return;
     }
     if (x->by && dw) hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, (void *)x);
-    j.dw_cols = j.dw_side == 64 ? 64 : x->C <= DW_WHOLE ? x->C : 2 * j.dw_side;
+    j.dw_cols = j.dw_side == 64 ? 64 : hn_head_dw_cols(x, 2 * j.dw_side);
     j.dw_tiles_c = hn_cdiv(x->C, j.dw_cols);
     j.dh_tiles = dh ? hn_cdiv(x->rows, ROWS) * hn_cdiv(x->C, TILE) : 0;
     hn_cpu_run(c, 4.0 * (double)x->rows * (double)x->V * (double)(x->C + 16),

@@ -40,6 +40,8 @@ static inline hn_head hn_head_of(const hone_tensor *h, const hone_tensor *w) {
                       .tiles_v = hn_cdiv(w->shape[0], HN_HEAD_TILE),
                       .p = h->rounded && w->dtype == HONE_F32 ? hn_pairs_now() : NULL };
 }
+/* Columns of a tile of dw: all where they are few. */
+static inline int64_t hn_head_dw_cols(const hn_head *x, int64_t side) { return x->C <= 384 ? x->C : side; }
 /* Rows of a block when `blocks` of them (R,V) are held at once. */
 int64_t hn_head_rows(const hn_head *x, int blocks);
 

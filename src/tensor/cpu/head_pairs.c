@@ -4,7 +4,7 @@
 #include "tensor/cpu/head_pairs.h"
 #include "tensor/op/op.h"
 
-enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, DH_DEPTH = 4096, DW_SIDE = 256, DW_WHOLE = 384 };
+enum { ROWS = HN_HEAD_ROWS, TILE = HN_HEAD_TILE, DH_DEPTH = 4096, DW_SIDE = 256 };
 
 int64_t hn_head_pairs_cut(hn_head *x, const hn_call *c, hn_head_use use, float *s) {
     float *start = s;
@@ -81,11 +81,10 @@ static void pack_h(void *arg, int64_t task, int worker) {
     x->p->pack(x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, h_row(x, 0) + k0, HONE_BF16,
                2 * hn_head_row_floats(x->C), false, HN_MIN(TILE, x->C - k0), x->rows);
 }
-static int64_t dw_side(const hn_head *x) { return x->C <= DW_WHOLE ? x->C : DW_SIDE; }
 static void dw_tile(void *arg, int64_t task, int worker) {
     const job *j = arg;
     const hn_head *x = j->x;
-    int64_t side = dw_side(x), across = hn_cdiv(x->C, side), v0 = task / across * DW_SIDE, k0 = task % across * side, ld = hn_pairs_ld(x->rows);
+    int64_t side = hn_head_dw_cols(x, DW_SIDE), across = hn_cdiv(x->C, side), v0 = task / across * DW_SIDE, k0 = task % across * side, ld = hn_pairs_ld(x->rows);
     hn_pairs_left dz = hn_pairs_panels(x->p, x->packed_dz, ld, v0, 0);
     x->p->product(hn_row_of(j->dw, v0) + k0, j->dw->ld, HN_MIN(DW_SIDE, x->V - v0), HN_MIN(side, x->C - k0),
                   hn_pairs_cells(x->rows), &dz, x->packed_h + hn_pairs_at(x->p, ld, k0, 0), x->p->width * ld, true);
@@ -115,7 +114,7 @@ void hn_head_pairs_grads(const hn_call *c, const hn_head *x, const hone_tensor *
     if (dw) {
         if (x->by) hn_cpu_run(c, 20.0 * (double)(x->rows * x->C), hn_cdiv(x->rows, ROWS), scale_h, &j);
         hn_cpu_run(c, 10.0 * (double)(x->rows * x->C), hn_cdiv(x->C, TILE), pack_h, &j);
-        hn_cpu_run(c, flops, hn_cdiv(x->V, DW_SIDE) * hn_cdiv(x->C, dw_side(x)), dw_tile, &j);
+        hn_cpu_run(c, flops, hn_cdiv(x->V, DW_SIDE) * hn_cdiv(x->C, hn_head_dw_cols(x, DW_SIDE)), dw_tile, &j);
     }
     for (; dh && j.deep < x->V; j.deep += DH_DEPTH) {
         j.deep_n = HN_MIN(DH_DEPTH, x->V - j.deep);

@@ -32,7 +32,7 @@ typedef struct {
     double g;
     hn_head x;
     const float *lse;
-    int64_t first, end; /* rows that each_few_rows goes through */
+    int64_t first, end; /* rows that each_row_end goes through */
     bool leads; /* forward makes the gradients */
     bool keeps; /* … by hn_head_tiles_kept */
 } job;
@@ -86,7 +86,7 @@ static int32_t place_of(const float *z, float x, int64_t n) {
 }
 /* What sums of exponentials are relative to, from a maximum. */
 static float shift_of(const job *j, float max) { return j->keeps ? 64 * rintf(max / 64) : max; }
-/* A tile of logits into its rows' numbers at `split`; `leave`: z becomes exp(z − maximum). */
+/* A tile of logits into its rows' numbers at `split`; `leave`: exp(z − shift) stays in z, or in t->kept. */
 static void see_tile(const job *j, const hn_head_tile *t, int64_t split, bool first, bool leave) {
     for (int64_t i = 0; i < t->m; i++) {
         int32_t y = j->y[t->r0 + i];
@@ -97,7 +97,10 @@ static void see_tile(const job *j, const hn_head_tile *t, int64_t split, bool fi
         if (j->best && (first || to > *max)) j->best[at] = (int32_t)t->v0 + place_of(zi, to, t->n);
         if (j->all) j->all[at] = (first ? 0 : j->all[at]) + row_sum(zi, t->n);
         if (y >= t->v0 && y < t->v0 + t->n) j->target[t->r0 + i] = zi[y - t->v0];
-        *sum = (first ? 0 : *sum * expf(*max - to)) + j->v->exp_shift(leave ? zi : NULL, zi, 1, to, t->n);
+        float shift = shift_of(j, to), exps;
+        if (leave && t->kept) exps = j->v->exp_narrow(t->kept + i * t->ld_kept, zi, shift, t->n);
+        else exps = j->v->exp_shift(leave ? zi : NULL, zi, 1, shift, t->n);
+        *sum = (first ? 0 : *sum * expf(*max - to)) + exps;
         *max = to;
     }
 }
@@ -122,20 +125,11 @@ static void forward_task(void *arg, int64_t task, int worker) {
 static void see_only(void *arg, const hn_head_tile *t) { see_tile(arg, t, t->v0 / TILE, true, false); }
 static void keep_tile(void *arg, const hn_head_tile *t) {
     const job *j = arg;
+    see_tile(j, t, t->v0 / TILE, true, true);
     for (int64_t i = 0; i < t->m; i++) {
-        int64_t r = t->r0 + i, at = r * j->splits + t->v0 / TILE;
-        int32_t y = j->y[r];
         hn_bf16 *kept = t->kept ? t->kept + i * t->ld_kept : NULL;
-        float *zi = t->z + i * t->ld;
-        if (y != j->at->ignore) {
-            j->max[at] = j->v->top(zi, t->n);
-            if (j->best) j->best[at] = (int32_t)t->v0 + place_of(zi, j->max[at], t->n);
-            if (y >= t->v0 && y < t->v0 + t->n) j->target[r] = zi[y - t->v0];
-            float shift = shift_of(j, j->max[at]);
-            j->sum[at] = kept ? j->v->exp_narrow(kept, zi, shift, t->n) : j->v->exp_shift(zi, zi, 1, shift, t->n);
-        }
-        if (hn_cross_entropy_weight(j->c, r) == 0)
-            memset(kept ? (void *)kept : zi, 0, (size_t)t->n * (kept ? sizeof *kept : sizeof *zi));
+        if (hn_cross_entropy_weight(j->c, t->r0 + i) == 0)
+            memset(kept ? (void *)kept : t->z + i * t->ld, 0, (size_t)t->n * (kept ? sizeof *kept : sizeof *t->z));
         if (kept && t->n % 2) kept[t->n] = 0;
     }
 }
@@ -172,17 +166,6 @@ static void row_end(const job *j, int64_t r) {
     j->loss[r] = loss;
 }
 
-static void end_rows(void *arg, int64_t task, int worker) {
-    const job *j = arg;
-    for (int64_t r = j->first + task * FEW; r < HN_MIN(j->end, j->first + (task + 1) * FEW); r++) row_end(j, r);
-}
-static void each_few_rows(job *j, int64_t first, int64_t end, void (*fn)(void *arg, int64_t task, int worker)) {
-    j->first = first, j->end = end;
-    hn_cpu_run(j->c, 500.0 * (double)((end - first) * j->splits), hn_cdiv(end - first, FEW), fn, j);
-}
-
-/* ---- forward that leaves the gradients ---- */
-
 /* What makes the exponentials kept for a row its gradient. A row that weighs nothing holds zeros. */
 static void make_gradients(const job *j, int64_t r) {
     int64_t i = r - j->x.r0;
@@ -200,13 +183,19 @@ static void make_gradients(const job *j, int64_t r) {
     j->x.by[i] = g * expf(shift - j->lse[r]);
     hn_head_mend(&j->x, i, j->y[r], expf(j->lse[r] - shift) * expm1f(j->target[r] - j->lse[r])); /* p − 1, exact near 0 */
 }
-static void keep_rows(void *arg, int64_t task, int worker) {
+static void end_rows(void *arg, int64_t task, int worker) {
     const job *j = arg;
     for (int64_t r = j->first + task * FEW; r < HN_MIN(j->end, j->first + (task + 1) * FEW); r++) {
         row_end(j, r);
-        make_gradients(j, r);
+        if (j->keeps) make_gradients(j, r);
     }
 }
+static void each_row_end(job *j, int64_t first, int64_t end) {
+    j->first = first, j->end = end;
+    hn_cpu_run(j->c, 500.0 * (double)((end - first) * j->splits), hn_cdiv(end - first, FEW), end_rows, j);
+}
+
+/* ---- forward that leaves the gradients ---- */
 
 static void lead_scale(void *arg, const hn_head_tile *t) {
     const job *j = arg;
@@ -242,12 +231,9 @@ static void lead(job *j) {
         if (j->keeps) {
             hn_head_tiles_kept(c, &j->x, r0, keep_tile, j);
             (void)hn_head_by(&j->x);
-            each_few_rows(j, r0, r0 + j->x.rows, keep_rows);
         } else hn_head_tiles(c, &j->x, NULL, r0, j->splits == 1, lead_see, j);
-        if (!j->keeps && j->splits > 1) {
-            each_few_rows(j, r0, r0 + j->x.rows, end_rows);
-            hn_head_tiles_again(c, &j->x, lead_scale, j);
-        }
+        if (j->splits > 1) each_row_end(j, r0, r0 + j->x.rows);
+        if (j->splits > 1 && !j->keeps) hn_head_tiles_again(c, &j->x, lead_scale, j);
         hn_head_grads(c, &j->x, j->h->wants_grad ? &dh : NULL, wants_w ? &dw : NULL);
     }
 }
@@ -272,7 +258,7 @@ static void forward(hn_call *c) {
     if (j.leads) lead(&j);
     else if (j.x.p) hn_head_tiles(c, &j.x, NULL, 0, false, see_only, &j);
     else hn_cpu_run(c, 2.0 * (double)j.R * (double)j.V * (double)(j.C + 16), hn_cdiv(j.R, ROWS) * j.splits, forward_task, &j);
-    if (!j.leads) each_few_rows(&j, 0, j.R, end_rows);
+    if (!j.leads) each_row_end(&j, 0, j.R);
     for (int64_t r = 0; r < j.R; r++) total += hn_cross_entropy_weight(c, r) * j.loss[r];
     *(float *)c->out->data = (float)(total / hn_cross_entropy_denominator(c));
 }

@@ -1,7 +1,6 @@
 /* swiglu.c - the gate in one pass each way: two reads and a write forward, three and two backward. */
 #include "tensor/cpu/elementwise.h"
 
-enum { SOME = 1024 }; /* numbers that are f32 at a time where tensors are bf16 */
 typedef struct {
     const hn_elementwise *e;
     const hn_vec *v;
@@ -10,9 +9,9 @@ typedef struct {
 } job;
 static void forward_span(void *arg, int64_t r, int64_t from, int64_t count) {
     job *j = arg;
-    float wide[2][SOME], to[SOME];
+    float wide[2][HN_SOME], to[HN_SOME];
     for (int64_t i = from, n; i < from + count; i += n) {
-        n = HN_MIN(SOME, from + count - i);
+        n = HN_MIN(HN_SOME, from + count - i);
         const float *a = hn_wide(j->v, j->c->in[0], r, i, n, wide[0]), *b = hn_wide(j->v, j->c->in[1], r, i, n, wide[1]);
         j->e->swiglu(hn_wide_out(j->c->out, r, i, to), a, b, n);
         hn_wide_done(j->v, j->c->out, r, i, n, to);
@@ -20,9 +19,9 @@ static void forward_span(void *arg, int64_t r, int64_t from, int64_t count) {
 }
 static void backward_span(void *arg, int64_t r, int64_t from, int64_t count) {
     job *j = arg;
-    float wide[2][SOME];
+    float wide[2][HN_SOME];
     for (int64_t i = from, n; i < from + count; i += n) {
-        n = HN_MIN(SOME, from + count - i);
+        n = HN_MIN(HN_SOME, from + count - i);
         const float *a = hn_wide(j->v, j->c->in[0], r, i, n, wide[0]), *b = hn_wide(j->v, j->c->in[1], r, i, n, wide[1]);
         j->e->swiglu_grad(j->da ? hn_at(j->da, r, i) : NULL, j->db ? hn_at(j->db, r, i) : NULL, hn_dy_at(j->c, r, i), a, b, n,
                           j->da && !j->da->fresh, j->db && !j->db->fresh);
